@@ -1,0 +1,50 @@
+# Two commands: `make demo` shows what the farm does, `make test` shows that it does it right. No root, no Docker.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: demo test lint bench mutants environment clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+OUT := build/test
+PYTEST_DIRS := $(wildcard tests/unit tests/protocol tests/site)
+ROBOT_SUITES := robot/suites
+
+demo: $(READY)
+	@$(BIN)/hil run
+
+test: lint
+	@rm -rf $(OUT) && mkdir -p $(OUT)
+	@$(BIN)/python .ci/tally.py collect $(OUT) $(PYTEST_DIRS) -- $(ROBOT_SUITES)
+	@rc=0; $(BIN)/python -m pytest -q -n 2 --junitxml=$(OUT)/pytest.xml $(PYTEST_DIRS) || rc=$$?; echo $$rc > $(OUT)/pytest.rc
+	@rc=0; $(BIN)/hil run --output $(OUT)/robot $(ROBOT_SUITES) || rc=$$?; echo $$rc > $(OUT)/robot.rc
+	@$(BIN)/python .ci/tally.py report $(OUT)
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/robocop check robot hil/keywords
+
+bench: $(READY)
+	@for one in benchmarks/*.py; do echo "== $$one"; $(BIN)/python "$$one"; done
+
+mutants: $(READY)
+	@$(BIN)/python tests/mutants/run.py
+
+environment: $(READY)
+
+# The exact versions of constraints.txt, also for the build tools: an install in a year is the same as today's.
+$(READY): pyproject.toml constraints.txt
+	@start=$$SECONDS; \
+	python=$$(.ci/find-python); \
+	[ -x $(BIN)/python ] || "$$python" -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "$$python cannot make a virtual environment. On Debian: apt install python3-venv" >&2; exit 1; }; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'; \
+	touch $@; echo "environment $(VENV) ready ($$((SECONDS - start)) s)"
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""What device families share. Nothing in here knows a product, and nothing imports ``hil``."""

@@ -1,0 +1,105 @@
+"""A device family as the rest of the house finds it: by its folder.
+
+A family is a folder of :mod:`emulators` whose ``__init__.py`` defines ``FAMILY``. Nothing else has to be told about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import emulators
+from emulators.kit.host import Device, Host
+from emulators.kit.parameters import ParameterTable, Value
+
+Role = Literal["charger", "meter"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceConfig:
+    """What a site says about one device, checked and typed.
+
+    Attributes:
+        name: The device's name in the site.
+        address: Its address as the manual prints it, None for a device without a network.
+        firmware: One of the family's versions.
+        variant: One of the family's variants, empty when it has none.
+        phase_order: How a charger's socket hangs on the grid.
+        parameters: Parsed values by the manual's own parameter names (only those the site sets).
+    """
+
+    name: str
+    address: str | None
+    firmware: str
+    variant: str
+    phase_order: str
+    parameters: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """One device family.
+
+    Attributes:
+        type: The name a site file uses, equal to the folder's name.
+        role: Which seat it can take.
+        product: Product name for people.
+        firmware: Versions that can be emulated, the default first.
+        variants: Order numbers or builds, the default first; empty when there is only one.
+        rated_current_a: Highest current that a variant is built for, by variant ('' = any), for the site check [A].
+        parameters: Documented parameters.
+        registers: The Modbus table, None without Modbus.
+        modbus_port: Documented Modbus TCP port, None without Modbus TCP.
+        modbus_unit: Unit id that clients use.
+        create: Makes the device on a host.
+        sheet: Fidelity notes (Markdown).
+    """
+
+    type: str
+    role: Role
+    product: str
+    firmware: tuple[str, ...]
+    variants: tuple[str, ...] = ()
+    rated_current_a: Mapping[str, float] = field(default_factory=dict)
+    parameters: ParameterTable
+    registers: Path | None = None
+    modbus_port: int | None = None
+    modbus_unit: int = 1
+    create: Callable[[Host, DeviceConfig], Device]
+    sheet: Path
+
+
+class UnknownFamily(LookupError):
+    """No folder of that name holds a device family."""
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """Return every family by type, found by looking through the folders of :mod:`emulators`."""
+    found: dict[str, Family] = {}
+    for module in pkgutil.iter_modules(emulators.__path__):
+        if module.ispkg and module.name != "kit":
+            family = getattr(importlib.import_module(f"emulators.{module.name}"), "FAMILY", None)
+            if isinstance(family, Family):
+                found[family.type] = family
+    return found
+
+
+def family(name: str) -> Family:
+    """Return the family of a type.
+
+    Raises:
+        UnknownFamily: There is none; the message names the nearest and all of them.
+    """
+    known = families()
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise UnknownFamily(f"there is no device type {name!r}.{hint} Known: {', '.join(sorted(known))}.")

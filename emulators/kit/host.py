@@ -1,0 +1,218 @@
+"""What a bench gives to a device: time, randomness, addresses, tasks, a trace, and the wires.
+
+A device is written against these protocols alone, so it runs unchanged in one process with its neighbours, in a
+container of its own, or beside real hardware.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Final, Protocol
+
+from emulators.kit.parameters import ParameterStore
+from emulators.kit.phases import PerPhase
+from emulators.kit.pilot import Offer, PilotState
+
+NS_PER_S: Final = 1_000_000_000
+
+
+class Phase(IntEnum):
+    """The order of things that happen in the same instant; ties are broken by device name."""
+
+    INPUTS = 0
+    DEVICES = 1
+    VEHICLES = 2
+    PLANT = 3
+    METERS = 4
+
+
+class Cancel(Protocol):
+    """A scheduled call that can be taken back."""
+
+    def cancel(self) -> None: ...
+
+
+class UdpGroup(Protocol):
+    """A LAN's broadcast domain as one device sees it; datagrams of another run are never seen."""
+
+    def send(self, payload: bytes) -> None:
+        """Send one datagram to every other member of the group."""
+        ...
+
+    def send_to(self, address: str, payload: bytes) -> None:
+        """Send one datagram to the member with this site address."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group."""
+        ...
+
+
+class ChargerWiring(Protocol):
+    """A charging point's terminals: control pilot, contactor, its own current transformers."""
+
+    def set_offer(self, offer: Offer) -> None:
+        """Drive the control pilot."""
+        ...
+
+    def pilot_state(self) -> PilotState:
+        """Return what the vehicle makes of the pilot: A (nobody there), B, C, D, E."""
+        ...
+
+    def on_pilot(self, callback: Callable[[PilotState], None]) -> None:
+        """Call back, in the devices' phase, when the vehicle changes the pilot state."""
+        ...
+
+    def set_contactor(self, closed: bool) -> None:
+        """Close or open the contactor."""
+        ...
+
+    def currents_a(self) -> PerPhase:
+        """Return the currents in the socket's conductors L1, L2, L3 now [A]."""
+        ...
+
+    def energy_wh(self) -> PerPhase:
+        """Return the energy that went through the socket's conductors since the start [Wh]."""
+        ...
+
+    def voltage_v(self) -> PerPhase:
+        """Return the voltage at the socket's conductors [V]."""
+        ...
+
+    def cable_a(self) -> float | None:
+        """Return the current rating of the plugged cable [A], None without a plug."""
+        ...
+
+
+class MeterWiring(Protocol):
+    """A meter's terminals at one node of the installation; positive is import from the supply."""
+
+    def currents_a(self) -> PerPhase:
+        """Return the signed currents now [A], positive = flowing away from the supply."""
+        ...
+
+    def neutral_a(self) -> float:
+        """Return the RMS current in the neutral [A]."""
+        ...
+
+    def voltage_v(self) -> PerPhase:
+        """Return the voltages L-N [V]."""
+        ...
+
+    def import_wh(self) -> PerPhase:
+        """Return imported energy per phase since the start [Wh]."""
+        ...
+
+    def export_wh(self) -> PerPhase:
+        """Return exported energy per phase since the start [Wh]."""
+        ...
+
+
+class Host(Protocol):
+    """A device's view of the bench it runs on."""
+
+    name: str
+    rng: random.Random
+
+    def now_ns(self) -> int:
+        """Return farm time since the scenario's start [ns]."""
+        ...
+
+    def utc(self) -> datetime:
+        """Return the site's UTC time: its epoch plus farm time."""
+        ...
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Run a task that the bench watches: when it dies of an error, the run fails with its traceback."""
+        ...
+
+    def call_at(self, when_ns: int, callback: Callable[[], None], *, phase: Phase = Phase.DEVICES) -> Cancel:
+        """Call back at a farm time, in the given phase of that instant."""
+        ...
+
+    def every(self, period_s: float, callback: Callable[[], None], *, phase: Phase = Phase.DEVICES) -> Cancel:
+        """Call back at ``start + k * period`` for k = 1, 2, ..."""
+        ...
+
+    def trace(self, event: str, **fields: object) -> None:
+        """Write one state event of this device into the run's trace."""
+        ...
+
+    def frame_hook(self, protocol: str) -> Callable[[str, str], None] | None:
+        """Return where decoded frames of a protocol go, as ``hook("rx" or "tx", text)``; None: nowhere."""
+        ...
+
+    def listen_at(self, port: int) -> tuple[str, int]:
+        """Return where this device's server for a documented port has to listen."""
+        ...
+
+    def resolve(self, address: str, port: int) -> tuple[str, int]:
+        """Return where a site address and documented port are reached on this bench."""
+        ...
+
+    def source_address(self) -> str:
+        """Return the local address this device's own connections come from."""
+        ...
+
+    async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> UdpGroup:
+        """Join the device's LAN on a port; ``receive`` gets the payload and the sender's site address."""
+        ...
+
+    def charger_wiring(self) -> ChargerWiring:
+        """Return the terminals of this charging point."""
+        ...
+
+    def meter_wiring(self) -> MeterWiring:
+        """Return the terminals of this meter."""
+        ...
+
+    def contact(self, name: str) -> bool:
+        """Return whether a potential-free contact wired to this device is closed (energised)."""
+        ...
+
+
+class Device(Protocol):
+    """A running device, as the bench handles it.
+
+    ``parameters`` and :meth:`page` stand for the device's web interface until its emulator has one; faults are what a
+    person with a screwdriver does.
+    """
+
+    name: str
+    parameters: ParameterStore
+
+    async def start(self) -> None:
+        """Power up: bind servers, start clients."""
+        ...
+
+    async def stop(self) -> None:
+        """Power down: close everything that was opened; may be called twice."""
+        ...
+
+    async def restart(self) -> None:
+        """Restart as after *Save, Restart*: unsaved edits are lost, saved parameters act."""
+        ...
+
+    def parameters_changed(self) -> None:
+        """Let saved parameters that need no restart act."""
+        ...
+
+    def page(self) -> Mapping[str, str]:
+        """Return what the device shows on its pages or display, as text by field."""
+        ...
+
+    def explain(self) -> str:
+        """Return in one sentence what the device does now and why."""
+        ...
+
+    async def fault(self, kind: str | None) -> None:
+        """Plant one of the device's own faults, None to heal it.
+
+        Raises:
+            ValueError: The device has no such fault; the message lists what it has.
+        """
+        ...

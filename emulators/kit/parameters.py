@@ -1,0 +1,266 @@
+"""Device parameters as the manuals name them: a table of names, types, ranges, defaults, and the store that keeps them.
+
+The table is a CSV file of the family with these columns:
+
+``name,type,allowed,minimum,maximum,default,unit,needs_restart,offered_to,menu,source,note``
+
+``type`` is one of enum (``allowed`` lists the texts, separated by ``|``), integer, per_phase (three integers written
+``a/b/c``), switch (On/Off), text, address (IPv4 or empty), table. ``offered_to`` restricts a parameter to devices
+where another parameter has one of some values: ``DLM Master/Slave=DLM Master (With internal DLM-Slave)|DLM Master (Standalone)``.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulators.kit.phases import PerPhase
+
+Value = str | int | bool | PerPhase | tuple[tuple[int, PerPhase], ...]
+TYPES = ("enum", "integer", "per_phase", "switch", "text", "address", "table")
+
+
+class ParameterError(ValueError):
+    """A parameter's name or value is wrong.
+
+    Attributes:
+        parameter: The name as it was given.
+        message: What is wrong, with the value.
+        allowed: What would be right.
+    """
+
+    def __init__(self, parameter: str, message: str, allowed: str) -> None:
+        self.parameter, self.message, self.allowed = parameter, message, allowed
+        super().__init__(f"{parameter}: {message} {allowed}".rstrip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One row of a family's parameter table (columns as in the module docstring)."""
+
+    name: str
+    type: str
+    allowed: tuple[str, ...]
+    minimum: int | None
+    maximum: int | None
+    default: str
+    unit: str
+    needs_restart: bool
+    offered_to: str
+    menu: str
+    source: str
+    note: str
+
+    @property
+    def allowed_text(self) -> str:
+        """Return what may be written here, as a sentence for an error message."""
+        if self.type == "enum":
+            return f"Allowed: {', '.join(self.allowed)}."
+        span = f"{self.minimum} to {self.maximum}" + (f" {self.unit}" if self.unit else "")
+        return {
+            "integer": f"Allowed: a whole number from {span}.",
+            "per_phase": f"Allowed: three whole numbers a/b/c for L1/L2/L3, each {span}.",
+            "switch": "Allowed: On, Off.",
+            "text": "Allowed: text.",
+            "address": "Allowed: an IPv4 address such as 192.168.0.2, or nothing.",
+            "table": f"Allowed: rows 'hour L1/L2/L3' separated by ';', hour 0 to 23, each current {span}.",
+        }[self.type]
+
+    def parse(self, raw: object) -> Value:
+        """Return the typed value of what a site file or a keyword says.
+
+        Raises:
+            ParameterError: It is not one of the allowed values.
+        """
+        text = ("On" if raw else "Off") if isinstance(raw, bool) else str(raw).strip()
+        try:
+            return self._parse(text)
+        except ValueError:
+            raise ParameterError(self.name, f"{text!r} is not possible.", self.allowed_text) from None
+
+    def _parse(self, text: str) -> Value:
+        match self.type:
+            case "enum":
+                if text not in self.allowed:
+                    raise ValueError
+                return text
+            case "integer":
+                return self._in_range(text)
+            case "per_phase":
+                parts = text.split("/")
+                if len(parts) != 3:
+                    raise ValueError
+                return PerPhase(*(self._in_range(part) for part in parts))
+            case "switch":
+                return {"on": True, "off": False}[text.lower()] if text.lower() in ("on", "off") else self._no()
+            case "address":
+                return str(ipaddress.IPv4Address(text)) if text else ""
+            case "table":
+                return tuple(self._row(row) for row in text.split(";") if row.strip())
+        return text
+
+    @staticmethod
+    def _no() -> bool:
+        raise ValueError
+
+    def _row(self, text: str) -> tuple[int, PerPhase]:
+        hour, currents = text.split()
+        if not 0 <= int(hour) <= 23:
+            raise ValueError
+        values = [self._in_range(part) for part in currents.split("/")]
+        if len(values) != 3:
+            raise ValueError
+        return int(hour), PerPhase(*values)
+
+    def _in_range(self, text: str) -> int:
+        number = int(text)
+        if (self.minimum is not None and number < self.minimum) or (self.maximum is not None and number > self.maximum):
+            raise ValueError
+        return number
+
+
+def as_text(value: Value) -> str:
+    """Return a value as the web interface prints it."""
+    if isinstance(value, bool):
+        return "On" if value else "Off"
+    if isinstance(value, tuple):
+        return "; ".join(f"{hour} {currents}" for hour, currents in value)
+    return str(value)
+
+
+class ParameterTable(Mapping[str, Parameter]):
+    """The documented parameters of a family, by name."""
+
+    def __init__(self, rows: Iterable[Parameter]) -> None:
+        self._rows = {row.name: row for row in rows}
+
+    @classmethod
+    def load(cls, path: Path) -> ParameterTable:
+        """Read a family's ``parameters.csv``.
+
+        Raises:
+            ValueError: A row has an unknown type or a default that its own range forbids.
+        """
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [cls._row(path, number, row) for number, row in enumerate(csv.DictReader(file), start=2)]
+        return cls(rows)
+
+    @staticmethod
+    def _row(path: Path, line: int, row: Mapping[str, str]) -> Parameter:
+        if row["type"] not in TYPES:
+            raise ValueError(f"{path.name}:{line}: type {row['type']!r} is none of {', '.join(TYPES)}")
+        parameter = Parameter(
+            name=row["name"],
+            type=row["type"],
+            allowed=tuple(filter(None, row["allowed"].split("|"))),
+            minimum=int(row["minimum"]) if row["minimum"] else None,
+            maximum=int(row["maximum"]) if row["maximum"] else None,
+            default=row["default"],
+            unit=row["unit"],
+            needs_restart=row["needs_restart"] == "yes",
+            offered_to=row["offered_to"],
+            menu=row["menu"],
+            source=row["source"],
+            note=row["note"],
+        )
+        parameter.parse(parameter.default)
+        return parameter
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def named(self, name: str) -> Parameter:
+        """Return a parameter.
+
+        Raises:
+            ParameterError: There is none of that name; the nearest is named.
+        """
+        if name in self._rows:
+            return self._rows[name]
+        near = difflib.get_close_matches(name, self._rows, n=1, cutoff=0.4)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(self._rows)}."
+        raise ParameterError(name, "there is no parameter of that name.", hint)
+
+
+class ParameterStore:
+    """A device's parameters: edited, saved, and in force.
+
+    Three layers, as in the web interface: what the form shows (:meth:`set`), what *Save* keeps over a restart
+    (:meth:`save`), and what the device works with (:meth:`__getitem__`). A saved parameter that needs no restart is in
+    force at once, the others after :meth:`restart`. An unsaved edit is lost on restart.
+    """
+
+    def __init__(self, table: ParameterTable, values: Mapping[str, Value]) -> None:
+        self._table = table
+        self._saved: dict[str, Value] = {name: row.parse(row.default) for name, row in table.items()}
+        self._saved.update(values)
+        self._edited: dict[str, Value] = {}
+        self._active = dict(self._saved)
+
+    def __getitem__(self, name: str) -> Value:
+        return self._active[name]
+
+    def text(self, name: str) -> str:
+        """Return what the form shows for a parameter.
+
+        Raises:
+            ParameterError: Unknown here, or not offered with this device's settings.
+        """
+        self._check(name)
+        return as_text(self._edited.get(name, self._saved[name]))
+
+    def offered(self) -> list[str]:
+        """Return the names that the device's form offers now."""
+        return [name for name, row in self._table.items() if self._is_offered(row)]
+
+    def set(self, name: str, raw: object) -> None:
+        """Edit a parameter in the form; nothing happens until :meth:`save`.
+
+        Raises:
+            ParameterError: Unknown, not offered here, or not an allowed value.
+        """
+        row = self._check(name)
+        self._edited[name] = row.parse(raw)
+
+    def save(self) -> list[str]:
+        """Keep the edits; return the names that wait for a restart."""
+        waiting = []
+        for name, value in self._edited.items():
+            self._saved[name] = value
+            if self._table[name].needs_restart:
+                if self._active[name] != value:
+                    waiting.append(name)
+            else:
+                self._active[name] = value
+        self._edited.clear()
+        return waiting
+
+    def restart(self) -> None:
+        """Drop unsaved edits and work with what was saved."""
+        self._edited.clear()
+        self._active = dict(self._saved)
+
+    def _check(self, name: str) -> Parameter:
+        row = self._table.named(name)
+        if not self._is_offered(row):
+            raise ParameterError(name, "is not offered by this device.", f"It needs {row.offered_to}.")
+        return row
+
+    def _is_offered(self, row: Parameter) -> bool:
+        if not row.offered_to:
+            return True
+        for condition in row.offered_to.split("&"):
+            other, _, values = condition.partition("=")
+            if as_text(self._edited.get(other, self._saved[other])) not in values.split("|"):
+                return False
+        return True

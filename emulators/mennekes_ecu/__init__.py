@@ -1,0 +1,16 @@
+"""MENNEKES AMTRON Professional charging point with ECU, its Modbus TCP server and its Dynamic Load Management."""
+
+from emulators.kit.family import Family
+from emulators.mennekes_ecu.device import FOLDER, PARAMETERS, MennekesEcu
+
+FAMILY = Family(
+    type="mennekes_ecu",
+    role="charger",
+    product="AMTRON Professional (ECU)",
+    firmware=("5.22", "5.12", "5.33"),
+    parameters=PARAMETERS,
+    registers=FOLDER / "registers.csv",
+    modbus_port=502,
+    create=MennekesEcu,
+    sheet=FOLDER / "fidelity.md",
+)

@@ -1,0 +1,408 @@
+"""Binds the charging point and its load management to terminals, Modbus TCP, the DLM's UDP group, the external meter.
+
+No behaviour in here: :mod:`model` decides what the point offers, :mod:`dlm` who gets how much.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from emulators.kit.family import DeviceConfig
+from emulators.kit.host import NS_PER_S, Cancel, Host, UdpGroup
+from emulators.kit.modbus import ModbusClient, ModbusFault, ModbusServer
+from emulators.kit.parameters import ParameterStore, ParameterTable
+from emulators.kit.phases import PerPhase
+from emulators.kit.pilot import Offer, PilotState
+from emulators.kit.registers import RegisterBank, RegisterTable
+from emulators.mennekes_ecu import dlm
+from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
+from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, SLAVE_ROLES, ChargingPoint, per_phase
+from emulators.mennekes_ecu.registers import BLOCKS, Registers
+
+FOLDER: Final = Path(__file__).parent
+PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
+REGISTERS: Final = RegisterTable.load(FOLDER / "registers.csv")
+
+TICK_S: Final = (
+    1.0  #: Reports, meter readings and the master's samples (assumed; MEN-MTR-014 reads 'at regular intervals').
+)
+REPEAT_TICKS: Final = 5  #: A master repeats beacons and grants this often, so that a slave notices its loss (assumed).
+#: PAC2200: currents I_L1..I_L3 and signed active powers P_L1..P_L3 in one request.
+METER_FIRST, METER_WORDS, METER_CURRENTS, METER_POWERS = 13, 18, 0, 12
+
+
+class MennekesEcu:
+    """An AMTRON Professional charging point on a host.
+
+    Public observations: the Modbus server, :meth:`page` (what the web interface's dashboard shows), the host's log.
+    """
+
+    def __init__(self, host: Host, config: DeviceConfig) -> None:
+        self.name = config.name
+        self._host = host
+        self._config = config
+        self._wiring = host.charger_wiring()
+        values = {"Phase rotation": config.phase_order} | dict(config.parameters)
+        self.parameters = ParameterStore(PARAMETERS, values)
+        self._legacy = tuple(int(part) for part in config.firmware.split(".")) < (5, 22)
+        self._running = False
+        self._wiring.on_pilot(self._pilot_changed)
+
+    async def start(self) -> None:
+        """Power up: Modbus server, DLM role, meter polling."""
+        host, now_ns = self._host, self._host.now_ns()
+        self.point = ChargingPoint(self.parameters, now_ns=now_ns, legacy=self._legacy)
+        self.operator_override_a: PerPhase | None = None
+        self.master: dlm.Master | None = None
+        self._master_name: str | None = None
+        self._master_address = ""
+        self._master_heard_ns = now_ns
+        self._addresses: dict[str, str] = {}
+        self._ticks = 0
+        self._deadline: Cancel | None = None
+        self._output: tuple[Offer, bool] | None = None
+        self._group: UdpGroup | None = None
+        self._server: ModbusServer | None = None
+        self._polling: asyncio.Task[None] | None = None
+        self._meter_error = False
+        self._meter_currents_a = PerPhase.zero()
+        self._running = True
+        if self.point.role in MASTER_ROLES:
+            sample_s = float(str(self.parameters["DLM Algorithm Sample Rate"]).split()[0])
+            self.master = dlm.Master(sample_s=sample_s, start_ns=now_ns)
+        if self.parameters["Modbus TCP Server"]:
+            await self._serve()
+        if self.point.role != "Disabled":
+            self._group = await host.udp_group(PORT, self._datagram)
+        if self._polls_meter:
+            self._polling = host.spawn(self._poll_meter(), name=f"{self.name} polls its second meter")
+        self.point.pilot_changed(now_ns, self._wiring.pilot_state(), self._wiring.cable_a())
+        self._ticking = host.every(TICK_S, self._tick)
+        self._update()
+
+    async def stop(self) -> None:
+        """Power down: contactor open, nothing offered, every connection closed."""
+        if not self._running:
+            return
+        self._running = False
+        self._ticking.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        if self._server is not None:
+            await self._server.stop()
+        if self._group is not None:
+            self._group.close()
+        self._wiring.set_contactor(False)
+        self._wiring.set_offer(Offer())
+
+    async def restart(self) -> None:
+        """Restart as after *Save, Restart*: unsaved edits are lost, saved parameters act."""
+        await self.stop()
+        self.parameters.restart()
+        await self.start()
+
+    def parameters_changed(self) -> None:
+        """Let saved parameters that need no restart act."""
+        self.operator_override_a = None
+        self._update()
+
+    def refresh(self) -> None:
+        """Let a written register act."""
+        self._update()
+
+    async def fault(self, kind: str | None) -> None:
+        """Refuse: a charging point's faults come from outside (link, kill, vehicle).
+
+        Raises:
+            ValueError: Any fault but None.
+        """
+        if kind is not None:
+            raise ValueError(f"{self.name} has no fault {kind!r}. It has none of its own: cut its link or stop it.")
+
+    def page(self) -> Mapping[str, str]:
+        """Return what the dashboard shows (System Status, DLM Status), as text by field."""
+        fields = {
+            "Error(s)": METER_ERROR if self._meter_error else "no errors",
+            "DLM Master/Slave": self.point.role,
+            "Signalled current": f"{self.point.signalled_a} A",
+            "Limited by": self.point.binding.value,
+        }
+        if self.point.role != "Disabled":
+            fields["DLM Network Id"] = str(self.parameters["DLM Network Id"])
+        if self.point.role in SLAVE_ROLES:
+            fields["DLM Master"] = self._master_name or "none"
+        if self.master is not None:
+            fields["DLM Connected Slaves"] = ", ".join(self.connected_slaves())
+            fields["Operator EVSE Sub-Distribution Limit"] = f"{self.limits().operator_a} A"
+            if self._polls_meter and not self._meter_error:
+                fields["Second Meter"] = f"{self._meter_currents_a} A"
+        return fields
+
+    def connected_slaves(self) -> list[str]:
+        """Return the names that 'DLM Connected Slaves' lists, the internal slave included (open: MEN-DLM-023)."""
+        if self.master is None:
+            return []
+        return sorted(name for name, slave in self.master.slaves.items() if not slave.lost)
+
+    def explain(self) -> str:
+        """Return in one sentence what is signalled, since when, and which limit decides."""
+        text = f"{self.name} signals {self.point.signalled_a} A, limited by {self.point.binding.value}"
+        if self.point.role in SLAVE_ROLES and self.point.master_lost:
+            text += f"; it has not heard a DLM master since {self._master_heard_ns / NS_PER_S:g} s"
+        if self._meter_error:
+            text += f"; {METER_ERROR}"
+        return text + f" (since {self.point.since_ns / NS_PER_S:g} s farm time)."
+
+    def limits(self) -> dlm.Limits:
+        """Return the master's limits as they act now."""
+        parameters = self.parameters
+        metered = bool(parameters["External Meter Support"])
+        schedule = parameters["Maximum Current Scheduler"]
+        return dlm.Limits(
+            evse_a=per_phase(parameters["EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]),
+            operator_a=self.operator_override_a
+            or per_phase(parameters["Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]),
+            scheduled_a=dlm.scheduled_current(schedule, self._host.utc().hour) if isinstance(schedule, tuple) else None,
+            main_a=per_phase(parameters["Main Distribution Limit (L1/L2/L3) [A]"]) if metered else None,
+            headroom_a=per_phase(parameters["External Load Headroom (L1/L2/L3) [A]"]),
+            fallback_a=per_phase(parameters["External Load Fallback (L1/L2/L3) [A]"]),
+            meter_includes_evse=str(parameters["External Meter Location"]).startswith("Including"),
+        )
+
+    # --- Modbus TCP server
+
+    async def _serve(self) -> None:
+        bender = self.parameters["Modbus TCP Server Register Address Set"] == "Bender"
+        registers = Registers(self, self._host, self._wiring, self._config.firmware, legacy=self._legacy)
+        bank = RegisterBank(
+            REGISTERS.select(self._config.firmware, "Bender" if bender else "MENNEKES"),
+            registers.read,
+            registers.write,
+            blocks=BLOCKS,
+            missing=1,
+            missing_write=2,
+        )
+        self._server = ModbusServer(
+            lambda unit: bank if 1 <= unit <= 255 else None,
+            frozenset({3, 6, 16}),
+            on_frame=self._host.frame_hook("modbus"),
+            on_activity=lambda: self.point.client_spoke(self._host.now_ns()),
+        )
+        port = self.parameters["Modbus TCP Server Base Port"]
+        await self._server.start(*self._host.listen_at(int(str(port))))
+
+    # --- terminals
+
+    def _pilot_changed(self, state: PilotState) -> None:
+        if not self._running:
+            return
+        self.point.pilot_changed(self._host.now_ns(), state, self._wiring.cable_a())
+        if state is not PilotState.A and self.point.plugged_ns == self._host.now_ns():
+            self.point.session_start_wh = sum(self._wiring.energy_wh())
+        self._update()
+        self._report()
+
+    def _update(self) -> None:
+        now_ns = self._host.now_ns()
+        before = (self.point.signalled_a, self.point.binding)
+        output = self.point.advance_to(now_ns)
+        if self._output is None or output.offer != self._output[0]:
+            self._wiring.set_offer(output.offer)
+        if self._output is None or output.contactor != self._output[1]:
+            self._wiring.set_contactor(output.contactor)
+            self._host.trace("contactor", closed=output.contactor)
+        self._output = (output.offer, output.contactor)
+        if (self.point.signalled_a, self.point.binding) != before:
+            self._host.trace("signalled", current_a=self.point.signalled_a, binding=self.point.binding.value)
+        if self._deadline is not None:
+            self._deadline.cancel()
+        deadline_ns = self.point.next_deadline_ns()
+        self._deadline = (
+            self._host.call_at(max(deadline_ns, now_ns + 1), self._update) if deadline_ns is not None else None
+        )
+
+    # --- load management
+
+    def _tick(self) -> None:
+        now_ns = self._host.now_ns()
+        self._ticks += 1
+        self._watch_master(now_ns)
+        self._report()
+        if self.master is not None:
+            self._watch_meter(now_ns)
+            self.master.sample(now_ns)
+            if now_ns >= self.master.next_deadline_ns():
+                self._apply(self.master.advance_to(now_ns, self.limits()))
+                l1_a, l2_a, l3_a = self.master.available_a
+                self._host.trace("available", l1_a=l1_a, l2_a=l2_a, l3_a=l3_a)
+            if self._ticks % REPEAT_TICKS == 1:
+                self._repeat()
+
+    def _own_report(self) -> dlm.Report:
+        return dlm.Report(
+            name=self.name,
+            connected=self.point.connected,
+            charging=self.point.charging,
+            cap_a=self.point.cap_a(self._host.now_ns()),
+            offered_a=self.point.signalled_a,
+            disconnected_a=int(str(self.parameters["Disconnected Limit [A]"])),
+            order=str(self.parameters["Phase rotation"]),
+            currents_a=self._wiring.currents_a().map(lambda value: round(value, 3)),
+        )
+
+    def _report(self) -> None:
+        """Tell the master, the internal one directly, how this point is."""
+        role = self.point.role
+        if role == MASTER_ROLES[0] and self.master is not None:
+            self._apply(self.master.report(self._host.now_ns(), self._own_report(), self.limits()))
+        elif role in SLAVE_ROLES and self._group is not None:
+            address = self._master_address or str(self.parameters["DLM Master IP"])
+            if address:
+                self._send(address, SlaveReport(self._network, self._own_report()))
+
+    def _apply(self, grants: Mapping[str, int]) -> None:
+        for name, current_a in grants.items():
+            self._host.trace("grant", to=name, current_a=current_a)
+            if name == self.name:
+                self.point.dlm_a = current_a
+                self._update()
+            elif name in self._addresses:
+                self._send(self._addresses[name], Grant(self._network, self.name, current_a, self._allows_wakeup))
+
+    def _repeat(self) -> None:
+        if self.master is None or self._group is None:
+            return
+        if not self.parameters["Disable Discovery Broadcasting"]:
+            self._group.send(encode(Beacon(self._network, self.name)))
+        for name in sorted(self._addresses):
+            slave = self.master.slaves[name]
+            self._send(self._addresses[name], Grant(self._network, self.name, slave.granted_a, self._allows_wakeup))
+
+    def _send(self, address: str, telegram: Telegram) -> None:
+        if self._group is not None:
+            self._group.send_to(address, encode(telegram))
+
+    def _datagram(self, payload: bytes, sender: str) -> None:
+        if not self._running:
+            return
+        try:
+            telegram = decode(payload)
+        except NotATelegram as error:
+            self._host.trace("dlm_ignored", sender=sender, why=str(error))
+            return
+        if telegram.network != self._network:
+            return
+        match telegram:
+            case Beacon() if self.point.role == SLAVE_ROLES[0] and self._master_name in (None, telegram.master):
+                self._hear_master(telegram.master, sender)
+            case Grant() if self._is_master(telegram, sender):
+                self._hear_master(telegram.master, sender)
+                self.point.dlm_a = telegram.current_a
+                self._update()
+            case SlaveReport() if self.master is not None:
+                self._addresses[telegram.report.name] = sender
+                known = telegram.report.name in self.master.slaves
+                grants = self.master.report(self._host.now_ns(), telegram.report, self.limits())
+                if not known:
+                    self._host.trace("slave_connected", slave=telegram.report.name)
+                    grants = {telegram.report.name: self.master.slaves[telegram.report.name].granted_a} | grants
+                self._apply(grants)
+
+    def _is_master(self, grant: Grant, sender: str) -> bool:
+        fixed = self.point.role == SLAVE_ROLES[1] and sender == self.parameters["DLM Master IP"]
+        return self.point.role in SLAVE_ROLES and (fixed or grant.master == self._master_name)
+
+    def _hear_master(self, master: str, address: str) -> None:
+        self._master_heard_ns = self._host.now_ns()
+        if self._master_name is None:
+            self._master_name, self._master_address = master, address
+            self.point.master_lost = False
+            self.point.dlm_a = 0
+            self._host.trace("master_found", master=master)
+            self._report()
+
+    def _watch_master(self, now_ns: int) -> None:
+        silent = now_ns - self._master_heard_ns >= round(dlm.SILENT_S * NS_PER_S)
+        if self.point.role in SLAVE_ROLES and self._master_name is not None and silent:
+            self._host.trace("master_lost", master=self._master_name)
+            self._master_name, self._master_address = None, ""
+            self.point.master_lost = True
+            self._update()
+
+    @property
+    def _network(self) -> int:
+        return int(str(self.parameters["DLM Network Id"]))
+
+    @property
+    def _allows_wakeup(self) -> bool:
+        return bool(self.parameters["Allow EV Wakeup"])
+
+    # --- external meter
+
+    @property
+    def _polls_meter(self) -> bool:
+        parameters = self.parameters
+        return bool(
+            self.point.role in MASTER_ROLES
+            and parameters["External Meter Support"]
+            and parameters["Meter configuration (Second)"] != "No meter"
+            and parameters["IP address of second meter"]
+        )
+
+    async def _poll_meter(self) -> None:
+        address = str(self.parameters["IP address of second meter"])
+        port = int(str(self.parameters["Port number of Second Meter"]))
+        client = ModbusClient(*self._host.resolve(address, port), source_address=self._host.source_address())
+        start_ns, polls = self._host.now_ns(), 0
+        try:
+            while True:
+                polls += 1
+                await self._read_meter(client)
+                # Due at start + k * period; what was missed while the meter was silent is not made up for.
+                polls = max(polls, (self._host.now_ns() - start_ns) // round(TICK_S * NS_PER_S))
+                await asyncio.sleep((start_ns - self._host.now_ns()) / NS_PER_S + (polls + 0.5) * TICK_S)
+        finally:
+            client.close()
+
+    async def _read_meter(self, client: ModbusClient) -> None:
+        try:
+            words = await client.read_holding(METER_FIRST, METER_WORDS, unit=1)
+        except ModbusFault:
+            reading = None
+        else:
+            reading = signed_currents(words)
+        if self.master is not None:
+            self.master.meter(self._host.now_ns(), reading)
+        if reading is not None:
+            self._meter_currents_a = reading.map(lambda value: round(value, 1))
+
+    def _watch_meter(self, now_ns: int) -> None:
+        if self.master is None or not self._polls_meter:
+            return
+        lost = self.master.meter_lost(now_ns) and now_ns - self.point.started_ns >= round(dlm.SILENT_S * NS_PER_S)
+        if lost != self._meter_error:
+            self._meter_error = lost
+            self._host.trace("meter_lost" if lost else "meter_found")
+
+
+def signed_currents(words: list[int]) -> PerPhase | None:
+    """Return the currents of a PAC2200 with the sign of each phase's active power [A], None when one is absurd.
+
+    Source: application note 6.3 is silent about the sign; MEN-MTR-061 recommends the active power's.
+    """
+    currents, powers = _floats(words[METER_CURRENTS:][:6]), _floats(words[METER_POWERS:][:6])
+    if not all(map(math.isfinite, (*currents, *powers))):
+        return None
+    return PerPhase(*(math.copysign(i, p) for i, p in zip(currents, powers, strict=True)))
+
+
+def _floats(words: list[int]) -> list[float]:
+    return list(struct.unpack(">3f", struct.pack(">6H", *words)))

@@ -1,0 +1,223 @@
+"""One AMTRON Professional charging point: what it offers, when its contactor closes, what its pages show. Sans-I/O.
+
+The lowest limit wins, in this order (Bender charge controller documentation, Electrical flow management): cable,
+Installation Current Limit, Operator Current Limit, energy manager (Modbus 1000), safe current after a lost Modbus
+client (131, 132), and the current that the DLM master hands out. Whole amperes, nothing or at least the minimum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from emulators.kit.host import NS_PER_S
+from emulators.kit.parameters import ParameterStore
+from emulators.kit.phases import PerPhase
+from emulators.kit.pilot import NO_OFFER, Offer, PilotState, offer_of_current
+
+MASTER_ROLES: Final = ("DLM Master (With internal DLM-Slave)", "DLM Master (Standalone)")
+SLAVE_ROLES: Final = ("DLM Slave (Master-Auto-Discovery)", "DLM Slave (Master-Fixed-IP)")
+#: Register 600 (ECU Modbus TCP Server Specification rev 1.07).
+DLM_MODES: Final = {"Disabled": 0, MASTER_ROLES[0]: 1, MASTER_ROLES[1]: 2, SLAVE_ROLES[0]: 3, SLAVE_ROLES[1]: 4}
+#: Error texts of the dashboard's Error(s) line.
+METER_ERROR: Final = "External meter not communicating"
+#: IEC 61851-1 sequence 10.2: after the offer is withdrawn the vehicle has this long to stop before the contactor opens.
+STOP_WITHIN_S: Final = 6.0
+#: IEC 61851-1 A.5.3: a vehicle that stays in B although it is offered may be woken after this time ...
+WAKE_AFTER_S: Final = 30.0
+#: ... by a step to state F of this length (ISO 15118-3 practice).
+WAKE_STEP_S: Final = 4.0
+
+
+class Binding(Enum):
+    """Which limit decides what is offered."""
+
+    NO_VEHICLE = "no vehicle"
+    CABLE = "cable"
+    INSTALLATION = "Installation Current Limit [A]"
+    OPERATOR = "Operator Current Limit [A]"
+    HEMS = "energy manager (Modbus register 1000)"
+    SAFE = "safe current (Modbus client lost)"
+    DLM = "DLM master"
+    DISCONNECTED = "Disconnected Limit [A] (DLM master lost)"
+    UNAVAILABLE = "set unavailable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What the point does at its terminals.
+
+    Attributes:
+        offer: Control pilot.
+        contactor: Closed or open.
+    """
+
+    offer: Offer
+    contactor: bool
+
+
+class ChargingPoint:
+    """The point's own behaviour; :mod:`dlm` decides what its group may take.
+
+    Invariants: never more than the lowest limit; the contactor is closed only while the vehicle asks (state C or D) or
+    has not yet had its time to stop.
+
+    Args:
+        store: The point's parameters.
+        now_ns: Farm time of power-up.
+        legacy: Firmware before 5.22 (polarity of register 124, register 1000 acts once it was written).
+    """
+
+    def __init__(self, store: ParameterStore, *, now_ns: int, legacy: bool) -> None:
+        self._store = store
+        self._legacy = legacy
+        self.pilot = PilotState.A
+        self.cable_a: float | None = None
+        self.dlm_a: int | None = None
+        self.master_lost = True
+        self.hems_a: int | None = None
+        self.safe_current_a = 0
+        self.comm_timeout_s = 0
+        self.available = True
+        self.signalled_a = 0
+        self.binding = Binding.NO_VEHICLE
+        self.since_ns = self.started_ns = now_ns
+        self.contactor = False
+        self.plugged_ns: int | None = None
+        self.session_start_wh = 0.0
+        self._heard_ns = now_ns
+        self._open_ns: int | None = None
+        self._asleep_ns: int | None = None
+        self._wake_ns: int | None = None
+        self._woken = False
+
+    @property
+    def role(self) -> str:
+        """Return the DLM role in force."""
+        return str(self._store["DLM Master/Slave"])
+
+    @property
+    def connected(self) -> bool:
+        """Return whether a vehicle is plugged in."""
+        return self.pilot is not PilotState.A
+
+    @property
+    def charging(self) -> bool:
+        """Return whether the vehicle asks for energy."""
+        return self.pilot in (PilotState.C, PilotState.D)
+
+    def own_limits(self, now_ns: int) -> dict[Binding, int]:
+        """Return every limit but the DLM's, by name [A]."""
+        limits = {
+            Binding.INSTALLATION: _amperes(self._store["Installation Current Limit [A]"]),
+            Binding.OPERATOR: _amperes(self._store["Operator Current Limit [A]"]),
+        }
+        if self.cable_a is not None:
+            limits[Binding.CABLE] = int(self.cable_a)
+        if self.hems_a is not None:
+            limits[Binding.HEMS] = self.hems_a
+        if self.comm_timeout_s and now_ns - self._heard_ns >= self.comm_timeout_s * NS_PER_S:
+            limits[Binding.SAFE] = self.safe_current_a
+        if not self.available:
+            limits[Binding.UNAVAILABLE] = 0
+        return limits
+
+    def cap_a(self, now_ns: int) -> int:
+        """Return the most the point may offer by its own limits [A]; 0 when that is below its minimum."""
+        lowest = min(self.own_limits(now_ns).values())
+        return lowest if lowest >= _amperes(self._store["Minimum Current Limit [A]"]) else 0
+
+    def pilot_changed(self, now_ns: int, state: PilotState, cable_a: float | None) -> None:
+        """Take a new pilot state from the vehicle."""
+        if self.pilot is PilotState.A and state is not PilotState.A:
+            self.plugged_ns = now_ns
+        if state is PilotState.A:
+            self.plugged_ns = None
+            self._woken = False
+        self.pilot, self.cable_a = state, cable_a
+        if self.charging:
+            self._woken = False
+
+    def client_spoke(self, now_ns: int) -> None:
+        """Take note of Modbus traffic (COMM_TIMEOUT, register 132)."""
+        self._heard_ns = now_ns
+
+    def advance_to(self, now_ns: int) -> Output:
+        """Work out what to offer now, and return what the terminals do."""
+        limits = self.own_limits(now_ns)
+        if self.role in SLAVE_ROLES and self.master_lost:
+            limits[Binding.DISCONNECTED] = _amperes(self._store["Disconnected Limit [A]"])
+        elif self.role in (*SLAVE_ROLES, MASTER_ROLES[0]):
+            limits[Binding.DLM] = self.dlm_a or 0
+        binding = min(limits, key=lambda name: limits[name])
+        current_a = limits[binding]
+        if current_a < _amperes(self._store["Minimum Current Limit [A]"]):
+            current_a = 0
+        if not self.connected:
+            binding, current_a = Binding.NO_VEHICLE, 0
+        if (current_a, binding) != (self.signalled_a, self.binding):
+            if current_a == 0 and self.signalled_a and self.contactor:
+                self._open_ns = now_ns + round(STOP_WITHIN_S * NS_PER_S)
+            elif current_a:
+                self._open_ns = None if self.charging else self._open_ns
+            self.signalled_a, self.binding, self.since_ns = current_a, binding, now_ns
+        self._switch(now_ns)
+        return Output(offer=self._offer(now_ns), contactor=self.contactor)
+
+    def next_deadline_ns(self) -> int | None:
+        """Return when :meth:`advance_to` must be called at the latest, if ever."""
+        times = [self._open_ns, self._wake_ns, self._asleep_ns]
+        if self.comm_timeout_s:
+            times.append(self._heard_ns + self.comm_timeout_s * NS_PER_S)
+        return min((time_ns for time_ns in times if time_ns is not None), default=None)
+
+    def ocpp_status(self) -> int:
+        """Return register 104: 0 Available, 3 Unavailable, 5 Preparing, 6 Charging, 7 SuspendedEVSE, 8 SuspendedEV."""
+        if not self.available:
+            return 3
+        if not self.connected:
+            return 0
+        if self.signalled_a == 0:
+            return 7
+        return 6 if self.charging else 8
+
+    def _switch(self, now_ns: int) -> None:
+        if self.charging and self.signalled_a:
+            self.contactor, self._open_ns = True, None
+        elif self.contactor and (not self.charging or (self._open_ns is not None and now_ns >= self._open_ns)):
+            self.contactor, self._open_ns = False, None
+        elif not self.contactor:
+            self._open_ns = None
+
+    def _offer(self, now_ns: int) -> Offer:
+        if self._wake_ns is not None and now_ns >= self._wake_ns:
+            self._wake_ns = None
+        may_wake = bool(self._store["Allow EV Wakeup"]) and self.signalled_a and not self.charging and not self._woken
+        if not may_wake or not self.connected:
+            self._asleep_ns = None
+        elif self._asleep_ns is None:
+            self._asleep_ns = now_ns + round(WAKE_AFTER_S * NS_PER_S)
+        elif now_ns >= self._asleep_ns:
+            self._asleep_ns, self._woken = None, True
+            self._wake_ns = now_ns + round(WAKE_STEP_S * NS_PER_S)
+        if self._wake_ns is not None:
+            return Offer(fault=True)
+        return offer_of_current(self.signalled_a) if self.connected else NO_OFFER
+
+
+def per_phase(value: object) -> PerPhase:
+    """Return a stored value that is three currents.
+
+    Raises:
+        TypeError: It is something else: the table and the code disagree.
+    """
+    if not isinstance(value, PerPhase):
+        raise TypeError(f"expected three currents, got {value!r}")
+    return value
+
+
+def _amperes(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"expected whole amperes, got {value!r}")
+    return value

@@ -1,0 +1,1 @@
+"""Benches: resolve addresses, start a site, stop it, hand out handles."""

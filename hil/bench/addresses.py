@@ -1,0 +1,110 @@
+"""Where a site's addresses are reached on the embedded bench: 127.S.n.h.
+
+S is a slot that each farm claims by a file lock, so two runs on one machine never meet; n numbers the site's networks,
+h is the host part of the address as the manual prints it. A port below 1024 that may not be bound is offered at +20000.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import os
+import socket
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Final
+
+from hil.errors import BenchError, ScenarioError
+
+SLOTS: Final = range(1, 255)
+LOW_PORTS_END: Final = 1024
+LOW_PORT_SHIFT: Final = 20_000
+TESTER_HOST: Final = 254  #: Host part of the tester's own address on each network; its link is never cut.
+LOW_PORT_FIX: Final = "sysctl net.ipv4.ip_unprivileged_port_start=0 (or run with CAP_NET_BIND_SERVICE)"
+
+
+class Slot:
+    """One claimed S of 127.S.n.h, released by :meth:`release` or when the process ends.
+
+    Raises:
+        BenchError: All slots are taken.
+    """
+
+    def __init__(self) -> None:
+        folder = Path(tempfile.gettempdir()) / f"hilfarm-slots-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        # Users do not see each other's locks: start at a slot of one's own, and let the bind of a server decide.
+        first = (os.getuid() * 31) % len(SLOTS)
+        for step in SLOTS:
+            number = SLOTS[(first + step) % len(SLOTS)]
+            file = (folder / str(number)).open("a")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.close()
+                continue
+            self.number, self._file = number, file
+            return
+        raise BenchError(f"all {len(SLOTS)} address slots of this machine are taken: is a farm left running?")
+
+    _file: IO[str]
+
+    def release(self) -> None:
+        """Give the slot back."""
+        self._file.close()
+
+
+class Resolver:
+    """Translates a site's addresses for one farm.
+
+    Args:
+        slot: The claimed slot's number.
+        networks: Subnets by network name.
+    """
+
+    def __init__(self, slot: int, networks: Mapping[str, ipaddress.IPv4Network]) -> None:
+        self._slot = slot
+        self._networks = list(networks.values())
+        self._names = list(networks)
+        self.shifts_low_ports = not may_bind_low_ports()
+
+    def local(self, address: str) -> str:
+        """Return the loopback address that stands for a site address.
+
+        Raises:
+            ScenarioError: The address is in none of the site's networks.
+        """
+        ip = ipaddress.IPv4Address(address)
+        for number, network in enumerate(self._networks, start=1):
+            if ip in network:
+                return f"127.{self._slot}.{number}.{int(ip) & 0xFF}"
+        raise ScenarioError(
+            f"address {address} is in none of the site's networks {', '.join(map(str, self._networks))}"
+        )
+
+    def site(self, local: str) -> str:
+        """Return the site address that a loopback address stands for."""
+        _, _, number, host = (int(part) for part in local.split("."))
+        base = int(self._networks[number - 1].network_address) & ~0xFF
+        return str(ipaddress.IPv4Address(base | host))
+
+    def tester(self, network: str) -> str:
+        """Return the tester's own address on a network."""
+        return f"127.{self._slot}.{self._names.index(network) + 1}.{TESTER_HOST}"
+
+    def port(self, documented: int) -> int:
+        """Return the port that a documented one is bound at."""
+        return documented + LOW_PORT_SHIFT if self.shifts_low_ports and documented < LOW_PORTS_END else documented
+
+
+def may_bind_low_ports() -> bool:
+    """Return whether this process may bind ports below 1024."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", 502))
+        except PermissionError:
+            return False
+        except OSError:
+            return True  # taken by somebody else: binding as such is allowed
+    return True

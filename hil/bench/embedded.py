@@ -1,0 +1,416 @@
+"""The embedded bench: all emulators of a site in one process, real protocol stacks on loopback, one clock and plant."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from emulators.ev.model import VehicleTraits
+from emulators.kit.family import DeviceConfig, Family
+from emulators.kit.host import NS_PER_S, Cancel, Device, Phase
+from emulators.kit.modbus import ModbusClient
+from emulators.kit.phases import PHASES, PerPhase
+from hil.bench.addresses import LOW_PORT_FIX, Resolver, Slot
+from hil.bench.instants import Instants
+from hil.bench.lan import Group, Member
+from hil.bench.wiring import Bay, Terminals
+from hil.clock import FarmLoop
+from hil.errors import BenchError, ScenarioError
+from hil.plant import (
+    SUPPLY,
+    FuseMayOpen,
+    FuseOpened,
+    FuseSpec,
+    LimitExceeded,
+    LiveSocketWithoutVehicle,
+    Node,
+    Plant,
+)
+from hil.site import DeviceSpec, Fuse, MeterSpec, Site
+from hil.trace import TraceWriter
+
+PLANT: Final = "plant"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A tripwire that was touched.
+
+    Attributes:
+        at_ns: Farm time [ns].
+        kind: ``fuse``, ``limit``, ``live_socket`` or ``invariant``.
+        text: One sentence with values.
+        where: Node or socket.
+    """
+
+    at_ns: int
+    kind: str
+    text: str
+    where: str
+
+
+class SeatHost:
+    """One device's view of the embedded bench (``emulators.kit.host.Host``)."""
+
+    def __init__(self, farm: Farm, name: str, spec_network: str, address: str | None, contacts: Mapping[str, bool]):
+        self.name = name
+        self.rng = farm.rng(name)
+        self._farm, self._network, self._address = farm, spec_network, address
+        self.contacts = dict(contacts)
+
+    def now_ns(self) -> int:
+        """Return farm time [ns]."""
+        return self._farm.instants.now_ns()
+
+    def utc(self) -> datetime:
+        """Return the site's UTC time."""
+        return self._farm.utc()
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Run a watched task."""
+        return self._farm.spawn(work, name)
+
+    def call_at(self, when_ns: int, callback: Callable[[], None], *, phase: Phase = Phase.DEVICES) -> Cancel:
+        """Call back at a farm time."""
+        return self._farm.instants.call_at(when_ns, phase, self.name, callback)
+
+    def every(self, period_s: float, callback: Callable[[], None], *, phase: Phase = Phase.DEVICES) -> Cancel:
+        """Call back periodically."""
+        return self._farm.instants.every(round(period_s * NS_PER_S), phase, self.name, callback)
+
+    def trace(self, event: str, **fields: object) -> None:
+        """Write a state event."""
+        self._farm.trace_state(self.name, event, **fields)
+
+    def frame_hook(self, protocol: str) -> Callable[[str, str], None] | None:
+        """Return where frames go."""
+        farm, name = self._farm, self.name
+        return lambda direction, text: farm.frame(name, direction, protocol, text)
+
+    def listen_at(self, port: int) -> tuple[str, int]:
+        """Return where a server of this device listens."""
+        if self._address is None:
+            raise ScenarioError(f"{self.name} needs an address: it has a server on port {port}.")
+        return self._farm.resolver.local(self._address), self._farm.resolver.port(port)
+
+    def resolve(self, address: str, port: int) -> tuple[str, int]:
+        """Return where another device is reached."""
+        return self._farm.resolver.local(address), self._farm.resolver.port(port)
+
+    def source_address(self) -> str:
+        """Return where this device's own connections come from."""
+        return self.listen_at(0)[0]
+
+    async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> Member:
+        """Join the device's LAN."""
+        if self._address is None:
+            raise ScenarioError(f"{self.name} needs an address: it is a member of a LAN.")
+        group = self._farm.groups.setdefault((self._network, port), Group())
+        member = Member(group, self._address, port, self._farm.resolver, receive)
+        await member.join(self._farm.loop)
+        return member
+
+    def charger_wiring(self) -> Bay:
+        """Return a charging point's terminals."""
+        return self._farm.bays[self.name]
+
+    def meter_wiring(self) -> Terminals:
+        """Return a meter's terminals."""
+        return self._farm.terminals[self.name]
+
+    def contact(self, name: str) -> bool:
+        """Return whether a contact is closed."""
+        return self.contacts.get(name, False)
+
+
+class Farm:
+    """A running site.
+
+    Every method is called on the farm's loop.
+
+    Args:
+        site: What to build.
+        loop: The clock.
+        seed: Of this test; every device and vehicle has its own generator made from it.
+        trace: Where state goes.
+    """
+
+    def __init__(self, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> None:
+        self.site, self.loop, self.seed, self.trace = site, loop, seed, trace
+        self.failures: list[str] = []
+        self.findings: list[Finding] = []
+        self.instants = Instants(loop, self._died)
+        self.groups: dict[tuple[str, int], Group] = {}
+        self.bays: dict[str, Bay] = {}
+        self.terminals: dict[str, Terminals] = {}
+        self.hosts: dict[str, SeatHost] = {}
+        self.devices: dict[str, Device] = {}
+        self.history: dict[tuple[str, str], tuple[int, str]] = {}
+        self.stopped_devices: set[str] = set()
+        self.cuts: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._clients: dict[str, ModbusClient] = {}
+        self._plant_due: Cancel | None = None
+        self._slot: Slot | None = None
+        self._muted = False
+        self.requests: dict[str, list[tuple[int, str]]] = {}
+
+    async def start(self) -> None:
+        """Build the plant, power up meters, then charging points.
+
+        Raises:
+            BenchError: An address or port is taken, or something failed on the way up.
+        """
+        self._slot = Slot()
+        self.resolver = Resolver(self._slot.number, self.site.networks)
+        for network in self.site.networks:
+            self.loop.links.exempt(self.resolver.tester(network))
+        self.plant = self._build_plant()
+        seats: dict[str, DeviceSpec | MeterSpec] = {**self.site.meters, **self.site.devices}
+        for name, spec in seats.items():
+            if spec.seat != "emulated":
+                raise ScenarioError(f"{name} has the seat {spec.seat!r}: the embedded bench has emulated seats only.")
+            self._seat(name, spec.family, spec.config(), spec.network, spec.contacts)
+        for name, device in self.devices.items():
+            try:
+                await device.start()
+            except OSError as error:
+                raise BenchError(f"{name} cannot start: {error}") from error
+        self._plan_plant()
+
+    async def stop(self) -> None:
+        """Power down everything and give the addresses back."""
+        for client in self._clients.values():
+            client.close()
+        for device in reversed(self.devices.values()):
+            await device.stop()
+        self.instants.clear()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)
+        if self._slot is not None:
+            self._slot.release()
+
+    # --- what devices and keywords use
+
+    def rng(self, name: str) -> random.Random:
+        """Return a generator of this name's own, the same in each equal run."""
+        digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
+        return random.Random(int.from_bytes(digest[:8], "big"))
+
+    def utc(self) -> datetime:
+        """Return the site's UTC time."""
+        return self.site.epoch + timedelta(microseconds=self.instants.now_ns() // 1000)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run a task whose death fails the run."""
+        task = self.loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def trace_state(self, who: str, event: str, **fields: object) -> None:
+        """Write a state event, and remember it for explanations."""
+        if self._muted:
+            return
+        now_ns = self.instants.now_ns()
+        self.history[(who, event)] = (now_ns, ", ".join(f"{key}={value}" for key, value in fields.items()))
+        self.trace.state(now_ns, who, event, **fields)
+
+    def frame(self, who: str, direction: str, protocol: str, text: str) -> None:
+        """Write one decoded frame."""
+        if not self._muted:
+            self.trace.frame(self.instants.now_ns(), who, direction, protocol, text)
+
+    def device(self, name: str) -> Device:
+        """Return a device by name.
+
+        Raises:
+            ScenarioError: The site has none of that name.
+        """
+        self.site.require(name)
+        return self.devices[name]
+
+    def bay(self, name: str) -> Bay:
+        """Return a charging point's bay.
+
+        Raises:
+            ScenarioError: The site has no charging point of that name.
+        """
+        self.site.require_charger(name)
+        return self.bays[name]
+
+    def modbus(self, name: str) -> ModbusClient:
+        """Return the tester's own Modbus client to a device, as a probe uses it."""
+        spec = self.site.require(name)
+        if spec.family.modbus_port is None or spec.address is None:
+            raise ScenarioError(f"{name} has no Modbus TCP server.")
+        if name not in self._clients:
+            self._clients[name] = ModbusClient(
+                self.resolver.local(spec.address),
+                self.resolver.port(spec.family.modbus_port),
+                source_address=self.resolver.tester(spec.network),
+            )
+        return self._clients[name]
+
+    def plug(self, name: str, traits: VehicleTraits) -> None:
+        """Plug a vehicle in."""
+        self.bay(name).plug(traits, self.rng(f"{name}/vehicle/{self.instants.now_ns()}"))
+
+    def set_load(self, name: str, current_a: PerPhase) -> None:
+        """Set what a consumer draws [A]."""
+        self.site.require_load(name)
+        self._set(name, current_a, pv=False)
+
+    def set_pv(self, name: str, current_a: PerPhase) -> None:
+        """Set what a generator feeds in [A]."""
+        if name not in self.site.pv:
+            raise ScenarioError(f"the site has no PV {name!r}. It has: {', '.join(self.site.pv) or 'none'}.")
+        self._set(name, current_a, pv=True)
+
+    def peak_a(self, node: str, phase: str) -> float:
+        """Return the highest current of a node's conductor since the start [A]."""
+        self._advance_plant()
+        return self.plant.peak_a(0, node, phase)
+
+    def cut(self, name: str, other: str | None = None) -> None:
+        """Pull a device's network cable, or break the path between two devices only."""
+        self.loop.links.cut(*self._ends(name, other))
+        self.trace_state(name, "link_cut", other=other or "all")
+        self.cuts["-".join(filter(None, (name, other)))] = self.instants.now_ns()
+
+    def restore(self, name: str, other: str | None = None) -> None:
+        """Plug it in again."""
+        self.loop.links.restore(*self._ends(name, other))
+        self.trace_state(name, "link_restored", other=other or "all")
+        self.cuts.pop("-".join(filter(None, (name, other))), None)
+
+    def watch_requests(self, name: str) -> None:
+        """Record from now on who sends Modbus requests to a device, and when."""
+        self.site.require(name)
+        self.requests[name] = []
+
+    def mute(self) -> None:
+        """Write nothing more into the trace: the test is over, what powering down does is not part of it."""
+        self._muted = True
+
+    def check(self) -> None:
+        """Raise when the farm itself failed, or a plant invariant does not hold.
+
+        Raises:
+            BenchError: With the traceback of what died.
+        """
+        if self.loop.anomalies:
+            self.failures.append(f"the clock counted {self.loop.anomalies} anomalies: this run cannot be trusted")
+        if self.failures:
+            raise BenchError("\n".join(self.failures))
+        for text in self.plant.check(self.instants.now_ns()):
+            self._find("invariant", text, PLANT)
+
+    # --- inside
+
+    def _seat(
+        self, name: str, family: Family, config: DeviceConfig, network: str, contacts: Mapping[str, bool]
+    ) -> None:
+        spec = self.site.seat(name)
+        if isinstance(spec, MeterSpec):
+            self.terminals[name] = Terminals(spec.node, self.plant, self.instants)
+        else:
+            self.bays[name] = Bay(name, self.plant, self.instants, self.trace_state, self._plan_plant)
+        self.hosts[name] = SeatHost(self, name, network, config.address, contacts)
+        self.devices[name] = family.create(self.hosts[name], config)
+
+    def _build_plant(self) -> Plant:
+        site = self.site
+        nodes = [Node(name=SUPPLY, parent=None, fuse=_fuse(site.supply.main_fuse))]
+        nodes += [
+            Node(name=name, parent=line.from_, fuse=_fuse(line.fuse), cable_a=line.cable_a)
+            for name, line in site.feeders.items()
+        ]
+        plant = Plant.build(nodes, voltage_v=site.supply.voltage_v)
+        for name, load in site.loads.items():
+            plant.add_load(name, load.feeder)
+            self._follow(name, load.profile, pv=False)
+        for name, pv in site.pv.items():
+            plant.add_pv(name, pv.feeder)
+            self._follow(name, pv.profile, pv=True)
+        for name, device in site.devices.items():
+            plant.add_socket(name, device.feeder, device.phase_order)
+        return plant
+
+    def _follow(self, name: str, profile: tuple[tuple[int, PerPhase], ...], *, pv: bool) -> None:
+        for at_ns, current_a in profile:
+            self.instants.call_at(at_ns, Phase.INPUTS, name, lambda a=current_a: self._set(name, a, pv=pv))  # type: ignore[misc]
+
+    def _set(self, name: str, current_a: PerPhase, *, pv: bool) -> None:
+        now_ns = self.instants.now_ns()
+        (self.plant.set_pv if pv else self.plant.set_load)(now_ns, name, current_a)
+        l1_a, l2_a, l3_a = current_a
+        self.trace_state(name, "pv" if pv else "load", l1_a=l1_a, l2_a=l2_a, l3_a=l3_a)
+        self._plan_plant()
+
+    def _plan_plant(self) -> None:
+        if self._plant_due is not None:
+            self._plant_due.cancel()
+            self._plant_due = None
+        deadline_ns = self.plant.next_deadline_ns()
+        if deadline_ns is not None:
+            self._plant_due = self.instants.call_at(deadline_ns, Phase.PLANT, PLANT, self._advance_plant)
+
+    def _advance_plant(self) -> None:
+        for event in self.plant.advance_to(self.instants.now_ns()):
+            match event:
+                case FuseOpened() | FuseMayOpen():
+                    self._find("fuse", str(event), event.node)
+                case LimitExceeded():
+                    self._find("limit", str(event), event.node)
+                case LiveSocketWithoutVehicle():
+                    self._find("live_socket", str(event), event.socket)
+        self._plan_plant()
+
+    def _find(self, kind: str, text: str, where: str) -> None:
+        if self._muted:
+            return
+        now_ns = self.instants.now_ns()
+        self.findings.append(Finding(now_ns, kind, text, where))
+        self.trace.verdict(now_ns, PLANT, kind, text=text, where=where)
+
+    def _ends(self, name: str, other: str | None) -> tuple[str, str | None]:
+        def local(device: str) -> str:
+            address = self.site.require(device).address
+            if address is None:
+                raise ScenarioError(f"{device} has no network link.")
+            return self.resolver.local(address)
+
+        return local(name), local(other) if other else None
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._died(task.get_name(), error)
+
+    def _died(self, name: str, error: BaseException) -> None:
+        text = "".join(traceback.format_exception(error))
+        self.failures.append(f"{name} died at {self.instants.now_ns() / NS_PER_S:g} s farm time:\n{text}")
+
+    def low_port_notice(self) -> str:
+        """Return what to say once when low ports are offered elsewhere, or nothing."""
+        if not self.resolver.shifts_low_ports:
+            return ""
+        return f"ports below 1024 may not be bound here: they are offered at +20000. Fix: {LOW_PORT_FIX}"
+
+
+def _fuse(fuse: Fuse | None) -> FuseSpec | None:
+    return None if fuse is None else FuseSpec(rating_a=fuse.rating_a, type=fuse.type, trip=fuse.trip)
+
+
+def live_phases(current_a: PerPhase) -> str:
+    """Return three currents as text with their phases."""
+    return ", ".join(f"{phase} {value:.1f} A" for phase, value in zip(PHASES, current_a, strict=True))

@@ -1,0 +1,186 @@
+"""One test's farm: a fresh thread, a fresh loop, a fresh site; and the calls that a keyword makes into it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from ruamel.yaml import YAML
+
+from emulators.kit.host import NS_PER_S
+from hil.bench.embedded import Farm
+from hil.clock import FarmThread, make_loop
+from hil.errors import ControllerViolation
+from hil.report.folder import Record, RunFolder
+from hil.site import Site, load_site
+from hil.trace import TraceWriter, trace_path
+
+T = TypeVar("T")
+
+STUCK_REAL_S: Final = 60.0  #: A farm call that takes longer without farm time passing is stuck.
+
+
+class Session:
+    """A running site for one test.
+
+    Args:
+        site: What runs.
+        test: Stable name of the test.
+    """
+
+    def __init__(self, site: Site, test: str) -> None:
+        settings = os.environ
+        self.test = test
+        self.run_seed = int(settings.get("HIL_SEED", "0"))
+        self.expected: set[str] = set()
+        self.reported: set[int] = set()
+        folder = Path(settings["HIL_RUN_DIR"]) if "HIL_RUN_DIR" in settings else RunFolder.create(None).path
+        os.environ["HIL_RUN_DIR"] = str(folder)
+        self._folder = folder / "trace"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.trace = TraceWriter(
+            trace_path(self._folder, test),
+            test=test,
+            site=site.name,
+            seed=self.seed,
+            level="frames" if settings.get("HIL_TRACE") == "frames" else "state",
+        )
+        self._speed = settings.get("HIL_SPEED", "max")
+        self._thread = FarmThread(lambda: make_loop("max" if self._speed == "max" else float(self._speed)))
+        self.farm = Farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
+        try:
+            self.call(self._flowing(self.farm.start))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def seed(self) -> int:
+        """Return this test's own seed: of the run's seed and the test's name."""
+        return int.from_bytes(hashlib.sha256(f"{self.run_seed}/{self.test}".encode()).digest()[:6], "big")
+
+    def now_s(self) -> float:
+        """Return farm time [s]."""
+        return self.farm.instants.now_ns() / NS_PER_S
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run one coroutine in the farm, then see whether the farm and the plant are well."""
+        result = self._thread.run(work)
+        self.raise_findings()
+        return result
+
+    def do(self, action: Callable[[], T]) -> T:
+        """Call something in the farm's thread, at the present instant, and let everything it causes happen."""
+
+        async def run() -> T:
+            result = action()
+            await self.farm.loop.settle()
+            return result
+
+        return self.call(run())
+
+    def ask(self, question: Callable[[], Awaitable[T]]) -> T:
+        """Ask a device through its public port: farm time may pass while it takes its time to answer."""
+        return self.call(self._flowing(question))
+
+    def wait(self, seconds: float) -> None:
+        """Let farm time pass."""
+
+        async def run() -> None:
+            with self.farm.loop.time_flows():
+                await asyncio.sleep(seconds)
+            await self.farm.loop.settle()
+
+        self.call(run())
+
+    def raise_findings(self) -> None:
+        """Raise for a farm that failed, or for a tripwire that was touched and not expected.
+
+        Raises:
+            BenchError: A task died, or the clock cannot be trusted.
+            ControllerViolation: A fuse, a limit, a live socket, or a plant invariant.
+        """
+        self.farm.check()
+        for number, finding in enumerate(self.farm.findings):
+            if number not in self.reported and finding.kind not in self.expected:
+                self.reported.add(number)
+                at_s = finding.at_ns / NS_PER_S
+                raise ControllerViolation(
+                    f"Tripwire '{finding.kind}' at {at_s:g} s farm time: {finding.text}.\n{self.why()}"
+                )
+
+    def why(self) -> str:
+        """Return what every point does and which cables are cut, and the line that reproduces the test."""
+        lines = [f"  {device.explain()}" for name, device in self.farm.devices.items() if name in self.farm.bays]
+        lines += [f"  link {link} is cut since {at_ns / NS_PER_S:g} s" for link, at_ns in self.farm.cuts.items()]
+        return "\n".join([*lines, f"  trace line {self.trace.line_number}   again: {self.again()}"])
+
+    def again(self) -> str:
+        """Return the one line that runs this test again."""
+        suite, _, name = self.test.rpartition("/")
+        return f'hil run robot/suites/{suite}.robot --test "{name}" --seed {self.run_seed}'
+
+    def finish(self, status: str, message: str) -> None:
+        """Write the verdict, the frames around a failure and the index line; power everything down."""
+        farm_ns = self.farm.instants.now_ns()
+        self.trace.verdict(farm_ns, "test", status.lower())
+        if status == "FAIL":
+            self.trace.dump_frames()
+        site = self.farm.site
+        record = Record(
+            test=self.test,
+            sha256=self.trace.close(),
+            file=self.trace.path.name,
+            farm_ns=farm_ns,
+            site=site.name,
+            site_sha256=site.sha256,
+        )
+        with (self._folder / "index.jsonl").open("a", encoding="utf-8") as index:
+            index.write(json.dumps(asdict(record)) + "\n")
+        self.close()
+
+    def close(self) -> None:
+        """Power everything down; the farm's own failures are raised, nothing is left behind."""
+        self.farm.mute()
+        try:
+            self._thread.run(self._flowing(self.farm.stop), STUCK_REAL_S)
+        finally:
+            self._thread.close()
+
+    async def _flowing(self, work: Callable[[], Awaitable[T]]) -> T:
+        with self.farm.loop.time_flows():
+            result = await work()
+        return result
+
+
+def build_site(ref: str, overrides: Mapping[str, str]) -> Site:
+    """Load a site, with single fields changed by dotted names such as ``feeders.F3.fuse.rating_a=63``.
+
+    Raises:
+        SiteFileError: The result is not a valid site.
+        ScenarioError: There is no such site.
+    """
+    search = [Path.cwd()]
+    if not overrides:
+        return load_site(ref, search=search)
+    base = load_site(ref, search=search)
+    changed: dict[str, Any] = {"include": str(base.path)}
+    yaml = YAML(typ="safe")
+    for dotted, text in overrides.items():
+        *path, last = dotted.split(".")
+        place = changed
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = yaml.load(text) if isinstance(text, str) else text
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{Path(ref).stem} with overrides.yaml"
+        with file.open("w", encoding="utf-8") as stream:
+            YAML().dump(changed, stream)
+        return load_site(file)

@@ -1,0 +1,127 @@
+"""Looks for what a machine lacks before a run finds out, and says how to fix it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import resource
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+NEEDED_PYTHON: Final = (3, 11)
+LOW_PORT: Final = 502  #: Modbus TCP, the lowest port of the emulated devices.
+NEEDED_OPEN_FILES: Final = 4096  #: A hundred devices with their clients, twice.
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: What.
+        ok: Whether it is as it should be.
+        text: What was found.
+        fix: What to do when it is not.
+    """
+
+    name: str
+    ok: bool
+    text: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        head = f"{'ok  ' if self.ok else 'warn'}  {self.name:<14} {self.text}"
+        return head if self.ok or not self.fix else f"{head}\n{'':21}fix: {self.fix}"
+
+
+def examine() -> list[Finding]:
+    """Return every finding, in a fixed order; no check needs a right or leaves anything behind."""
+    checks: tuple[Callable[[], Finding], ...] = (
+        _python,
+        _installed,
+        _linux,
+        _loopback,
+        _low_ports,
+        _open_files,
+        _ptys,
+        _engine,
+    )
+    return [check() for check in checks]
+
+
+def _python() -> Finding:
+    version = sys.version.split()[0]
+    return Finding(
+        "Python", sys.version_info >= NEEDED_PYTHON, version, "install Python 3.11 or newer, then `make demo`"
+    )
+
+
+def _installed() -> Finding:
+    where = f"{sys.prefix}" if sys.prefix != sys.base_prefix else "no virtual environment"
+    try:
+        version = metadata.version("hilfarm")
+    except metadata.PackageNotFoundError:
+        return Finding("environment", False, f"hilfarm is not installed ({where})", "`make demo` sets up .venv")
+    return Finding("environment", sys.prefix != sys.base_prefix, f"hilfarm {version} in {where}", "use .venv/bin/hil")
+
+
+def _linux() -> Finding:
+    return Finding("system", sys.platform == "linux", sys.platform, "run on Linux: each device needs its own 127.x.y.z")
+
+
+def _loopback() -> Finding:
+    try:
+        with socket.socket() as one:
+            one.bind(("127.77.1.11", 0))
+    except OSError as error:
+        return Finding("loopback", False, f"127.77.1.11: {error.strerror}", "bring lo up with 127.0.0.1/8")
+    return Finding("loopback", True, "every 127.x.y.z can be bound")
+
+
+def _low_ports() -> Finding:
+    try:
+        with socket.socket() as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(("127.77.1.11", LOW_PORT))
+    except OSError as error:
+        text = f"port {LOW_PORT} may not be bound ({error.strerror}): devices listen at +20000"
+        return Finding("low ports", False, text, f"sudo sysctl net.ipv4.ip_unprivileged_port_start={LOW_PORT}")
+    return Finding("low ports", True, f"port {LOW_PORT} can be bound")
+
+
+def _open_files() -> Finding:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = soft == resource.RLIM_INFINITY or soft >= NEEDED_OPEN_FILES
+    limit = "unlimited" if soft == resource.RLIM_INFINITY else str(soft)
+    target = NEEDED_OPEN_FILES if hard == resource.RLIM_INFINITY else min(NEEDED_OPEN_FILES, hard)
+    return Finding(
+        "open files", enough, limit, f"`ulimit -n {target}` in this shell (large sites need {NEEDED_OPEN_FILES})"
+    )
+
+
+def _ptys() -> Finding:
+    try:
+        ours, theirs = pty.openpty()
+    except OSError as error:
+        return Finding("ptys", False, str(error), "mount devpts: serial lines are pseudo-terminals")
+    os.close(ours)
+    os.close(theirs)
+    return Finding("ptys", True, "serial lines can be emulated")
+
+
+def _engine() -> Finding:
+    if shutil.which("docker") is None:
+        return Finding(
+            "engine", False, "no docker command: the embedded bench works without", "install Docker for containers"
+        )
+    path = Path(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"))
+    if path.is_absolute() and not os.access(path, os.R_OK | os.W_OK):
+        text = f"{path} cannot be used: the embedded bench works without"
+        return Finding("engine", False, text, "start the engine, and add yourself to the group docker")
+    return Finding("engine", True, "docker")

@@ -1,0 +1,157 @@
+"""The traceability matrix: every statement, the tests that carry its id, their verdicts, or why there is none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO
+
+from robot.api import ExecutionResult
+from robot.errors import DataError
+
+from hil.errors import ScenarioError
+from hil.requirements.catalogue import ID, Catalogue, Entry, Reason
+
+#: The worst verdict of an entry's tests is the entry's.
+_SEVERITY: Final = {"FAIL": 0, "SKIP": 1, "PASS": 2}
+GAP: Final = "GAP"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One test of the run that carries an id."""
+
+    test: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry of the matrix.
+
+    Attributes:
+        entry: The statement.
+        tests: Tests of the run that carry its id.
+        reason: Why there is no test, None when there is one or nobody said why.
+    """
+
+    entry: Entry
+    tests: tuple[Verdict, ...]
+    reason: Reason | None
+
+    @property
+    def verdict(self) -> str:
+        """Return FAIL, SKIP or PASS (the worst of its tests), ``reason``, or ``GAP``."""
+        if self.tests:
+            return min((one.verdict for one in self.tests), key=_SEVERITY.__getitem__)
+        return "reason" if self.reason else GAP
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Rows in the order of the catalogues."""
+
+    rows: tuple[Row, ...]
+
+    def gaps(self, prefixes: Sequence[str]) -> list[str]:
+        """Return the ids of some prefixes that have neither test nor reason."""
+        return [row.entry.id for row in self.rows if row.verdict == GAP and row.entry.id.startswith(tuple(prefixes))]
+
+
+def matrix(run_dir: Path, prefixes: Sequence[str] = ()) -> Matrix:
+    """Return the matrix of a run.
+
+    Args:
+        run_dir: The run's folder, with Robot's ``output.xml``.
+        prefixes: Only ids that begin with one of these; none for every id.
+
+    Raises:
+        ScenarioError: No run there, no id has the prefix, or a test's tag looks like an id and is in no catalogue.
+    """
+    catalogue = Catalogue.load()
+    tests = _tests_by_id(run_dir, catalogue)
+    for prefix in prefixes:
+        if not any(entry_id.startswith(prefix) for entry_id in catalogue):
+            areas = sorted({entry_id.rpartition("-")[0] for entry_id in catalogue})
+            raise ScenarioError(f"no id begins with {prefix!r}. Known areas: {', '.join(areas)}.")
+    chosen = [entry for entry in catalogue.values() if not prefixes or entry.id.startswith(tuple(prefixes))]
+    return Matrix(
+        tuple(
+            Row(entry, tuple(tests.get(entry.id, ())), None if entry.id in tests else catalogue.reason(entry.id))
+            for entry in chosen
+        )
+    )
+
+
+def print_matrix(run_dir: Path, require_prefixes: Sequence[str] = (), stream: TextIO | None = None) -> int:
+    """Print the matrix of a run; return 1 when a required id has neither test nor reason, else 0.
+
+    Without a required prefix, the matrix shows the areas that the run touches.
+    """
+    out = stream or sys.stdout
+    whole = matrix(run_dir, require_prefixes)
+    touched = {_area(row.entry) for row in whole.rows if row.tests}
+    rows = [row for row in whole.rows if require_prefixes or _area(row.entry) in touched]
+    width = max((len(row.entry.id) for row in rows), default=0)
+    for row in rows:
+        for line in _lines(row, width):
+            print(line, file=out)
+    print(_summary(rows), file=out)
+    gaps = whole.gaps(require_prefixes) if require_prefixes else []
+    if gaps:
+        print(f"neither test nor reason: {', '.join(gaps)}", file=out)
+    return 1 if gaps else 0
+
+
+def _lines(row: Row, width: int) -> Iterable[str]:
+    entry, indent = row.entry, " " * (width + 10)
+    derived = " [derived numbers]" if entry.derived else ""
+    if entry.kind == "erratum":
+        yield f"{entry.id:<{width}}  {row.verdict:<6}  erratum, the document: {entry.statement}"
+        yield f"{indent}ours: {'; '.join(entry.then)}{derived}"
+        if entry.ambiguity:
+            yield f"{indent}reading: {entry.ambiguity}"
+    else:
+        yield f"{entry.id:<{width}}  {row.verdict:<6}  {entry.statement}{derived}"
+    for one in row.tests:
+        yield f"{indent}{one.verdict}  {one.test}"
+    if row.reason:
+        yield f"{indent}{row.reason}"
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    tally = {name: sum(row.verdict == name for row in rows) for name in ("PASS", "FAIL", "SKIP", "reason", GAP)}
+    derived = sum(row.entry.derived for row in rows)
+    return (
+        f"{len(rows)} ids: {tally['PASS']} passed, {tally['FAIL']} failed, {tally['SKIP']} skipped, "
+        f"{tally['reason']} with a reason, {tally[GAP]} without test or reason; {derived} rest on derived numbers"
+    )
+
+
+def _area(entry: Entry) -> str:
+    return entry.id.rpartition("-")[0]
+
+
+def _tests_by_id(run_dir: Path, known: Mapping[str, Entry]) -> dict[str, list[Verdict]]:
+    output = run_dir / "output.xml"
+    if not output.is_file():
+        raise ScenarioError(f"{run_dir} is no finished run: there is no output.xml in it.")
+    try:
+        result = ExecutionResult(output, include_keywords=False)
+    except DataError as error:
+        raise ScenarioError(f"{output} cannot be read: {error}") from error
+    tagged = [
+        (str(tag), Verdict(test.full_name, test.status))
+        for test in result.suite.all_tests
+        for tag in test.tags
+        if ID.fullmatch(str(tag))
+    ]
+    unknown = sorted({f"{tag} ({verdict.test})" for tag, verdict in tagged if tag not in known})
+    if unknown:
+        raise ScenarioError(f"tags that look like ids and are in no catalogue: {', '.join(unknown)}.")
+    tests: dict[str, list[Verdict]] = {}
+    for tag, verdict in tagged:
+        tests.setdefault(tag, []).append(verdict)
+    return tests

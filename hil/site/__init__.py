@@ -1,0 +1,41 @@
+"""The site file: one YAML text that says what is installed, checked and typed.
+
+``load_site("mennekes/car-park")`` returns a :class:`Site`, or raises :class:`hil.errors.SiteFileError` with
+every problem.
+"""
+
+from hil.site.load import load_site, shipped_sites
+from hil.site.model import (
+    SUPPLY,
+    Battery,
+    DeviceSpec,
+    Feeder,
+    Fuse,
+    Link,
+    Load,
+    MeterSpec,
+    Site,
+    Supply,
+    VehicleSpec,
+    vehicle_presets,
+)
+from hil.site.values import Profile, duration_ns
+
+__all__ = [
+    "SUPPLY",
+    "Battery",
+    "DeviceSpec",
+    "Feeder",
+    "Fuse",
+    "Link",
+    "Load",
+    "MeterSpec",
+    "Profile",
+    "Site",
+    "Supply",
+    "VehicleSpec",
+    "duration_ns",
+    "load_site",
+    "shipped_sites",
+    "vehicle_presets",
+]

@@ -1,0 +1,94 @@
+"""CI counts for itself: what did not run, failed or fell below the minimum cannot pass."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TALLY = ROOT / ".ci" / "tally.py"
+GOOD = {"pytest": (5000, 0, 1, 0), "robot": (5000, 0, 0, 0)}
+
+
+def case(verdict: str) -> str:
+    return f"<testcase>{f'<{verdict}/>' if verdict else ''}</testcase>"
+
+
+def report(
+    out: Path, verdicts: dict[str, tuple[int, int, int, int]], collected: dict[str, int]
+) -> subprocess.CompletedProcess[str]:
+    """Run the report over results with (passed, failed, skipped, exit code) each."""
+    (out / "robot").mkdir()
+    (out / "collected.json").write_text(json.dumps(collected))
+    for kind, (passed, failed, skipped, code) in verdicts.items():
+        cases = case("") * passed + case("failure") * failed + case("skipped") * skipped
+        path = out / "pytest.xml" if kind == "pytest" else out / "robot" / "junit.xml"
+        if code != 99:
+            path.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
+        (out / f"{kind}.rc").write_text(f"{code}\n")
+    command = [sys.executable, str(TALLY), "report", str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_all_is_well(tmp_path: Path) -> None:
+    done = report(tmp_path, GOOD, {"pytest": 5001, "robot": 5000})
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "10000 passed, 0 failed, 1 skipped"
+    assert (tmp_path / "summary").read_text() == "10000 passed, 0 failed, 1 skipped\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "result", "complaint"),
+    [
+        ("pytest", (5000, 1, 0, 1), "pytest: 1 failed"),
+        ("robot", (4999, 1, 0, 1), "robot: 1 failed"),
+        ("pytest", (5000, 0, 0, 0), "pytest: 5001 tests were collected and 5000 ran"),
+        ("robot", (5001, 0, 0, 0), "robot: 5000 tests were collected and 5001 ran"),
+        ("pytest", (5000, 0, 1, 3), "pytest ended with exit code 3"),
+        ("robot", (0, 0, 0, 99), "robot left no result"),
+        ("robot", (0, 0, 5000, 0), "robot: 0 tests passed, at least"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, kind: str, result: tuple[int, int, int, int], complaint: str) -> None:
+    done = report(tmp_path, {**GOOD, kind: result}, {"pytest": 5001, "robot": 5000})
+    assert done.returncode == 1
+    assert f"NOT OK: {complaint}" in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("skipped")
+
+
+def test_collecting_counts_both_kinds(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_a.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
+    (tmp_path / "a.robot").write_text("*** Test Cases ***\nT\n    Log    x\n")
+    command = [
+        sys.executable,
+        str(TALLY),
+        "collect",
+        str(tmp_path),
+        str(tmp_path / "tests"),
+        "--",
+        str(tmp_path / "a.robot"),
+    ]
+    assert subprocess.run(command, cwd=tmp_path, check=False, timeout=60).returncode == 0
+    assert json.loads((tmp_path / "collected.json").read_text()) == {"pytest": 2, "robot": 1}
+
+
+def test_a_test_file_that_cannot_be_read_fails_the_collection(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("import no_such_module\n")
+    command = [sys.executable, str(TALLY), "collect", str(tmp_path), str(tmp_path), "--", str(tmp_path / "none")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "no_such_module" in done.stderr
+
+
+def test_an_old_python_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(ROOT / ".ci" / "find-python")], env={"PATH": "/usr/bin:/bin", "PYTHON": "/bin/false"},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Python 3.11 or newer is needed" in done.stderr

@@ -1,0 +1,280 @@
+"""``hil`` as scripts use it: exit codes, the two last lines, run folders, reports. Tiny suites, no devices."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+EMPTY_HASH = hashlib.sha256(b"").hexdigest()
+
+MIXED = """\
+*** Settings ***
+Name    Mixed bag
+*** Test Cases ***
+Good
+    [Tags]    MEN-SUB-001    good
+    Log    fine
+Bad
+    [Tags]    bad
+    Fail    CP3 signals 32 A < 25 A
+Cannot
+    [Tags]    skipped
+    Skip    needs a relay
+"""
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HIL_", "PYTEST", "COV"))}
+    return {**kept, "PYTHONPATH": str(ROOT)}
+
+
+def hil(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hil", *words]
+    return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+
+
+def suite(folder: Path, text: str = MIXED, name: str = "mixed.robot") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "counts"),
+    [
+        (["--include", "good"], 0, "1 passed, 0 failed, 0 skipped"),
+        (["--test", "Bad"], 1, "0 passed, 1 failed, 0 skipped"),
+        (["--test", "Good", "--test", "Cannot"], 0, "1 passed, 0 failed, 1 skipped"),
+        (["--test", "Good", "--test", "Cannot", "--fail-on-skip"], 1, "1 passed, 0 failed, 1 skipped"),
+        ([], 1, "1 passed, 1 failed, 1 skipped"),
+    ],
+)
+def test_exit_codes_and_the_two_last_lines(tmp_path: Path, words: list[str], code: int, counts: str) -> None:
+    suite(tmp_path)
+    done = hil(tmp_path, "run", "mixed.robot", "--output", "out", *words)
+    assert done.stdout.splitlines()[-2:] == [counts, f"trace: out/trace sha256={EMPTY_HASH}"]
+    assert done.returncode == code
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["run", "nothing.robot"], "there is no suite nothing.robot"),
+        (["run"], "there is no robot/suites in this folder"),
+        (["run", "mixed.robot", "--test", "Nobody"], "no test selected: --test 'Nobody' (3 tests are there)"),
+        (["run", "mixed.robot", "--include", "nothing"], "no test selected: --include nothing"),
+        (["run", "mixed.robot", "--speed", "0"], "'0' is no speed"),
+        (["run", "mixed.robot", "--speed", "nan"], "'nan' is no speed"),
+        (["run", "mixed.robot", "--speed", "fast"], "'fast' is no speed"),
+        (["run", "mixed.robot", "--bench", "moon"], "invalid choice: 'moon'"),
+        (["run", "mixed.robot", "--output", "."], "is not empty"),
+        (["run", "mixed.robot", "--output", "mixed.robot"], "is not empty"),
+        (["run", "mixed.robot", "--site", "no-such-site"], "there is no site 'no-such-site'"),
+        (["sheet", "mennekes_ecuu"], "Did you mean 'mennekes_ecu'?"),
+        (["trace", "nowhere"], "nowhere is no finished run"),
+        (["fly"], "invalid choice: 'fly'"),
+        ([], "COMMAND"),
+    ],
+)
+def test_wrong_use_is_said_and_leaves_nothing(tmp_path: Path, words: list[str], complaint: str) -> None:
+    suite(tmp_path)
+    done = hil(tmp_path, *words)
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["mixed.robot"]
+
+
+RAISING = """\
+from hil import errors
+
+def raise_bench_error(): raise errors.BenchError("task CP1 died")
+def raise_site_error(): raise errors.SiteFileError([errors.Problem("a.yaml", 3, "devices.CP1", "is wrong.")])
+def raise_device_fault(): raise errors.DeviceSilent("CP1 did not answer a read of BenchError in 3 s")
+"""
+
+
+@pytest.mark.parametrize(("error", "code"), [("Bench Error", 3), ("Site Error", 2), ("Device Fault", 1)])
+@pytest.mark.parametrize("where", ["test", "setup", "teardown", "suite setup", "both"])
+def test_a_failing_farm_and_a_wrong_site_are_no_failed_test(tmp_path: Path, error: str, code: int, where: str) -> None:
+    (tmp_path / "Raising.py").write_text(RAISING)
+    text = {
+        "test": f"*** Test Cases ***\nT\n    Raise {error}\n",
+        "setup": f"*** Test Cases ***\nT\n    [Setup]    Raise {error}\n    Log    x\n",
+        "teardown": f"*** Test Cases ***\nT\n    Log    x\n    [Teardown]    Raise {error}\n",
+        "suite setup": f"Suite Setup    Raise {error}\n*** Test Cases ***\nT\n    Log    x\n",
+        "both": f"*** Test Cases ***\nT\n    Fail    first\n    [Teardown]    Raise {error}\n",
+    }[where]
+    suite(tmp_path, f"*** Settings ***\nLibrary    Raising.py\n{text}")
+    done = hil(tmp_path, "run", "mixed.robot", "--output", "out")
+    assert done.stdout.splitlines()[-2] == "0 passed, 1 failed, 0 skipped", done.stdout
+    assert done.returncode == code
+
+
+def test_ctrl_c_fails_the_test_runs_its_teardown_and_says_130(tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        "*** Test Cases ***\n"
+        "Hangs\n"
+        "    Log To Console    running\n"
+        "    Evaluate    threading.Event().wait(50)    modules=threading\n"
+        "    [Teardown]    Evaluate    pathlib.Path('torn-down').touch()    modules=pathlib\n"
+        "Never\n"
+        "    Log    x\n",
+    )
+    command = [sys.executable, "-m", "hil", "run", "mixed.robot", "--output", "out"]
+    run = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None
+    while "running" not in (line := run.stdout.readline()):
+        assert line, "the suite did not start"
+    run.send_signal(signal.SIGINT)
+    out, _ = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert out.splitlines()[-2] == "0 passed, 2 failed, 0 skipped"
+    assert (tmp_path / "torn-down").exists()
+    assert (tmp_path / "out" / "log.html").exists()
+
+
+def test_a_run_folder_is_never_written_over(tmp_path: Path) -> None:
+    suite(tmp_path)
+    names = set()
+    for _ in range(3):
+        assert hil(tmp_path, "run", "mixed.robot", "--test", "Good").returncode == 0
+        latest = (tmp_path / "results" / "latest").resolve()
+        names.add(latest.name)
+    folders = {path.name for path in (tmp_path / "results").iterdir() if not path.is_symlink()}
+    assert folders == names
+    assert len(names) == 3
+
+
+def test_what_a_run_leaves(tmp_path: Path) -> None:
+    suite(tmp_path)
+    done = hil(tmp_path, "run", "mixed.robot", "--output", "out", "--seed", "7")
+    out = tmp_path / "out"
+    facts = json.loads((out / "run.json").read_text())
+    assert facts["seed"] == 7
+    assert facts["bench"] == "embedded"
+    assert facts["command_line"] == ["hil", "run", "mixed.robot", "--output", "out", "--seed", "7"]
+    assert facts["versions"]["pymodbus"].startswith("3.16")
+    assert facts["counts"] == {"passed": 1, "failed": 1, "skipped": 1}
+    assert facts["exit_code"] == 1
+    assert facts["started"] < facts["ended"]
+    cases = list(ET.parse(out / "junit.xml").getroot().iter("testcase"))
+    assert len(cases) == 3
+    page = (out / "report.html").read_text()
+    assert "1 passed, 1 failed, 1 skipped" in page
+    assert "CP3 signals 32 A &lt; 25 A" in page
+    assert 'href="log.html"' in page
+    assert "http" not in page.replace("http-equiv", "")  # self-contained
+    assert "Mixed bag                                  1 passed, 1 failed, 1 skipped" in done.stdout
+    assert "FAILED  Bad\n  CP3 signals 32 A < 25 A" in done.stdout
+
+
+SETTINGS = """\
+*** Test Cases ***
+Sees Its Settings
+    Should Be Equal    ${HIL_SEED}    11
+    Should Be Equal    ${HIL_SPEED}    2.5
+    Should Be Equal    %{HIL_TRACE}    frames
+    Should Be Equal    %{HIL_BENCH}    embedded
+    Should Be Equal    %{HIL_RUN_DIR}    ${OUTPUT_DIR}
+    Should Be Equal    %{HIL_SITE=none}    none
+"""
+
+
+def test_a_suite_sees_the_settings(tmp_path: Path) -> None:
+    suite(tmp_path, SETTINGS)
+    words = ["--seed", "11", "--speed", "2.5", "--trace", "frames", "--output", "out"]
+    done = hil(tmp_path, "run", "mixed.robot", *words)
+    assert done.returncode == 0, done.stdout
+
+
+NOTES = """\
+*** Settings ***
+Library    OperatingSystem
+*** Test Cases ***
+{tests}
+*** Keywords ***
+Note
+    [Arguments]    ${{hash}}
+    VAR    ${{line}}    {{"test":"t","sha256":"${{hash}}","file":"t.jsonl","farm_ns":60000000000,
+    ...    "site":"s","site_sha256":"5"}}    separator=
+    Append To File    %{{HIL_RUN_DIR}}/trace/index.jsonl    ${{line}}\\n
+"""
+
+
+def test_the_runs_hash_is_made_of_its_tests_hashes_in_any_order(tmp_path: Path) -> None:
+    for name, order in (("one", "ab"), ("two", "ba")):
+        tests = "\n".join(f"T {letter}\n    Note    {letter * 4}" for letter in order)
+        suite(tmp_path, NOTES.format(tests=tests), f"{name}.robot")
+    expected = hashlib.sha256(b"aaaa\nbbbb\n").hexdigest()
+    for name in ("one", "two"):
+        done = hil(tmp_path, "run", f"{name}.robot", "--output", f"out-{name}")
+        assert done.stdout.splitlines()[-1] == f"trace: out-{name}/trace sha256={expected}"
+    facts = json.loads((tmp_path / "out-one" / "run.json").read_text())
+    assert facts["farm_s"] == 120.0
+    assert facts["sites"] == {"s": "5"}
+    assert 'href="trace/t.jsonl"' in (tmp_path / "out-one" / "report.html").read_text()
+
+
+def test_shipped_suites_are_the_default_and_a_broken_import_is_said(tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        "*** Settings ***\nLibrary    no_such_library\n*** Test Cases ***\nT\n    Log    x\n",
+        "robot/suites/a.robot",
+    )
+    done = hil(tmp_path, "run")
+    assert "Importing library 'no_such_library' failed" in done.stdout
+    assert done.returncode == 0
+
+
+def test_the_matrix_of_a_run(tmp_path: Path) -> None:
+    suite(tmp_path)
+    hil(tmp_path, "run", "mixed.robot")
+    shown = hil(tmp_path, "trace", "results/latest")
+    assert shown.returncode == 0
+    assert "MEN-SUB-001  PASS" in shown.stdout
+    assert hil(tmp_path, "trace", "results/latest", "--require", "MEN-SUB").returncode == 1
+    assert hil(tmp_path, "trace", "results/latest", "--require", "MEN-SUB-001").returncode == 0
+
+
+def test_an_invented_id_is_wrong_use(tmp_path: Path) -> None:
+    suite(tmp_path, MIXED.replace("MEN-SUB-001", "MEN-SUB-901"))
+    hil(tmp_path, "run", "mixed.robot")
+    done = hil(tmp_path, "trace", "results/latest")
+    assert done.returncode == 2
+    assert "MEN-SUB-901" in done.stderr
+
+
+def test_the_doctor_looks_at_everything(tmp_path: Path) -> None:
+    done = hil(tmp_path, "doctor")
+    assert done.returncode == 0
+    lines = [line for line in done.stdout.splitlines() if not line.lstrip().startswith("fix:")]
+    assert all(line.startswith(("ok", "warn")) for line in lines)
+    for name in ("Python", "environment", "system", "loopback", "low ports", "open files", "ptys", "engine"):
+        assert any(f"  {name} " in line for line in lines), name
+
+
+def test_devices_and_their_sheets(tmp_path: Path) -> None:
+    listed = hil(tmp_path, "devices").stdout.splitlines()
+    assert listed[0].split() == ["type", "role", "product", "firmware", "Modbus"]
+    types = [line.split()[0] for line in listed[1:]]
+    assert types
+    for one in types:
+        sheet = hil(tmp_path, "sheet", one)
+        assert sheet.returncode == 0, sheet.stderr
+        assert f"{one}: " in sheet.stdout
+        assert "\nparameters\n" in sheet.stdout or "rows\n" in sheet.stdout

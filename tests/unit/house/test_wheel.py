@@ -1,0 +1,80 @@
+"""A wheel built from the clone works alone: in an empty folder, with a user's own suite, without the clone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+DATA = {".csv", ".yaml", ".md", ".json", ".resource", ".typed"}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty folder into which the wheel was installed."""
+    source, wheels, target = (tmp_path_factory.mktemp(name) for name in ("source", "wheels", "target"))
+    for name in ("hil", "emulators"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(wheels), str(source)]
+    subprocess.run(build, check=True, timeout=240)
+    (wheel,) = wheels.glob("hilfarm-*.whl")
+    subprocess.run(
+        [*pip, "install", "--no-deps", "--no-index", "--target", str(target), str(wheel)], check=True, timeout=240
+    )
+    return target
+
+
+def hil(installed: Path, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the installed farm; ``-P`` and PYTHONPATH make sure that it is not the clone's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HIL_", "PYTEST"))}
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "hil", *words],
+        cwd=cwd,
+        env={**kept, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_every_data_file_is_in_the_wheel(installed: Path) -> None:
+    for package in ("hil", "emulators"):
+        ours = {path.relative_to(ROOT) for path in (ROOT / package).rglob("*") if path.suffix in DATA}
+        theirs = {path.relative_to(installed) for path in (installed / package).rglob("*") if path.suffix in DATA}
+        assert ours
+        assert theirs == ours
+
+
+def test_nothing_else_is_in_the_wheel(installed: Path) -> None:
+    top = {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")}
+    assert top <= {"hil", "emulators", "bin"}
+    assert {"hil", "emulators"} <= top
+
+
+def test_the_wheels_own_code_runs(installed: Path, tmp_path: Path) -> None:
+    code = "import hil, emulators; print(hil.__file__, emulators.__file__)"
+    env = {**os.environ, "PYTHONPATH": str(installed)}
+    where = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert all(path.startswith(str(installed)) for path in where)
+
+
+def test_devices_and_matrix_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    done = hil(installed, tmp_path, "devices")
+    assert done.returncode == 0, done.stderr
+    assert "AMTRON Professional" in done.stdout
+    (tmp_path / "own.robot").write_text("*** Test Cases ***\nT\n    [Tags]    MEN-SUB-001\n    Log    x\n")
+    assert hil(installed, tmp_path, "run", "own.robot").returncode == 0
+    shown = hil(installed, tmp_path, "trace", "results/latest", "--require", "MEN-SUB-001")
+    assert shown.returncode == 0, shown.stderr
+    assert "MEN-SUB-001  PASS" in shown.stdout

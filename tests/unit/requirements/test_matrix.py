@@ -1,0 +1,85 @@
+"""The matrix tells tests, verdicts, reasons and gaps apart, and does not let an invented id pass."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from robot.api import TestSuite as Suite
+
+from hil.errors import ScenarioError
+from hil.requirements import matrix, print_matrix
+
+SUITE = """\
+*** Test Cases ***
+Good
+    [Tags]    MEN-SUB-001    MEN-SUB-002    mennekes
+    Log    fine
+Bad
+    [Tags]    MEN-SUB-002    MEN-SUB-005
+    Fail    no
+Cannot
+    [Tags]    MEN-SUB-003    needs:relay
+    Skip    no relay
+"""
+
+
+def run_of(folder: Path, text: str) -> Path:
+    Suite.from_string(text).run(output=str(folder / "output.xml"), console="none")
+    return folder
+
+
+def test_verdicts_reasons_and_gaps(tmp_path: Path) -> None:
+    table = matrix(run_of(tmp_path, SUITE), ["MEN-SUB"])
+    verdicts = {row.entry.id: row.verdict for row in table.rows}
+    assert len(verdicts) == 36
+    assert verdicts["MEN-SUB-001"] == "PASS"
+    assert verdicts["MEN-SUB-002"] == "FAIL"  # the worst of two
+    assert verdicts["MEN-SUB-003"] == "SKIP"  # a skipped test is not a passed one
+    assert verdicts["MEN-SUB-010"] == "reason"
+    assert verdicts["MEN-SUB-004"] == "GAP"
+    gaps = table.gaps(["MEN-SUB"])
+    assert "MEN-SUB-004" in gaps
+    assert not {"MEN-SUB-001", "MEN-SUB-002", "MEN-SUB-003", "MEN-SUB-010"} & set(gaps)
+
+
+def test_the_printed_matrix(tmp_path: Path) -> None:
+    out = io.StringIO()
+    assert print_matrix(run_of(tmp_path, SUITE), [], out) == 0
+    text = out.getvalue()
+    assert "MEN-SUB-001  PASS    6.1 is for sites whose common supply line" in text
+    assert "[derived numbers]" in text
+    assert "MEN-SUB-005  FAIL    erratum, the document: The text names fuse F3" in text
+    assert "ours: plant element 'F3' = main fuse" in text
+    assert "later-issue: The 24 h load profile" in text
+    assert "MEN-MTR" not in text  # no test of the run touches that area
+    assert "36 ids: 1 passed, 2 failed, 1 skipped" in text
+
+
+def test_required_ids_without_test_or_reason_fail(tmp_path: Path) -> None:
+    run = run_of(tmp_path, SUITE)
+    out = io.StringIO()
+    assert print_matrix(run, ["MEN-SUB"], out) == 1
+    assert "neither test nor reason: MEN-SUB-004, MEN-SUB-006" in out.getvalue()
+    assert print_matrix(run, ["MEN-SUB-001", "MEN-SUB-010"], io.StringIO()) == 0
+
+
+@pytest.mark.parametrize("tag", ["MEN-SUB-999", "ABC-X1-001"])
+def test_a_tag_that_looks_like_an_id_must_be_one(tmp_path: Path, tag: str) -> None:
+    run = run_of(tmp_path, SUITE.replace("mennekes", tag))
+    with pytest.raises(ScenarioError, match=rf"in no catalogue: {tag} \(.*Good\)"):
+        matrix(run)
+
+
+def test_a_prefix_without_ids_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match=r"no id begins with 'MEN-SUBB'. Known areas: .*MEN-SUB"):
+        matrix(run_of(tmp_path, SUITE), ["MEN-SUBB"])
+
+
+def test_no_run_there(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match=r"no output\.xml"):
+        matrix(tmp_path)
+    (tmp_path / "output.xml").write_text("<rob")
+    with pytest.raises(ScenarioError, match="cannot be read"):
+        matrix(tmp_path)
