@@ -22,6 +22,7 @@ import asyncio
 import logging
 import struct
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Final, Literal, TypeVar, cast
 
 from pymodbus.client import AsyncModbusTcpClient
@@ -61,6 +62,9 @@ _MAX_READ, _MAX_WRITE = 125, 123
 _MEI_TYPE: Final = 0x0E
 _UNREAD_ANSWERS_BYTES: Final = 64 * 1024
 _LAST_ADDRESS: Final = 0xFFFF
+
+CLIENT: Final = ContextVar("CLIENT", default="")
+"""Address of the client whose request a server works on; ``on_frame`` and register callbacks may look at it."""
 
 _Result = TypeVar("_Result")
 
@@ -249,9 +253,11 @@ class _Connection(ServerRequestHandler):
         super().__init__(listener, self._packet, None, None)  # type: ignore[no-untyped-call]
         self._farm = listener.farm
         self._received = b""
+        self._client_address = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._client_address = str((transport.get_extra_info("peername") or ("",))[0])
         limit = self._farm.connection_limit
         if limit is not None and len(self._farm.connections) >= limit:
             self.drop()
@@ -300,6 +306,7 @@ class _Connection(ServerRequestHandler):
     def _answer(self, frame: bytes) -> None:
         farm = self._farm
         unit, pdu = frame[6], frame[7:]
+        CLIENT.set(self._client_address)
         if farm.on_frame is not None:
             farm.on_frame("rx", describe_request(unit, pdu))
         is_known = farm.bank_for_unit(unit) is not None

@@ -6,7 +6,8 @@ The table is a CSV file of the family with these columns:
 
 ``type`` is one of enum (``allowed`` lists the texts, separated by ``|``), integer, per_phase (three integers written
 ``a/b/c``), switch (On/Off), text, address (IPv4 or empty), table. ``offered_to`` restricts a parameter to devices
-where another parameter has one of some values: ``DLM Master/Slave=DLM Master (With internal DLM-Slave)|DLM Master (Standalone)``.
+where another parameter has one of some values:
+``DLM Master/Slave=DLM Master (With internal DLM-Slave)|DLM Master (Standalone)``.
 """
 
 from __future__ import annotations

@@ -419,8 +419,8 @@ class RegisterBank:
         missing: Exception code for a read of an address that is not served.
         missing_write: Exception code for a write to an address that cannot be written.
         whole_values: A read that begins inside a value (one number of an array), and a write that covers a part of a
-            row, are refused with ILLEGAL_ADDRESS (PAC2200). Otherwise (False) a value may be read and written in parts: ``write`` is called
-            when its last word arrives. A ``struct`` is always whole, ``reserved`` never.
+            row, are refused with ILLEGAL_ADDRESS (PAC2200). Otherwise (False) a value may be read and written in
+            parts: ``write`` is called when its last word arrives. A ``struct`` is always whole, ``reserved`` never.
     """
 
     def __init__(

@@ -60,8 +60,8 @@ def distribute(available_a: PerPhase, claims: Sequence[Claim]) -> dict[str, int]
     """Share the available current equally, phase by phase, in whole amperes.
 
     Claims stand in the order of arrival. Everybody who can have the minimum of 6 A gets it, the earliest first; then
-    all are raised together, 1 A at a time, until a cap or a phase stops them. A remainder smaller than the number of points
-    that could take it stays unused.
+    all are raised together, 1 A at a time, until a cap or a phase stops them. A remainder smaller than the number of
+    points that could take it stays unused.
 
     Args:
         available_a: What there is to share on L1, L2, L3 [A].

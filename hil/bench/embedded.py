@@ -14,7 +14,7 @@ from typing import Any, Final
 from emulators.ev.model import VehicleTraits
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import NS_PER_S, Cancel, Device, Phase
-from emulators.kit.modbus import ModbusClient
+from emulators.kit.modbus import CLIENT, ModbusClient
 from emulators.kit.phases import PHASES, PerPhase
 from hil.bench.addresses import LOW_PORT_FIX, Resolver, Slot
 from hil.bench.instants import Instants
@@ -226,8 +226,12 @@ class Farm:
 
     def frame(self, who: str, direction: str, protocol: str, text: str) -> None:
         """Write one decoded frame."""
-        if not self._muted:
-            self.trace.frame(self.instants.now_ns(), who, direction, protocol, text)
+        if self._muted:
+            return
+        now_ns = self.instants.now_ns()
+        if who in self.requests and (protocol, direction) == ("modbus", "rx"):
+            self.requests[who].append((now_ns, self._at_address(CLIENT.get())))
+        self.trace.frame(now_ns, who, direction, protocol, text)
 
     def device(self, name: str) -> Device:
         """Return a device by name.
@@ -390,6 +394,12 @@ class Farm:
             return self.resolver.local(address)
 
         return local(name), local(other) if other else None
+
+    def _at_address(self, local: str) -> str:
+        """Return who has an address of this bench: a device, or ``tester``."""
+        seats = {**self.site.meters, **self.site.devices}
+        names = {self.resolver.local(seat.address): name for name, seat in seats.items() if seat.address}
+        return names.get(local, "tester")
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

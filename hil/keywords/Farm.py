@@ -1,8 +1,8 @@
 """Robot library of the farm: stimuli, observations and farm time, in the words of the manuals.
 
 Arguments carry units (``25 A``, ``90 s``, ``L1``). ``within`` and every wait mean farm time. A comparison is one of
-*is*, *settles at*, *stays at*, *should be at most*, *should never exceed*. A value settles when, sampled every 5 s of farm
-time until ``within`` is over, it ends up at the expected one and has been there for the last two samples.
+*is*, *settles at*, *stays at*, *should be at most*, *should never exceed*. A value settles when, sampled every 5 s of
+farm time until ``within`` is over, it ends up at the expected one and has been there for the last two samples.
 
 Every test has tripwires without asking: a fuse opens, a conductor is above its limit for more than 65 s, a socket is
 live without a vehicle, a plant invariant is broken, a task of the farm died.

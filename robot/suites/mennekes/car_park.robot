@@ -1,28 +1,260 @@
 *** Settings ***
-Documentation       MENNEKES application note 6.1: car park with several charging points on one supply line of 100 A.
+Documentation       Car park with several charging points on one supply line: MENNEKES application note AMTRON Professional, 6.1,
+...                 and the settings that 6.2 lists for every load-management group.
+...
+...                 The supply line behind fuse F3 carries 100 A, the four points could take 4 x 32 = 128 A.
 Resource            hil/keywords/farm.resource
 Test Setup          Start Site    mennekes/car-park
 Test Tags           mennekes    dlm
 
 
+*** Variables ***
+${CAR_PARK}         mennekes/car-park
+${ROLE}             DLM Master/Slave
+${MASTER}           DLM Master (With internal DLM-Slave)
+${SATELLITE}        DLM Slave (Master-Auto-Discovery)
+${GROUP}            DLM Network Id
+${EVSE}             EVSE Sub-Distribution Limit (L1/L2/L3) [A]
+${OPERATOR}         Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]
+${SCHEDULE}         Maximum Current Scheduler
+
+
 *** Test Cases ***
-Three Vehicles Charge With Full Power
+Vehicles Charge With Full Power Until The Supply Line Is Used Up
     [Tags]    MEN-SUB-002
-    Plug In Vehicle    CP1    phases=3    max_current=32 A
-    Signalled Current Of Each Point    settles at    32 A
-    Plug In Vehicle    CP2    phases=3    max_current=32 A
-    Signalled Current Of Each Point    settles at    32 A
-    Plug In Vehicle    CP3    phases=3    max_current=32 A
-    Signalled Current Of Each Point    settles at    32 A
-    Feeder Current    F3    settles at    96 A
+    [Template]    Another Vehicle Comes
+    # point    each point    supply line
+    CP1        32 A          32 A
+    CP2        32 A          64 A
+    CP3        32 A          96 A
 
 A Fourth Vehicle Shares The Supply Line
     [Tags]    MEN-SUB-001    MEN-SUB-003
-    Plug In Vehicle    CP1    phases=3    max_current=32 A
-    Plug In Vehicle    CP2    phases=3    max_current=32 A
+    [Template]    Another Vehicle Comes
+    CP1        32 A          32 A
+    CP2        32 A          64 A
+    CP3        32 A          96 A
+    CP4        25 A          100 A
+
+Vehicles That Leave Give Their Current To The Others
+    [Tags]    MEN-SUB-011
+    Four Vehicles Charge With    25 A
+    Unplug Vehicle    CP1
+    Signalled Current Of Each Point    settles at    0 A    32 A    32 A    32 A
+    Feeder Current    F3    settles at    96 A
+    Unplug Vehicle    CP2
+    Signalled Current Of Each Point    settles at    0 A    0 A    32 A    32 A
+    Feeder Current    F3    settles at    64 A
+
+The Sum Of All Points Never Exceeds Fuse F3 In Two Random Hours
+    [Documentation]    The tripwires fail the test on their own when a conductor is above its limit for more than 65 s.
+    [Tags]    MEN-SUB-004    random
+    Random Vehicles Come And Go    duration=2 hours
+    Feeder Current    F3    should never exceed    100 A
+
+F3 Is The Fuse That The Limit Guards
+    [Documentation]    With limits above the fuse, F3 and nothing else is overloaded.
+    [Tags]    MEN-SUB-005
+    [Setup]    Start Car Park    128/128/128
+    Expect Finding    limit
+    Four Vehicles Charge With    32 A
+    Feeder Current    F3    settles at    128 A
+    Advance Clock    66 s
+    Finding Should Be Recorded    limit    F3
+
+The Sub Distribution Limit Equals The Rating Of F3
+    [Tags]    MEN-SUB-005
+    [Setup]    No Operation
+    Site Check Should Accept    ${CAR_PARK}
+    Site Check Should Say    ${CAR_PARK}    101/100/100 A is above the fuse of 'F3' (100 A).
+    ...    devices.CP1.parameters.${EVSE}=101/100/100
+
+A Load Profile Lowers The Current At Noon
+    [Documentation]    The scheduler's rows hold from their hour in UTC; the test begins at 11:50.
+    [Tags]    MEN-SUB-010
+    [Setup]    Start Site    ${CAR_PARK}    epoch=2026-06-01T11:50:00Z
+    ...    devices.CP1.parameters.${SCHEDULE}=0 64/64/64; 12 32/32/32
+    Four Vehicles Charge With    16 A
+    Advance Clock To    300    # 11:55 UTC
+    Signalled Current Of Each Point    stays at    16 A    within=295 s
+    Feeder Current    F3    is    64 A
+    Advance Clock To    600    # 12:00 UTC
+    Signalled Current Of Each Point    settles at    8 A
+    Signalled Current Of Each Point    stays at    8 A    within=235 s
+    Feeder Current    F3    is    32 A
+
+One Phase And Three Phase Vehicles Share L1
+    [Tags]    MEN-SUB-012
+    Plug In Vehicle    CP1    phases=1    max_current=32 A
+    Plug In Vehicle    CP2    phases=1    max_current=32 A
     Plug In Vehicle    CP3    phases=3    max_current=32 A
-    Signalled Current Of Each Point    settles at    32 A
     Plug In Vehicle    CP4    phases=3    max_current=32 A
     Signalled Current Of Each Point    settles at    25 A
-    Feeder Current    F3    settles at    100 A
-    Feeder Current    F3    L1    should never exceed    100 A
+    Feeder Current    F3    settles at    100/50/50 A
+    Charging Current    CP1    is    25/0/0 A
+    Charging Current    CP4    is    25/25/25 A
+
+A Smaller Fuse Is Shared Out And What A Vehicle Leaves Goes To The Others
+    [Tags]    MEN-SUB-013
+    [Setup]    Start Car Park    63/63/63    fuse_a=63
+    Four Vehicles Charge With    15 A
+    Feeder Current    F3    settles at    60 A
+    Vehicle Takes    CP4    6 A
+    Signalled Current Of Each Point    settles at    19 A    19 A    19 A    6 A
+    Feeder Current    F3    settles at    63 A
+
+Several Stations Share What The Operator Allows On Their Common Connection
+    [Tags]    MEN-SUB-016
+    [Setup]    Start Car Park    100/100/100    operator_limit=80/80/80
+    Four Vehicles Charge With    20 A
+    Feeder Current    F3    settles at    80 A
+
+The Role Of Each Point Is Set As In The Example
+    [Documentation]    The satellites find the master although none of them is told an address.
+    [Tags]    MEN-SUB-006    MEN-SUB-020
+    #                            point    role            DLM_MODE
+    Role Is Set And Read Back    CP1      ${MASTER}       1
+    Role Is Set And Read Back    CP2      ${SATELLITE}    3
+    Role Is Set And Read Back    CP3      ${SATELLITE}    3
+    Role Is Set And Read Back    CP4      ${SATELLITE}    3
+    All Satellites Are In The Group Of CP1
+
+The Network Id Of Each Point Is Set As In The Example
+    [Tags]    MEN-SUB-007
+    FOR    ${point}    IN    CP1    CP2    CP3    CP4
+        Configure    ${point}    ${GROUP}    7
+        Parameter Should Be    ${point}    ${GROUP}    7
+        Configure    ${point}    ${GROUP}    0
+        Parameter Should Be    ${point}    ${GROUP}    0
+    END
+    All Satellites Are In The Group Of CP1
+
+A Point With Another Network Id Leaves The Group
+    [Tags]    MEN-SUB-021
+    All Satellites Are In The Group Of CP1
+    ${before} =    Register    CP1    DLM_NUM_SLAVES_CONNECTED
+    Configure    CP4    ${GROUP}    5
+    Page Should Not Show    CP1    DLM Connected Slaves    CP4    within=65 s
+    ${one_less} =    Evaluate    str(${before} - 1)
+    Register    CP1    DLM_NUM_SLAVES_CONNECTED    ${one_less}
+    Advance Clock    5 minutes
+    Page Should Show    CP4    DLM Master    none
+
+The Limits Are Set In The Master And The Satellites Follow
+    [Documentation]    The units start at 50 A, so that only the value that was set can give 25 A to each.
+    [Tags]    MEN-SUB-008    MEN-SUB-009    MEN-SUB-022
+    [Setup]    Start Car Park    50/50/50
+    Configure    CP1    ${EVSE}    100/100/100
+    Configure    CP1    ${OPERATOR}    100/100/100
+    Parameter Should Be    CP1    ${EVSE}    100/100/100
+    Parameter Should Be    CP1    ${OPERATOR}    100/100/100
+    Three Registers Should Be    DLM_EVSE_SUB_DISTRIBUTION_LIMIT    100
+    Three Registers Should Be    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    100
+    Parameter Should Be Offered    CP1    ${EVSE}    ${OPERATOR}
+    Parameter Should Not Be Offered    CP2    ${EVSE}    ${OPERATOR}
+    Parameter Should Not Be Offered    CP3    ${EVSE}    ${OPERATOR}
+    Parameter Should Not Be Offered    CP4    ${EVSE}    ${OPERATOR}
+    Four Vehicles Charge With    25 A
+
+Role And Network Id Are Set In Every Point And The Limits In The Master Only
+    [Tags]    MEN-SUB-036
+    [Setup]    Start Car Park    60/60/60
+    Parameter Should Be Offered    CP1    ${ROLE}    ${GROUP}    ${EVSE}    ${OPERATOR}
+    Parameter Should Be Offered    CP2    ${ROLE}    ${GROUP}
+    Parameter Should Not Be Offered    CP2    ${EVSE}    ${OPERATOR}
+    Four Vehicles Charge With    15 A
+
+The Operator Limit Acts Up To The Sub Distribution Limit
+    [Documentation]    Whether a device refuses 120 A or cuts it is open; what counts is that nobody gets more than of 100 A.
+    [Tags]    MEN-SUB-023
+    Set Parameter    CP1    ${OPERATOR}    60/60/60
+    Save    CP1
+    Four Vehicles Charge With    15 A
+    Set Parameter    CP1    ${OPERATOR}    120/120/120
+    Save    CP1
+    Signalled Current Of Each Point    should never exceed    25 A    within=5 minutes
+    Feeder Current    F3    should never exceed    100 A
+
+Only A Saved Limit Survives And Takes Effect
+    [Tags]    MEN-SUB-024
+    Four Vehicles Charge With    25 A
+    Set Parameter    CP1    ${OPERATOR}    60/60/60
+    Signalled Current Of Each Point    stays at    25 A    within=65 s
+    Restart Device    CP1
+    Parameter Should Be    CP1    ${OPERATOR}    100/100/100
+    Signalled Current Of Each Point    settles at    25 A
+    Configure    CP1    ${OPERATOR}    60/60/60
+    Parameter Should Be    CP1    ${OPERATOR}    60/60/60
+    Three Registers Should Be    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    60
+    Signalled Current Of Each Point    settles at    15 A
+
+One Phase Vehicles Are Limited On Their Own Phase
+    [Tags]    MEN-SUB-025
+    [Setup]    Start Car Park    60/40/20
+    Four Vehicles Charge With    15 A    phases=1
+    Feeder Current    F3    settles at    60/0/0 A
+
+The Weakest Phase Decides For Three Phase Vehicles And One Waits
+    [Tags]    MEN-SUB-025
+    [Setup]    Start Car Park    60/40/20
+    Plug In At All Points    phases=3
+    Points That Charge    settles at    3    6 A
+    Feeder Current    F3    settles at    18 A
+    Advance Clock    10 minutes
+    Points That Charge    is    3    6 A
+    Feeder Current    F3    is    18 A
+
+
+*** Keywords ***
+Start Car Park
+    [Documentation]    The car park with other limits, and another fuse F3 if need be.
+    [Arguments]    ${limit}    ${operator_limit}=${limit}    ${fuse_a}=100
+    Start Site    ${CAR_PARK}    feeders.F3.fuse.rating_a=${fuse_a}
+    ...    devices.CP1.parameters.${EVSE}=${limit}
+    ...    devices.CP1.parameters.${OPERATOR}=${operator_limit}
+
+Another Vehicle Comes
+    [Arguments]    ${point}    ${share}    ${total}
+    Plug In Vehicle    ${point}    phases=3    max_current=32 A
+    Signalled Current Of Each Point    settles at    ${share}
+    Feeder Current    F3    settles at    ${total}
+    Feeder Current    F3    should never exceed    100 A
+
+Plug In At All Points
+    [Arguments]    ${phases}=3
+    FOR    ${point}    IN    CP1    CP2    CP3    CP4
+        Plug In Vehicle    ${point}    phases=${phases}    max_current=32 A
+    END
+
+Four Vehicles Charge With
+    [Arguments]    ${share}    ${phases}=3
+    Plug In At All Points    ${phases}
+    Signalled Current Of Each Point    settles at    ${share}
+
+Advance Clock To
+    [Documentation]    Let farm time pass until so many seconds after the start of the test.
+    [Arguments]    ${seconds}
+    ${now} =    Get Farm Time
+    ${left} =    Evaluate    ${seconds} - ${now}
+    Advance Clock    ${left}
+
+Role Is Set And Read Back
+    [Arguments]    ${point}    ${value}    ${mode}
+    Configure    ${point}    ${ROLE}    Disabled
+    Register    ${point}    DLM_MODE    0
+    Configure    ${point}    ${ROLE}    ${value}
+    Parameter Should Be    ${point}    ${ROLE}    ${value}
+    Register    ${point}    DLM_MODE    ${mode}
+
+Three Registers Should Be
+    [Arguments]    ${name}    ${value}
+    FOR    ${phase}    IN    L1    L2    L3
+        Register    CP1    ${name}_${phase}    ${value}
+    END
+
+All Satellites Are In The Group Of CP1
+    FOR    ${point}    IN    CP2    CP3    CP4
+        Parameter Should Not Be Offered    ${point}    DLM Master IP
+        Page Should Show    ${point}    DLM Master    CP1    within=65 s
+        Page Should Show    CP1    DLM Connected Slaves    ${point}    within=65 s
+    END

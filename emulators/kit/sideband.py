@@ -1,0 +1,247 @@
+"""The side-band: what a person does at a site (plug a vehicle, switch a load, pull a cable), as a typed HTTP API.
+
+It listens on loopback, wants a bearer token, and knows the farm only by the callables of :class:`Actions`. Bodies are
+JSON objects; a wrong one gets 400 with the field and what is allowed. ``GET /v1/openapi.json`` describes all of it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emulators.kit.phases import PerPhase
+
+LOOPBACK: Final = "127.0.0.1"
+PORTS: Final = range(7300, 7400)  #: The first free one is taken, so that several farms run side by side.
+
+Current = Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)]
+
+
+class Refused(Exception):
+    """The farm cannot do what was asked; the text says what it could."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Plug(_Body):
+    """A vehicle to plug in."""
+
+    point: str = Field(description="charging point of the site")
+    phases: int = Field(default=3, ge=1, le=3, description="phases of its on-board charger")
+    max_current_a: float = Field(default=32.0, gt=0, le=80, description="what it takes at most per phase [A]")
+
+
+class Unplug(_Body):
+    """A vehicle to take away."""
+
+    point: str = Field(description="charging point of the site")
+
+
+class Source(_Body):
+    """What a load draws, or a PV system feeds in."""
+
+    name: str = Field(description="load or PV system of the site")
+    current_a: Current | Annotated[list[Current], Field(min_length=3, max_length=3)] = Field(
+        description="one number for each phase, or [L1, L2, L3] [A]"
+    )
+
+    @property
+    def per_phase_a(self) -> PerPhase:
+        """Return the three currents [A]."""
+        return PerPhase(*self.current_a) if isinstance(self.current_a, list) else PerPhase.all(self.current_a)
+
+
+class Cable(_Body):
+    """A network cable, or the path between two devices only."""
+
+    device: str = Field(description="device of the site")
+    other: str | None = Field(default=None, description="the path's other end; without it the device's own cable")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actions:
+    """What the side-band can do; each callable raises :class:`Refused` when it cannot.
+
+    Attributes:
+        state: Returns what the farm looks like now, as JSON has it.
+        plug: Plugs a vehicle in.
+        unplug: Takes the vehicle away.
+        load: Sets what a load draws.
+        pv: Sets what a PV system feeds in.
+        cut: Pulls a network cable.
+        restore: Plugs it in again.
+    """
+
+    state: Callable[[], Mapping[str, object]]
+    plug: Callable[[Plug], None]
+    unplug: Callable[[Unplug], None]
+    load: Callable[[Source], None]
+    pv: Callable[[Source], None]
+    cut: Callable[[Cable], None]
+    restore: Callable[[Cable], None]
+
+
+T = TypeVar("T", bound=_Body)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Verb(Generic[T]):
+    """One POST: its body and what it calls."""
+
+    body: type[T]
+    act: Callable[[T], None]
+
+    def run(self, text: str) -> None:
+        self.act(self.body.model_validate_json(text or "{}"))
+
+
+class Sideband:
+    """The API's server.
+
+    Args:
+        actions: What it can do.
+        token: What a client has to show.
+    """
+
+    def __init__(self, actions: Actions, token: str) -> None:
+        self._actions, self._token = actions, token
+        self._verbs: dict[str, _Verb[Any]] = {
+            "plug": _Verb(Plug, actions.plug),
+            "unplug": _Verb(Unplug, actions.unplug),
+            "load": _Verb(Source, actions.load),
+            "pv": _Verb(Source, actions.pv),
+            "cut": _Verb(Cable, actions.cut),
+            "restore": _Verb(Cable, actions.restore),
+        }
+        app = web.Application(middlewares=[self._guard])
+        app.router.add_get("/v1/state", self._state)
+        app.router.add_get("/v1/openapi.json", self._describe)
+        app.router.add_post("/v1/{verb}", self._post)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self.url = ""
+
+    async def start(self) -> None:
+        """Listen on the first free port.
+
+        Raises:
+            OSError: None is free.
+        """
+        await self._runner.setup()
+        for port in PORTS:
+            with suppress(OSError):
+                await web.TCPSite(self._runner, LOOPBACK, port, shutdown_timeout=0.5).start()
+                self.url = f"http://{LOOPBACK}:{port}"
+                return
+        raise OSError(f"no side-band port from {PORTS.start} to {PORTS.stop - 1} is free on {LOOPBACK}")
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        await self._runner.cleanup()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        shown = request.headers.get("Authorization", "").encode()
+        if not secrets.compare_digest(shown, f"Bearer {self._token}".encode()):
+            return _error(401, "the header 'Authorization: Bearer TOKEN' is missing or wrong. TOKEN: the token file.")
+        try:
+            return await handler(request)
+        except ValidationError as error:
+            return _error(400, *(_explain(problem) for problem in error.errors()))
+        except Refused as error:
+            return _error(400, str(error))
+        except UnicodeDecodeError as error:
+            return _error(400, f"the body is not UTF-8: {error}")
+
+    async def _state(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._actions.state())
+
+    async def _post(self, request: web.Request) -> web.Response:
+        verb = self._verbs.get(name := request.match_info["verb"])
+        if verb is None:
+            return _error(404, f"there is no {name!r}. Allowed: {', '.join(self._verbs)}.")
+        verb.run(await request.text())
+        return web.json_response({"ok": True})
+
+    async def _describe(self, _request: web.Request) -> web.Response:
+        answers = {code: {"description": text} for code, text in _ANSWERS.items()}
+        paths: dict[str, Any] = {
+            f"/v1/{name}": {
+                "post": {
+                    "summary": verb.body.__doc__,
+                    "requestBody": {"content": {"application/json": {"schema": verb.body.model_json_schema()}}},
+                    "responses": answers,
+                }
+            }
+            for name, verb in self._verbs.items()
+        }
+        paths["/v1/state"] = {"get": {"summary": "What the farm looks like now.", "responses": answers}}
+        scheme = {"token": {"type": "http", "scheme": "bearer"}}
+        return web.json_response(
+            {
+                "openapi": "3.1.0",
+                "info": {"title": "hilfarm side-band", "version": "1"},
+                "paths": paths,
+                "components": {"securitySchemes": scheme},
+                "security": [{"token": []}],
+            }
+        )
+
+
+_ANSWERS: Final = {
+    "200": "done",
+    "400": "the body is wrong: field and what is allowed",
+    "401": "no token, or a wrong one",
+}
+
+
+def token_at(path: Path) -> str:
+    """Return the token of a file that only its owner can read; the file is made when it is missing.
+
+    It stays for the next farm of the same folder, so that a script's token goes on working.
+
+    Raises:
+        OSError: The file cannot be made or read.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        if (token := path.read_text(encoding="ascii").strip()) and path.stat().st_mode & 0o077 == 0:
+            return token
+        path.unlink()  # empty, or others could have read it
+        return token_at(path)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        token = secrets.token_urlsafe(32)
+        file.write(token + "\n")
+    return token
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    """Return one finding of pydantic as: field, value, what is allowed."""
+    field = ".".join(str(part) for part in problem["loc"] if isinstance(part, int) or part.islower()) or "body"
+    match problem["type"]:
+        case "missing":
+            return f"{field}: is missing."
+        case "extra_forbidden":
+            return f"{field}: there is no such field."
+        case "json_invalid":
+            return f"body: is not JSON ({problem['ctx']['error']})."
+        case _:
+            return (
+                f"{field}: {problem['input']!r} is wrong. Allowed: {problem['msg'].removeprefix('Input should be ')}."
+            )
+
+
+def _error(status: int, *messages: str) -> web.Response:
+    return web.json_response({"errors": messages}, status=status)

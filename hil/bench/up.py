@@ -1,0 +1,208 @@
+"""``hil up``: one farm that keeps running in real or scaled time, for other tools and for hands."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from emulators.kit.sideband import Sideband, token_at
+from hil.bench.embedded import Farm
+from hil.clock import FarmThread, ScaledLoop, make_loop
+from hil.errors import BenchError
+from hil.report.folder import RunFolder, surroundings
+from hil.report.wall import utc_now
+from hil.site import Site, load_site
+from hil.stimulus import actions
+from hil.trace import TraceWriter, trace_path
+
+TOKEN_FILE: Final = Path(".hil/token")
+LOOK_REAL_S: Final = 0.25  #: How often the farm is looked at: its health, and the status line.
+STOP_REAL_S: Final = 10.0
+LIVE_CURRENT_A: Final = 0.1  #: From here on a point counts as charging.
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run a farm until Ctrl-C (or SIGTERM), which is its normal end.
+
+    Raises:
+        BenchError: A device's task died; the text is its traceback.
+        ScenarioError: The site is wrong.
+    """
+    site = load_site(args.site)
+    folder = RunFolder.create(None)
+    facts: dict[str, object] = {
+        **surroundings(),
+        "command_line": list(args.command_line),
+        "site": site.name,
+        "site_sha256": site.sha256,
+        "bench": "embedded",
+        "speed": args.speed,
+        "seed": args.seed,
+        "started": utc_now().isoformat(),
+        "ended": None,
+    }
+    folder.write_run_json(facts)
+    trace = TraceWriter(trace_path(folder.traces, "up"), test="up", site=site.name, seed=args.seed)
+    console = Console(highlight=False, soft_wrap=True)
+    clock: dict[str, object] = {}
+    try:
+        _run(site, args, trace, console, clock)
+    finally:
+        facts |= {"ended": utc_now().isoformat(), "clock": clock, "trace_sha256": trace.close()}
+        folder.write_run_json(facts)
+    if clock.get("could_keep_up") is False:
+        print(f"hil: the farm could not keep up: up to {clock['lag_max_s']:.1f} s behind at x{args.speed}.")
+    print(f"trace: {os.path.relpath(trace.path)}")
+    return 0
+
+
+def _run(site: Site, args: argparse.Namespace, trace: TraceWriter, console: Console, clock: dict[str, object]) -> None:
+    thread = FarmThread(lambda: make_loop(float(args.speed)))
+    with _ctrl_c(), ExitStack() as stack:
+        stack.callback(thread.close)
+        stack.callback(lambda: clock.update(thread.loop.describe()))
+        farm = Farm(site, thread.loop, seed=args.seed, trace=trace)
+        stack.callback(lambda: thread.run(_stop(farm), STOP_REAL_S))
+        try:
+            thread.run(farm.start())
+            sideband = Sideband(actions(farm), token_at(TOKEN_FILE))
+            stack.callback(lambda: thread.run(sideband.stop(), STOP_REAL_S))
+            thread.run(_start(sideband))
+            if args.endpoints is not None:
+                stack.callback(lambda: args.endpoints.unlink(missing_ok=True))
+                _write(args.endpoints, endpoints(farm, sideband.url))
+            for line in _headlines(farm, sideband.url):
+                console.print(line, markup=False)
+            thread.run(_watch(farm, console, float(args.speed), stack.enter_context(_live(console))))
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one does not spoil the stop
+            console.print("stopping", markup=False)
+
+
+def endpoints(farm: Farm, sideband_url: str) -> dict[str, Any]:
+    """Return where everything of a running farm is reached, in a stable form."""
+    return {
+        "site": farm.site.name,
+        "bench": "embedded",
+        "sideband": {"url": sideband_url, "token_file": str(TOKEN_FILE)},
+        "devices": {name: _endpoint(farm, name) for name in farm.devices},
+    }
+
+
+def _endpoint(farm: Farm, name: str) -> dict[str, Any]:
+    spec = farm.site.require(name)
+    family, found = spec.family, {"type": spec.family.type}
+    if spec.address is None or family.modbus_port is None:
+        return found
+    host, port = farm.resolver.local(spec.address), farm.resolver.port(family.modbus_port)
+    if (host, port) not in farm.loop.ledger.listeners:  # switched off in its parameters
+        return found
+    return {**found, "modbus": {"host": host, "port": port, "unit": family.modbus_unit}}
+
+
+def _headlines(farm: Farm, sideband_url: str) -> Iterator[str]:
+    rows = [_headline(farm, name) for name in farm.devices]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)] if rows else []
+    for row in rows:
+        yield "   ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
+    if notice := farm.low_port_notice():
+        yield notice
+    yield f"side-band {sideband_url} (token in {TOKEN_FILE})"
+    yield "Ctrl-C stops the farm."
+
+
+def _headline(farm: Farm, name: str) -> tuple[str, str, str, str]:
+    """Return name, product, where it is reached, and what matters about its seat."""
+    spec = farm.site.require(name)
+    where = spec.address or "no network"
+    if (modbus := _endpoint(farm, name).get("modbus")) is not None:
+        where += " -> Modbus TCP {host}:{port} unit {unit}".format(**modbus)
+    page = farm.devices[name].page()
+    role, network = page.get("DLM Master/Slave"), page.get("DLM Network Id")
+    seat = [text for text in (role, f"network {network}" if network is not None else None) if text]
+    return name, spec.family.product, where, ", ".join(seat)
+
+
+def status(farm: Farm, speed: float) -> str:
+    """Return the status line: the site's time of day, the speed, the points, the main connection's currents."""
+    charging = sum(max(bay.currents_a()) > LIVE_CURRENT_A for bay in farm.bays.values())
+    supply_a = "/".join(f"{value:.1f}" for value in farm.plant.currents_a("supply", farm.instants.now_ns()))
+    points = f"{charging} charging, {len(farm.bays) - charging} idle"
+    line = f"{farm.utc():%H:%M:%S}   x{speed:g}   {points}, {supply_a} A"
+    if isinstance(farm.loop, ScaledLoop) and not farm.loop.could_keep_up:
+        line += f"   was up to {farm.loop.lag_max_s:.1f} s behind"
+    return line
+
+
+async def _watch(farm: Farm, console: Console, speed: float, live: Live | None) -> None:
+    """Show what happens until something dies.
+
+    Raises:
+        BenchError: With the traceback.
+    """
+    shown = 0
+    if live is None:
+        console.print(status(farm, speed), markup=False)
+    while True:
+        farm.check()
+        for finding in farm.findings[shown:]:
+            console.print(f"{farm.utc():%H:%M:%S}   {finding.kind}: {finding.text}", markup=False)
+        shown = len(farm.findings)
+        if live is not None:
+            live.update(Text(status(farm, speed)))
+        await asyncio.sleep(LOOK_REAL_S * speed)
+
+
+async def _start(sideband: Sideband) -> None:
+    try:
+        await sideband.start()
+    except OSError as error:
+        raise BenchError(f"the side-band cannot start: {error}") from error
+
+
+async def _stop(farm: Farm) -> None:
+    farm.mute()
+    await farm.stop()
+
+
+@contextmanager
+def _live(console: Console) -> Iterator[Live | None]:
+    """Return a live line on a terminal, None elsewhere."""
+    if not console.is_terminal:
+        yield None
+        return
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        yield live
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the farm, also where a shell started it in the background with SIGINT ignored."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _write(file: Path, content: Mapping[str, object]) -> None:
+    """Write a file at once: whoever waits for it never reads half of it."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    fresh.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    fresh.replace(file)
