@@ -99,6 +99,7 @@ class WakeRule(Enum):
 
     NEW_DUTY = "any new duty that offers something"
     EDGE = "the edge from the steady pilot to PWM (B1 to B2)"
+    STATE_F = "a step to state F and back (ISO 15118-3)"
     UNPLUG = "nothing but unplugging"
 
 
@@ -343,11 +344,13 @@ class Vehicle:
     def offer(self, now_ns: int, offer: Offer) -> list[VehicleEvent]:
         """Take what the station says on the pilot."""
         self._run_to(now_ns)
-        before_a = self._signalled.current_a
+        before, before_a = self._signalled, self._signalled.current_a
         self._signalled = offer
         if self._state is not State.UNPLUGGED and offer.current_a != before_a:
             kicked = offer.current_a > 0 and (
-                self.traits.wake is WakeRule.NEW_DUTY or (self.traits.wake is WakeRule.EDGE and before_a == 0)
+                self.traits.wake is WakeRule.NEW_DUTY
+                or (self.traits.wake is WakeRule.EDGE and before_a == 0)
+                or (self.traits.wake is WakeRule.STATE_F and before.fault)
             )
             if self._state is State.ASLEEP and kicked:
                 self._fire(Event.WAKE, now_ns)

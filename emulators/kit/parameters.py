@@ -15,13 +15,16 @@ from __future__ import annotations
 import csv
 import difflib
 import ipaddress
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from emulators.kit.phases import PerPhase
 
 Value = str | int | bool | PerPhase | tuple[tuple[int, PerPhase], ...]
+_NUMBER: Final = re.compile(r"\s*[+-]?[0-9]+\s*")
 TYPES = ("enum", "integer", "per_phase", "switch", "text", "address", "table")
 
 
@@ -110,7 +113,7 @@ class Parameter:
 
     def _row(self, text: str) -> tuple[int, PerPhase]:
         hour, currents = text.split()
-        if not 0 <= int(hour) <= 23:
+        if not _NUMBER.fullmatch(hour) or not 0 <= int(hour) <= 23:
             raise ValueError
         values = [self._in_range(part) for part in currents.split("/")]
         if len(values) != 3:
@@ -118,6 +121,8 @@ class Parameter:
         return int(hour), PerPhase(*values)
 
     def _in_range(self, text: str) -> int:
+        if not _NUMBER.fullmatch(text):  # int() takes '1_6' and digits of other scripts too
+            raise ValueError
         number = int(text)
         if (self.minimum is not None and number < self.minimum) or (self.maximum is not None and number > self.maximum):
             raise ValueError

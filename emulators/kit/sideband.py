@@ -36,23 +36,25 @@ class _Body(BaseModel):
 class Plug(_Body):
     """A vehicle to plug in."""
 
-    point: str = Field(description="charging point of the site")
-    phases: int = Field(default=3, ge=1, le=3, description="phases of its on-board charger")
-    max_current_a: float = Field(default=32.0, gt=0, le=80, description="what it takes at most per phase [A]")
+    point: str = Field(description="the name of a charging point of the site")
+    phases: int = Field(default=3, ge=1, le=3, description="1, 2 or 3, the phases of its on-board charger")
+    max_current_a: float = Field(
+        default=32.0, gt=0, le=80, description="a number above 0 up to 80, what it takes at most per phase [A]"
+    )
 
 
 class Unplug(_Body):
     """A vehicle to take away."""
 
-    point: str = Field(description="charging point of the site")
+    point: str = Field(description="the name of a charging point of the site")
 
 
 class Source(_Body):
     """What a load draws, or a PV system feeds in."""
 
-    name: str = Field(description="load or PV system of the site")
+    name: str = Field(description="the name of a load or PV system of the site")
     current_a: Current | Annotated[list[Current], Field(min_length=3, max_length=3)] = Field(
-        description="one number for each phase, or [L1, L2, L3] [A]"
+        description="a number from 0 up to 10000 that means each phase, or three of them for L1, L2, L3 [A]"
     )
 
     @property
@@ -64,8 +66,10 @@ class Source(_Body):
 class Cable(_Body):
     """A network cable, or the path between two devices only."""
 
-    device: str = Field(description="device of the site")
-    other: str | None = Field(default=None, description="the path's other end; without it the device's own cable")
+    device: str = Field(description="the name of a device of the site")
+    other: str | None = Field(
+        default=None, description="the name of the path's other end, or null for the device's own cable"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +161,7 @@ class Sideband:
         try:
             return await handler(request)
         except ValidationError as error:
-            return _error(400, *(_explain(problem) for problem in error.errors()))
+            return _error(400, *_explain(error))
         except Refused as error:
             return _error(400, str(error))
         except UnicodeDecodeError as error:
@@ -227,20 +231,22 @@ def token_at(path: Path) -> str:
     return token
 
 
-def _explain(problem: Mapping[str, Any]) -> str:
-    """Return one finding of pydantic as: field, value, what is allowed."""
-    field = ".".join(str(part) for part in problem["loc"] if isinstance(part, int) or part.islower()) or "body"
-    match problem["type"]:
-        case "missing":
-            return f"{field}: is missing."
-        case "extra_forbidden":
-            return f"{field}: there is no such field."
-        case "json_invalid":
-            return f"body: is not JSON ({problem['ctx']['error']})."
-        case _:
-            return (
-                f"{field}: {problem['input']!r} is wrong. Allowed: {problem['msg'].removeprefix('Input should be ')}."
-            )
+def _explain(error: ValidationError) -> list[str]:
+    """Return pydantic's findings as: field, value, what is allowed; one a field."""
+    (fields,) = (body.model_fields for body in (Plug, Unplug, Source, Cable) if body.__name__ == error.title)
+    texts: dict[str, None] = {}
+    for problem in error.errors():
+        field = str(problem["loc"][0]) if problem["loc"] else "body"
+        if problem["type"] == "json_invalid":
+            text = f"is not JSON ({problem['ctx']['error']})."
+        elif field not in fields:
+            text = f"is no field here. Allowed: {', '.join(fields)}."
+        elif problem["type"] == "missing":
+            text = f"is missing. Allowed: {fields[field].description}."
+        else:
+            text = f"is wrong. Allowed: {fields[field].description}."
+        texts[f"{field}: {text}"] = None
+    return list(texts)
 
 
 def _error(status: int, *messages: str) -> web.Response:

@@ -194,10 +194,15 @@ class MennekesEcu:
             lambda unit: bank if 1 <= unit <= 255 else None,
             frozenset({3, 6, 16}),
             on_frame=self._host.frame_hook("modbus"),
-            on_activity=lambda: self.point.client_spoke(self._host.now_ns()),
+            on_activity=self._client_spoke,
         )
         port = self.parameters["Modbus TCP Server Base Port"]
         await self._server.start(*self._host.listen_at(int(str(port))))
+
+    def _client_spoke(self) -> None:
+        self.point.client_spoke(self._host.now_ns())
+        if self.point.comm_timeout_s:
+            self._update()  # a client that is back lifts the safe current
 
     # --- terminals
 
@@ -305,7 +310,7 @@ class MennekesEcu:
                 self._hear_master(telegram.master, sender)
             case Grant() if self._is_master(telegram, sender):
                 self._hear_master(telegram.master, sender)
-                self.point.dlm_a = telegram.current_a
+                self.point.dlm_a, self.point.wakeup_granted = telegram.current_a, telegram.wake
                 self._update()
             case SlaveReport() if self.master is not None:
                 self._addresses[telegram.report.name] = sender

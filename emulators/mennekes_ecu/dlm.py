@@ -268,6 +268,12 @@ class Slave:
         """Return the most the vehicle may be drawing: a cut counts only once the vehicle must have obeyed it [A]."""
         return max(self.granted_a, self.still_a) if now_ns < self.obeyed_ns else self.granted_a
 
+    def cut(self, now_ns: int, current_a: int) -> None:
+        """Grant another current; until the vehicle must have obeyed, it may draw what it could draw so far."""
+        self.still_a = self.may_draw_a(now_ns)  # of an earlier cut too, when that one is not obeyed yet
+        self.obeyed_ns = now_ns + round(RAISE_AFTER_S * NS_PER_S)
+        self.granted_a = current_a
+
     def grid_currents_a(self) -> PerPhase:
         """Return the measured currents on the grid's phases [A]."""
         grid = [0.0, 0.0, 0.0]
@@ -398,16 +404,16 @@ class Master:
         for slave in self.slaves.values():
             if not slave.lost and now_ns - slave.heard_ns >= round(SILENT_S * NS_PER_S):
                 slave.lost = True
-                slave.granted_a = slave.target_a = min(slave.report.disconnected_a, slave.report.cap_a)
+                slave.target_a = min(slave.report.disconnected_a, slave.report.cap_a)
+                slave.cut(now_ns, slave.target_a)
 
     def _hand_out(self, now_ns: int) -> dict[str, int]:
         changed: dict[str, int] = {}
         reachable = [slave for slave in self.slaves.values() if not slave.lost]
         for slave in reachable:
             if slave.target_a < slave.granted_a:
-                slave.still_a = slave.granted_a
-                slave.obeyed_ns = now_ns + round(RAISE_AFTER_S * NS_PER_S)
-                slave.granted_a = changed[slave.report.name] = slave.target_a
+                slave.cut(now_ns, slave.target_a)
+                changed[slave.report.name] = slave.target_a
         self._raise_ns = None
         for slave in sorted(reachable, key=lambda s: (s.arrived_ns or 0, s.report.name)):
             if slave.target_a > slave.granted_a:

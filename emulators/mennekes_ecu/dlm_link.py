@@ -17,7 +17,6 @@ Anything else on the port, and anything of another network id, is ignored.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -143,13 +142,14 @@ def _count(value: object, highest: int) -> int:
 
 
 def _current(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    # Compared, not converted: JSON knows integers that no float can hold, and NaN compares false.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not -_HIGHEST_A <= value <= _HIGHEST_A:
         raise ValueError(f"{value!r} is not a current")
     return float(value)
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or not value.isprintable():  # half a surrogate is not printable
         raise ValueError(f"{value!r} is not a text")
     return value
 

@@ -86,7 +86,8 @@ class ChargingPoint:
         self.contactor = False
         self.plugged_ns: int | None = None
         self.session_start_wh = 0.0
-        self._heard_ns = now_ns
+        self._heard_ns = self._advanced_ns = now_ns
+        self.wakeup_granted: bool | None = None
         self._open_ns: int | None = None
         self._asleep_ns: int | None = None
         self._wake_ns: int | None = None
@@ -145,6 +146,7 @@ class ChargingPoint:
 
     def advance_to(self, now_ns: int) -> Output:
         """Work out what to offer now, and return what the terminals do."""
+        self._advanced_ns = now_ns
         limits = self.own_limits(now_ns)
         if self.role in SLAVE_ROLES and self.master_lost:
             limits[Binding.DISCONNECTED] = _amperes(self._store["Disconnected Limit [A]"])
@@ -168,8 +170,9 @@ class ChargingPoint:
     def next_deadline_ns(self) -> int | None:
         """Return when :meth:`advance_to` must be called at the latest, if ever."""
         times = [self._open_ns, self._wake_ns, self._asleep_ns]
-        if self.comm_timeout_s:
-            times.append(self._heard_ns + self.comm_timeout_s * NS_PER_S)
+        lost_ns = self._heard_ns + self.comm_timeout_s * NS_PER_S
+        if self.comm_timeout_s and lost_ns > self._advanced_ns:  # a timeout that has passed is no deadline any more
+            times.append(lost_ns)
         return min((time_ns for time_ns in times if time_ns is not None), default=None)
 
     def ocpp_status(self) -> int:
@@ -193,7 +196,8 @@ class ChargingPoint:
     def _offer(self, now_ns: int) -> Offer:
         if self._wake_ns is not None and now_ns >= self._wake_ns:
             self._wake_ns = None
-        may_wake = bool(self._store["Allow EV Wakeup"]) and self.signalled_a and not self.charging and not self._woken
+        allowed = bool(self._store["Allow EV Wakeup"]) if self.wakeup_granted is None else self.wakeup_granted
+        may_wake = allowed and self.signalled_a and not self.charging and not self._woken
         if not may_wake or not self.connected:
             self._asleep_ns = None
         elif self._asleep_ns is None:

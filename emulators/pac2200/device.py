@@ -108,7 +108,7 @@ class Pac2200:
             await self._server.stop()
         elif self._sampling is not None and not self._server.is_listening:
             await self._listen()
-        self._host.trace("fault", kind=kind or "none")
+        self._host.trace("fault", fault=kind or "none")
 
     async def _listen(self) -> None:
         await self._server.start(*self._host.listen_at(int(str(self.parameters["Modbus Port"]))))

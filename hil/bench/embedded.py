@@ -14,13 +14,13 @@ from typing import Any, Final
 from emulators.ev.model import VehicleTraits
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import NS_PER_S, Cancel, Device, Phase
-from emulators.kit.modbus import CLIENT, ModbusClient
+from emulators.kit.modbus import CLIENT
 from emulators.kit.phases import PHASES, PerPhase
 from hil.bench.addresses import LOW_PORT_FIX, Resolver, Slot
 from hil.bench.instants import Instants
 from hil.bench.lan import Group, Member
 from hil.bench.wiring import Bay, Terminals
-from hil.clock import FarmLoop
+from hil.clock import FarmLoop, ScaledLoop
 from hil.errors import BenchError, ScenarioError
 from hil.plant import (
     SUPPLY,
@@ -32,6 +32,7 @@ from hil.plant import (
     Node,
     Plant,
 )
+from hil.probes import ModbusProbe
 from hil.site import DeviceSpec, Fuse, MeterSpec, Site
 from hil.trace import TraceWriter
 
@@ -155,7 +156,7 @@ class Farm:
         self.stopped_devices: set[str] = set()
         self.cuts: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._clients: dict[str, ModbusClient] = {}
+        self._probes: dict[str, ModbusProbe] = {}
         self._plant_due: Cancel | None = None
         self._slot: Slot | None = None
         self._muted = False
@@ -186,8 +187,8 @@ class Farm:
 
     async def stop(self) -> None:
         """Power down everything and give the addresses back."""
-        for client in self._clients.values():
-            client.close()
+        for probe in self._probes.values():
+            probe.close()
         for device in reversed(self.devices.values()):
             await device.stop()
         self.instants.clear()
@@ -251,18 +252,23 @@ class Farm:
         self.site.require_charger(name)
         return self.bays[name]
 
-    def modbus(self, name: str) -> ModbusClient:
-        """Return the tester's own Modbus client to a device, as a probe uses it."""
+    def probe(self, name: str) -> ModbusProbe:
+        """Return the tester's own Modbus probe of a device, from the tester's address.
+
+        Raises:
+            ScenarioError: The device has no Modbus TCP server.
+        """
         spec = self.site.require(name)
         if spec.family.modbus_port is None or spec.address is None:
             raise ScenarioError(f"{name} has no Modbus TCP server.")
-        if name not in self._clients:
-            self._clients[name] = ModbusClient(
+        if name not in self._probes:
+            self._probes[name] = ModbusProbe(
+                spec,
                 self.resolver.local(spec.address),
                 self.resolver.port(spec.family.modbus_port),
                 source_address=self.resolver.tester(spec.network),
             )
-        return self._clients[name]
+        return self._probes[name]
 
     def plug(self, name: str, traits: VehicleTraits) -> None:
         """Plug a vehicle in."""
@@ -313,6 +319,11 @@ class Farm:
         """
         if self.loop.anomalies:
             self.failures.append(f"the clock counted {self.loop.anomalies} anomalies: this run cannot be trusted")
+        if isinstance(self.loop, ScaledLoop) and not self.loop.could_keep_up:
+            self.failures.append(
+                f"the machine could not keep up: a timer was {self.loop.lag_max_s:.1f} s of farm time late. "
+                "Choose a lower --speed."
+            )
         if self.failures:
             raise BenchError("\n".join(self.failures))
         for text in self.plant.check(self.instants.now_ns()):

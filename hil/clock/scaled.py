@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import threading
 from collections import deque
 from typing import Final
 
@@ -36,12 +37,20 @@ class ScaledLoop(FarmLoop):
         self._lags: deque[float] = deque(maxlen=REMEMBERED_LAGS)
         self._quiet_turns = 0
         self._start_real_s = self.real_s()
+        self._instant_ns = 0
         super().__init__()
         self._clock_resolution = 1e-9
 
     def time(self) -> float:
         """Return farm time since the loop's start [s]."""
         return (self.real_s() - self._start_real_s) * self.factor
+
+    def now_ns(self) -> int:
+        """Return farm time since the loop's start [ns]; one iteration of the loop is one instant, as in virtual time.
+
+        Else whoever asked first would come to the plant with a time that has passed.
+        """
+        return self._instant_ns if self._thread_id == threading.get_ident() else super().now_ns()
 
     @property
     def lag_p99_s(self) -> float:
@@ -75,6 +84,7 @@ class ScaledLoop(FarmLoop):
             if late_s >= 0:
                 self._lags.append(late_s)
                 self.lag_max_s = max(self.lag_max_s, late_s)
+        self._instant_ns = super().now_ns()
         return events
 
     def _quiet_round(self) -> ReadyList:

@@ -10,26 +10,27 @@ live without a vehicle, a plant invariant is broken, a task of the farm died.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
-from typing import Any, ClassVar, Final
+from itertools import pairwise
+from typing import Any, ClassVar, Final, TypeVar
 
 from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 from robot.utils import timestr_to_secs
 
-from emulators.kit.modbus import ModbusTimeout
-from emulators.kit.parameters import ParameterError
 from emulators.kit.phases import PHASES, PerPhase
-from emulators.kit.registers import RegisterTable, UnknownRegister
-from hil.errors import DeviceSilent, ScenarioError
+from hil.configure import Form
+from hil.errors import ScenarioError
+from hil.keywords.names import check_names, normal
 from hil.keywords.session import Session, build_site
 from hil.keywords.values import Amps, Amps3, Verb, to_amps, to_amps3, to_verb
 from hil.site import VehicleSpec, vehicle_presets
 from hil.trace import stable_name
+
+T = TypeVar("T")
 
 SAMPLE_S: Final = 5.0
 #: MEN catalogue: plant and meter currents within 0.5 A, signalled current exact.
@@ -55,12 +56,14 @@ class Farm:
         self.ROBOT_LIBRARY_LISTENER = self
         self._session: Session | None = None
         self._test = ""
+        self._body: list[Any] = []
 
     # --- Robot tells what runs
 
     def start_test(self, data: Any, result: Any) -> None:
         """Remember the test's name; skip it when this bench lacks what it needs."""
         self._test = stable_name(data.source, data.name)
+        self._body = list(data.body)
         needs = {str(tag).removeprefix("needs:") for tag in data.tags if str(tag).startswith("needs:")}
         if needs - KNOWN_CAPABILITIES:
             unknown = ", ".join(sorted(needs - KNOWN_CAPABILITIES))
@@ -101,7 +104,9 @@ class Farm:
         """
         if self._session is not None:
             raise ScenarioError("a site is running in this test already: one site per test.")
-        self._session = Session(build_site(os.environ.get("HIL_SITE", site), overrides), self._test)
+        checked = build_site(os.environ.get("HIL_SITE", site), overrides)
+        check_names(checked, self._body, SIGNATURES)
+        self._session = Session(checked, self._test)
 
     @keyword(tags=("Wait",))
     def advance_clock(self, time: timedelta) -> None:
@@ -113,7 +118,10 @@ class Farm:
 
     @keyword(tags=("Getter",))
     def get_farm_time(self) -> float:
-        """Return farm time since the start of the test [s]."""
+        """Return farm time since the start of the test [s].
+
+        | ${seconds} = | Get Farm Time |
+        """
         return self._farm.now_s()
 
     @keyword(tags=("Wait",))
@@ -151,7 +159,7 @@ class Farm:
         """Plug a vehicle in: one of the site, a preset, or one described here.
 
         | Plug In Vehicle | CP1 | phases=3 | max_current=32 A |
-        | Plug In Vehicle | CP2 | vehicle=renault-zoe |
+        | Plug In Vehicle | CP2 | vehicle=zoe |
         """
         session = self._farm
         site = session.farm.site
@@ -250,6 +258,21 @@ class Farm:
                 self.set_load(load, Amps3(PerPhase(*(rng.uniform(0, max_load.a) for _ in PHASES))))
             session.wait(min(rng.uniform(30, 300), max(1.0, until_s - session.now_s())))
 
+    @keyword(tags=("Stimulus",))
+    def load_varies(
+        self, load: str, *, duration: timedelta, max_load: Amps, every: timedelta = timedelta(minutes=2)
+    ) -> None:
+        """Let a consumer draw a new seeded random current up to ``max_load`` on each phase, again and again.
+
+        | Load Varies | house | duration=30 minutes | max_load=70 A |
+        """
+        session = self._farm
+        rng = session.farm.rng(f"{load} varies")
+        until_s = session.now_s() + duration.total_seconds()
+        while session.now_s() < until_s:
+            self.set_load(load, Amps3(PerPhase(*(rng.uniform(0, max_load.a) for _ in PHASES))))
+            session.wait(min(every.total_seconds(), until_s - session.now_s()))
+
     @keyword(tags=("Setter",))
     def expect_finding(self, kind: str) -> None:
         """Do not fail on a tripwire of this kind: ``fuse``, ``limit``, ``live_socket``.
@@ -280,7 +303,7 @@ class Farm:
 
         | Set Parameter | CP1 | DLM Network Id | 5 |
         """
-        self._configure(device, lambda store: store.set(parameter, value))
+        self._form(device, lambda form: form.edit(parameter, value))
 
     @keyword(tags=("Configuration",))
     def save(self, device: str) -> list[str]:
@@ -288,9 +311,7 @@ class Farm:
 
         | Save | CP1 |
         """
-        waiting: list[str] = self._configure(device, lambda store: store.save())
-        self._farm.do(lambda: self._farm.farm.device(device).parameters_changed())
-        return waiting
+        return self._form(device, lambda form: form.save())
 
     @keyword(tags=("Configuration",))
     def restart_device(self, device: str) -> None:
@@ -316,20 +337,22 @@ class Farm:
 
         | Parameter Should Be | CP1 | DLM Network Id | 0 |
         """
-        shown = self._configure(device, lambda store: store.text(parameter))
+        shown = self._form(device, lambda form: form.shown(parameter))
         if shown != value:
             raise AssertionError(f"{device} shows {parameter} = {shown!r}, expected {value!r}.")
 
     @keyword(tags=("Getter", "Assertion"))
-    def parameter_should_be_offered(self, device: str, *parameters: str) -> None:
-        """Assert that the device's form has parameters.
+    def parameter_should_be_offered(self, device: str, *parameters: str, menu: str | None = None) -> None:
+        """Assert that the device's form has parameters, with ``menu`` in that menu.
 
-        | Parameter Should Be Offered | CP1 | DLM Network Id |
+        | Parameter Should Be Offered | CP1 | DLM Network Id | |
+        | Parameter Should Be Offered | CP1 | DLM Network Id | menu=Load Management > Dynamic Load Management |
         """
-        offered = self._configure(device, lambda store: store.offered())
-        missing = [name for name in parameters if name not in offered]
+        offered = self._form(device, lambda form: form.offered())
+        table = self._farm.farm.site.require(device).family.parameters
+        missing = [name for name in parameters if name not in offered or menu not in (None, table.named(name).menu)]
         if missing:
-            raise AssertionError(f"{device} does not offer {', '.join(missing)}.")
+            raise AssertionError(f"{device} does not offer {', '.join(missing)}" + (f" in {menu}." if menu else "."))
 
     @keyword(tags=("Getter", "Assertion"))
     def parameter_should_not_be_offered(self, device: str, *parameters: str) -> None:
@@ -337,7 +360,7 @@ class Farm:
 
         | Parameter Should Not Be Offered | CP2 | EVSE Sub-Distribution Limit (L1/L2/L3) [A] |
         """
-        offered = self._configure(device, lambda store: store.offered())
+        offered = self._form(device, lambda form: form.offered())
         for name in parameters:
             self._farm.farm.site.require_parameter(device, name)
             if name in offered:
@@ -349,11 +372,9 @@ class Farm:
 
         | Parameter Should Refuse | CP1 | DLM Master/Slave | DLM Slave (Master-Auto-Recovery) |
         """
-        try:
-            self._farm.do(lambda: self._farm.farm.device(device).parameters.set(parameter, value))
-        except ParameterError:
-            return
-        raise AssertionError(f"{device} takes {parameter} = {value!r}.")
+        self._farm.farm.site.require_parameter(device, parameter)
+        if not self._form(device, lambda form: form.refuses(parameter, value)):
+            raise AssertionError(f"{device} takes {parameter} = {value!r}.")
 
     # --- observations
 
@@ -377,9 +398,7 @@ class Farm:
 
         | Write Register | CP1 | DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT_L1 | 60 |
         """
-        row = self._row(device, name)
-        farm = self._farm.farm
-        self._farm.ask(lambda: farm.modbus(device).write_registers(row.address, row.encode(value), row.units[0]))
+        self._farm.ask(lambda: self._farm.farm.probe(device).write(name, value))
 
     @keyword(tags=("Getter", "Assertion"))
     def signalled_current(
@@ -407,20 +426,25 @@ class Farm:
         self,
         verb: Verb,
         *expected: Amps,
+        points: str = "",
         within: timedelta = timedelta(seconds=65),
         tolerance: Amps = EXACT,
     ) -> None:
         """Compare what the points signal.
 
-        One value is for every point with a vehicle, several are for all points in the site's order.
+        One value is for every point with a vehicle, several are for all points in the site's order. ``points`` names
+        the points that are looked at; without it, all are.
 
         | Signalled Current Of Each Point | settles at | 25 A |
         | Signalled Current Of Each Point | settles at | 20 A | 20 A | 32 A | 32 A |
+        | Signalled Current Of Each Point | stays at | 20 A | points=CP3, CP4 |
         """
         farm = self._farm.farm
         names = list(farm.site.charger_names())
+        if points:
+            names = [farm.site.require_charger(name.strip()).name for name in points.split(",")]
         if len(expected) == 1:
-            names = [name for name in names if farm.bays[name].vehicle is not None]
+            names = [name for name in names if points or farm.bays[name].vehicle is not None]
             expected = expected * len(names)
         if len(expected) != len(names):
             raise ScenarioError(f"{len(expected)} values for {len(names)} points: {', '.join(names)}.")
@@ -559,19 +583,43 @@ class Farm:
         session.wait(duration.total_seconds())
         return [at_ns / 1e9 for at_ns, _ in session.farm.requests[device]]
 
-    @keyword(tags=("Getter",))
-    def clients_of(self, device: str) -> list[str]:
-        """Return which devices have sent Modbus requests to a device since `Requests At`.
+    @keyword(tags=("Assertion",))
+    def requests_should_come_regularly(
+        self, device: str, *, duration: timedelta, period: timedelta, deviation_pct: float = 20
+    ) -> None:
+        """Assert that Modbus requests reach a device in a constant rhythm, no slower than ``period``.
 
-        | @{who} = | Clients Of | M2 |
+        | Requests Should Come Regularly | M2 | duration=120 s | period=30 s | deviation_pct=20 |
         """
-        return sorted({who for _, who in self._farm.farm.requests.get(device, [])})
+        times = self.requests_at(device, duration=duration)
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        if len(gaps) < 2:
+            raise AssertionError(f"{device} got {len(times)} requests in {duration.total_seconds():g} s.")
+        mean = sum(gaps) / len(gaps)
+        worst = max(gaps, key=lambda gap: abs(gap - mean))
+        if abs(worst - mean) > mean * deviation_pct / 100 or max(gaps) > period.total_seconds():
+            raise AssertionError(
+                f"Requests at {device} should come every {period.total_seconds():g} s or faster, within {deviation_pct:g} %: "
+                f"the mean is {mean:.3f} s, the worst gap {worst:.3f} s, the longest {max(gaps):.3f} s."
+            )
+
+    @keyword(tags=("Getter", "Assertion"))
+    def clients_of(self, device: str, *expected: str) -> list[str]:
+        """Return which devices have sent Modbus requests to a device since `Requests At`; assert them if given.
+
+        | @{who} = | Clients Of | M2 | |
+        | Clients Of | M2 | CP1 | |
+        """
+        clients = sorted({who for _, who in self._farm.farm.requests.get(device, [])})
+        if expected and clients != sorted(expected):
+            raise AssertionError(f"{device} gets requests from {', '.join(clients) or 'nobody'}.")
+        return clients
 
     @keyword(tags=("Assertion",))
     def site_check_should_say(self, site: str, text: str, **overrides: str) -> None:
         """Assert that checking a site gives an error or a warning with this text; no farm is started.
 
-        | Site Check Should Say | mennekes/car-park | not a current | loads.x.current_a=-1 |
+        | Site Check Should Say | mennekes/car-park | is negative | loads.x.current_a=-1 |
         """
         try:
             checked = build_site(site, overrides)
@@ -600,33 +648,14 @@ class Farm:
             raise ScenarioError("no site is running: begin the test with 'Start Site    mennekes/car-park'.")
         return self._session
 
-    def _configure(self, device: str, action: Callable[[Any], Any]) -> Any:
-        try:
-            return self._farm.do(lambda: action(self._farm.farm.device(device).parameters))
-        except ParameterError as error:
-            raise ScenarioError(f"{device}: {error}") from error
+    def _form(self, device: str, action: Callable[[Form], T]) -> T:
+        return self._farm.do(lambda: action(Form(self._farm.farm.device(device))))
 
     def _page(self, device: str) -> dict[str, str]:
         return self._farm.do(lambda: dict(self._farm.farm.device(device).page()))
 
-    def _row(self, device: str, name: str) -> Any:
-        spec = self._farm.farm.site.require(device)
-        config = spec.config()
-        if spec.family.registers is None:
-            raise ScenarioError(f"{device} has no Modbus registers.")
-        try:
-            return _table(spec.family.registers, config.firmware, config.variant).named(name)
-        except UnknownRegister as error:
-            raise ScenarioError(f"{device}: {error}") from error
-
     def _register(self, device: str, name: str) -> Any:
-        row = self._row(device, name)
-        farm = self._farm.farm
-        try:
-            words = self._farm.ask(lambda: farm.modbus(device).read_holding(row.address, row.words, row.units[0]))
-        except ModbusTimeout as error:
-            raise DeviceSilent(f"{device} does not answer on its Modbus port: {error}") from error
-        return row.decode(words)
+        return self._farm.ask(lambda: self._farm.farm.probe(device).read(name))
 
     def _until(
         self, what: str, read: Callable[[], str], good: Callable[[str], bool], wanted: str, within: timedelta
@@ -682,6 +711,6 @@ class Farm:
             )
 
 
-@cache
-def _table(path: Path, firmware: str, variant: str) -> RegisterTable:
-    return RegisterTable.load(path).select(firmware, variant)
+SIGNATURES: Final = {
+    normal(name): inspect.signature(method) for name, method in vars(Farm).items() if hasattr(method, "robot_name")
+}

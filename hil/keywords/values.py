@@ -56,7 +56,7 @@ def to_amps(text: str) -> Amps:
     Raises:
         ValueError: It is not a number with the unit A.
     """
-    match = re.fullmatch(_NUMBER + "A?", str(text))
+    match = re.fullmatch(_NUMBER + r"A?\s*", str(text))
     if match is None:
         raise ValueError(f"{text!r} is not a current. Write it as '25 A'.")
     return Amps(float(match[1]))

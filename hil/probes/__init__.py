@@ -1,0 +1,5 @@
+"""What a tester can see: clients on a device's public interfaces, the same for emulated and real devices."""
+
+from hil.probes.modbus import ModbusProbe
+
+__all__ = ["ModbusProbe"]

@@ -314,6 +314,14 @@ class Battery(_Part):
     taper_knee_pct: Number = Field(default=80.0, gt=0, lt=100)
 
 
+_WAKES: Final = {
+    "new duty": ev.WakeRule.NEW_DUTY,
+    "edge": ev.WakeRule.EDGE,
+    "state F": ev.WakeRule.STATE_F,
+    "nothing": ev.WakeRule.UNPLUG,
+}
+
+
 class VehicleSpec(_Named):
     """A vehicle; ``preset`` fills what is not written.
 
@@ -329,6 +337,8 @@ class VehicleSpec(_Named):
         asks_for_a: Constant demand per phase [A], None = all it can take.
         battery: Demand by state of charge instead.
         cable_a: Current rating of its cable by the plug's resistor [A].
+        sleep_after_pause_s: A pause of this length sends it to sleep; None = it never sleeps [s].
+        wake: What wakes it then: a new duty, the edge from steady pilot to PWM, a step to state F, or nothing.
         departure_ns: When it leaves [ns of farm time], None = it stays.
     """
 
@@ -343,6 +353,8 @@ class VehicleSpec(_Named):
     asks_for_a: Number | None = Field(default=None, ge=0)
     battery: Battery | None = None
     cable_a: Number = Field(default=32.0, gt=0)
+    sleep_after_pause_s: Number | None = Field(default=None, gt=0)
+    wake: Literal["new duty", "edge", "state F", "nothing"] = "edge"
     departure_ns: DurationNs | None = Field(default=None, alias="departure")
 
     @model_validator(mode="before")
@@ -386,8 +398,9 @@ class VehicleSpec(_Named):
             "reaction_s",
             "asks_for_a",
             "cable_a",
+            "sleep_after_pause_s",
         }
-        fields = self.model_dump(include=like)
+        fields = self.model_dump(include=like) | {"wake": _WAKES[self.wake]}
         if self.ramp_a_per_s is not None:
             fields |= {"ramp_up_a_per_s": self.ramp_a_per_s, "ramp_down_a_per_s": self.ramp_a_per_s}
         return VehicleTraits(battery=battery, voltage_v=voltage_v, **fields)

@@ -1,22 +1,15 @@
 *** Settings ***
-Documentation       Car park with several charging points on one supply line: MENNEKES application note AMTRON Professional, 6.1,
-...                 and the settings that 6.2 lists for every load-management group.
+Documentation       Car park with several charging points on one supply line: MENNEKES application note AMTRON
+...                 Professional, 6.1, and the settings that 6.2 lists for every load-management group.
 ...
 ...                 The supply line behind fuse F3 carries 100 A, the four points could take 4 x 32 = 128 A.
-Resource            hil/keywords/farm.resource
+Resource            dlm.resource
 Test Setup          Start Site    mennekes/car-park
 Test Tags           mennekes    dlm
 
 
 *** Variables ***
 ${CAR_PARK}         mennekes/car-park
-${ROLE}             DLM Master/Slave
-${MASTER}           DLM Master (With internal DLM-Slave)
-${SATELLITE}        DLM Slave (Master-Auto-Discovery)
-${GROUP}            DLM Network Id
-${EVSE}             EVSE Sub-Distribution Limit (L1/L2/L3) [A]
-${OPERATOR}         Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]
-${SCHEDULE}         Maximum Current Scheduler
 
 
 *** Test Cases ***
@@ -122,10 +115,7 @@ The Role Of Each Point Is Set As In The Example
 The Network Id Of Each Point Is Set As In The Example
     [Tags]    MEN-SUB-007
     FOR    ${point}    IN    CP1    CP2    CP3    CP4
-        Configure    ${point}    ${GROUP}    7
-        Parameter Should Be    ${point}    ${GROUP}    7
-        Configure    ${point}    ${GROUP}    0
-        Parameter Should Be    ${point}    ${GROUP}    0
+        Network Id Is Set And Read Back    ${point}    0
     END
     All Satellites Are In The Group Of CP1
 
@@ -144,16 +134,9 @@ The Limits Are Set In The Master And The Satellites Follow
     [Documentation]    The units start at 50 A, so that only the value that was set can give 25 A to each.
     [Tags]    MEN-SUB-008    MEN-SUB-009    MEN-SUB-022
     [Setup]    Start Car Park    50/50/50
-    Configure    CP1    ${EVSE}    100/100/100
-    Configure    CP1    ${OPERATOR}    100/100/100
-    Parameter Should Be    CP1    ${EVSE}    100/100/100
-    Parameter Should Be    CP1    ${OPERATOR}    100/100/100
-    Three Registers Should Be    DLM_EVSE_SUB_DISTRIBUTION_LIMIT    100
-    Three Registers Should Be    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    100
+    Limits Are Set And Read Back    CP1    100/100/100    100/100/100
     Parameter Should Be Offered    CP1    ${EVSE}    ${OPERATOR}
-    Parameter Should Not Be Offered    CP2    ${EVSE}    ${OPERATOR}
-    Parameter Should Not Be Offered    CP3    ${EVSE}    ${OPERATOR}
-    Parameter Should Not Be Offered    CP4    ${EVSE}    ${OPERATOR}
+    Limits Are Not Offered    CP2    CP3    CP4
     Four Vehicles Charge With    25 A
 
 Role And Network Id Are Set In Every Point And The Limits In The Master Only
@@ -161,11 +144,11 @@ Role And Network Id Are Set In Every Point And The Limits In The Master Only
     [Setup]    Start Car Park    60/60/60
     Parameter Should Be Offered    CP1    ${ROLE}    ${GROUP}    ${EVSE}    ${OPERATOR}
     Parameter Should Be Offered    CP2    ${ROLE}    ${GROUP}
-    Parameter Should Not Be Offered    CP2    ${EVSE}    ${OPERATOR}
+    Limits Are Not Offered    CP2    CP3    CP4
     Four Vehicles Charge With    15 A
 
 The Operator Limit Acts Up To The Sub Distribution Limit
-    [Documentation]    Whether a device refuses 120 A or cuts it is open; what counts is that nobody gets more than of 100 A.
+    [Documentation]    Refused or cut is open; nobody may get more than a quarter of 100 A.
     [Tags]    MEN-SUB-023
     Set Parameter    CP1    ${OPERATOR}    60/60/60
     Save    CP1
@@ -185,14 +168,18 @@ Only A Saved Limit Survives And Takes Effect
     Signalled Current Of Each Point    settles at    25 A
     Configure    CP1    ${OPERATOR}    60/60/60
     Parameter Should Be    CP1    ${OPERATOR}    60/60/60
-    Three Registers Should Be    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    60
+    Limit Registers Should Be    CP1    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    60/60/60
     Signalled Current Of Each Point    settles at    15 A
 
 One Phase Vehicles Are Limited On Their Own Phase
     [Tags]    MEN-SUB-025
     [Setup]    Start Car Park    60/40/20
-    Four Vehicles Charge With    15 A    phases=1
-    Feeder Current    F3    settles at    60/0/0 A
+    [Template]    Another Vehicle Comes
+    # point    each point    supply line    vehicle
+    CP1        32 A          32/0/0 A       phases=1
+    CP2        30 A          60/0/0 A       phases=1
+    CP3        20 A          60/0/0 A       phases=1
+    CP4        15 A          60/0/0 A       phases=1
 
 The Weakest Phase Decides For Three Phase Vehicles And One Waits
     [Tags]    MEN-SUB-025
@@ -214,19 +201,15 @@ Start Car Park
     ...    devices.CP1.parameters.${OPERATOR}=${operator_limit}
 
 Another Vehicle Comes
-    [Arguments]    ${point}    ${share}    ${total}
-    Plug In Vehicle    ${point}    phases=3    max_current=32 A
+    [Documentation]    One more vehicle; then every point with a vehicle signals its share.
+    [Arguments]    ${point}    ${share}    ${total}    ${phases}=3
+    Plug In Vehicle    ${point}    phases=${phases}    max_current=32 A
     Signalled Current Of Each Point    settles at    ${share}
     Feeder Current    F3    settles at    ${total}
     Feeder Current    F3    should never exceed    100 A
 
-Plug In At All Points
-    [Arguments]    ${phases}=3
-    FOR    ${point}    IN    CP1    CP2    CP3    CP4
-        Plug In Vehicle    ${point}    phases=${phases}    max_current=32 A
-    END
-
 Four Vehicles Charge With
+    [Documentation]    Four vehicles come at the same time and are signalled the same.
     [Arguments]    ${share}    ${phases}=3
     Plug In At All Points    ${phases}
     Signalled Current Of Each Point    settles at    ${share}
@@ -238,21 +221,8 @@ Advance Clock To
     ${left} =    Evaluate    ${seconds} - ${now}
     Advance Clock    ${left}
 
-Role Is Set And Read Back
-    [Arguments]    ${point}    ${value}    ${mode}
-    Configure    ${point}    ${ROLE}    Disabled
-    Register    ${point}    DLM_MODE    0
-    Configure    ${point}    ${ROLE}    ${value}
-    Parameter Should Be    ${point}    ${ROLE}    ${value}
-    Register    ${point}    DLM_MODE    ${mode}
-
-Three Registers Should Be
-    [Arguments]    ${name}    ${value}
-    FOR    ${phase}    IN    L1    L2    L3
-        Register    CP1    ${name}_${phase}    ${value}
-    END
-
 All Satellites Are In The Group Of CP1
+    [Documentation]    Each satellite has found its master without an address, and the master lists it.
     FOR    ${point}    IN    CP2    CP3    CP4
         Parameter Should Not Be Offered    ${point}    DLM Master IP
         Page Should Show    ${point}    DLM Master    CP1    within=65 s

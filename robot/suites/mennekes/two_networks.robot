@@ -1,22 +1,16 @@
 *** Settings ***
-Documentation       Charging stations on two supply lines with a load-management id each: MENNEKES application note AMTRON
-...                 Professional, 6.2.
+Documentation       Charging stations on two supply lines with a load-management id each: MENNEKES application note
+...                 AMTRON Professional, 6.2.
 ...
-...                 CP1 and CP2 hang on feeder F_ID1 and have id 1, CP3 and CP4 hang on F_ID0 and have id 0; all four share one
-...                 switch. With two points a group can take 64 A, so the examples use limits below that.
-Resource            hil/keywords/farm.resource
+...                 CP1 and CP2 hang on feeder F_ID1 and have id 1, CP3 and CP4 hang on F_ID0 and have id 0; all four
+...                 share one switch. With two points a group can take 64 A, so the examples use limits below that.
+Resource            dlm.resource
 Test Setup          Start Site    mennekes/two-networks
 Test Tags           mennekes    dlm
 
 
 *** Variables ***
 ${TWO_NETWORKS}     mennekes/two-networks
-${ROLE}             DLM Master/Slave
-${MASTER}           DLM Master (With internal DLM-Slave)
-${SATELLITE}        DLM Slave (Master-Auto-Discovery)
-${GROUP}            DLM Network Id
-${EVSE}             EVSE Sub-Distribution Limit (L1/L2/L3) [A]
-${OPERATOR}         Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]
 
 
 *** Test Cases ***
@@ -44,9 +38,9 @@ A Vehicle That Leaves Helps Its Own Group Only
 Neither Fuse Is Overloaded In Two Random Hours
     [Documentation]    The tripwires fail the test on their own when a conductor is above its limit for more than 65 s.
     [Tags]    MEN-SUB-017    random
-    [Setup]    Start Site    ${TWO_NETWORKS}    feeders.F_ID1.fuse.rating_a=40    feeders.F_ID0.fuse.rating_a=40
-    ...    devices.CP1.parameters.${EVSE}=40/40/40    devices.CP1.parameters.${OPERATOR}=40/40/40
-    ...    devices.CP3.parameters.${EVSE}=40/40/40    devices.CP3.parameters.${OPERATOR}=40/40/40
+    [Setup]    Start Two Networks    id_1=40/40/40    id_0=40/40/40
+    ...    feeders.F_ID1.fuse.rating_a=40    devices.CP1.parameters.${EVSE}=40/40/40
+    ...    feeders.F_ID0.fuse.rating_a=40    devices.CP3.parameters.${EVSE}=40/40/40
     Random Vehicles Come And Go    duration=2 hours
     Feeder Current    F_ID1    should never exceed    40 A
     Feeder Current    F_ID0    should never exceed    40 A
@@ -78,23 +72,21 @@ The Roles Of Both Groups Are Set As In The Example
 
 The Network Ids Of Both Groups Are Set As In The Example
     [Tags]    MEN-SUB-027    MEN-SUB-030
-    #                          point    id
-    Network Id Is Read Back    CP1      1
-    Network Id Is Read Back    CP2      1
-    Network Id Is Read Back    CP3      0
-    Network Id Is Read Back    CP4      0
+    #                                  point    id
+    Network Id Is Set And Read Back    CP1      1
+    Network Id Is Set And Read Back    CP2      1
+    Network Id Is Set And Read Back    CP3      0
+    Network Id Is Set And Read Back    CP4      0
     The Groups Are Those Of The Example
 
 The Limits Of Both Masters Are Set And Their Points Follow
     [Documentation]    The units start at 40 A, so that only the values that were set can give 32 A to each.
     [Tags]    MEN-SUB-028    MEN-SUB-031
-    [Setup]    Start Two Networks    id_1=40/40/40    id_0=40/40/40    parameter=${EVSE}
+    [Setup]    Start Two Networks    id_1=40/40/40    id_0=40/40/40
+    ...    devices.CP1.parameters.${EVSE}=40/40/40    devices.CP3.parameters.${EVSE}=40/40/40
     FOR    ${master}    ${satellite}    IN    CP1    CP2    CP3    CP4
-        Configure    ${master}    ${EVSE}    100/100/100
-        Configure    ${master}    ${OPERATOR}    100/100/100
-        Parameter Should Be    ${master}    ${EVSE}    100/100/100
-        Parameter Should Be    ${master}    ${OPERATOR}    100/100/100
-        Parameter Should Not Be Offered    ${satellite}    ${EVSE}    ${OPERATOR}
+        Limits Are Set And Read Back    ${master}    100/100/100    100/100/100
+        Limits Are Not Offered    ${satellite}
     END
     Plug In At All Points
     Signalled Current Of Each Point    settles at    32 A
@@ -135,34 +127,15 @@ A Point That Moves To The Other Id Is Shared With There
 
 *** Keywords ***
 Start Two Networks
-    [Documentation]    The example with other limits of the two masters; by default those of the operator.
-    [Arguments]    ${id_1}    ${id_0}    ${parameter}=${OPERATOR}
+    [Documentation]    The example with other operator limits of the masters, and other fields of the site if need be.
+    [Arguments]    ${id_1}    ${id_0}    &{overrides}
     Start Site    ${TWO_NETWORKS}
-    ...    devices.CP1.parameters.${parameter}=${id_1}
-    ...    devices.CP3.parameters.${parameter}=${id_0}
-
-Plug In At All Points
-    FOR    ${point}    IN    CP1    CP2    CP3    CP4
-        Plug In Vehicle    ${point}    phases=3    max_current=32 A
-    END
-
-Role Is Set And Read Back
-    [Arguments]    ${point}    ${value}    ${mode}
-    Configure    ${point}    ${ROLE}    Disabled
-    Register    ${point}    DLM_MODE    0
-    Configure    ${point}    ${ROLE}    ${value}
-    Parameter Should Be    ${point}    ${ROLE}    ${value}
-    Register    ${point}    DLM_MODE    ${mode}
-
-Network Id Is Read Back
-    [Arguments]    ${point}    ${value}
-    Configure    ${point}    ${GROUP}    7
-    Parameter Should Be    ${point}    ${GROUP}    7
-    Configure    ${point}    ${GROUP}    ${value}
-    Parameter Should Be    ${point}    ${GROUP}    ${value}
+    ...    devices.CP1.parameters.${OPERATOR}=${id_1}
+    ...    devices.CP3.parameters.${OPERATOR}=${id_0}
+    ...    &{overrides}
 
 The Groups Are Those Of The Example
-    [Documentation]    Each satellite has found its master, each master lists its satellite and nobody of the other group.
+    [Documentation]    Each satellite has found its master; a master lists its own group only.
     Page Should Show    CP2    DLM Master    CP1    within=65 s
     Page Should Show    CP4    DLM Master    CP3    within=65 s
     Page Should Show    CP1    DLM Connected Slaves    CP2    within=65 s

@@ -1,0 +1,34 @@
+*** Settings ***
+Documentation       How a tester sets a site and a device up: the example of each of these keywords, run.
+Resource            hil/keywords/farm.resource
+Test Tags           keywords
+
+
+*** Test Cases ***
+A Parameter Acts After Save And Restart
+    Start Site    mennekes/car-park
+    Parameter Should Be    CP1    DLM Network Id    0
+    Set Parameter    CP1    DLM Network Id    5
+    @{waiting} =    Save    CP1
+    Should Be Equal    ${waiting}    ${{["DLM Network Id"]}}
+    Restart Device    CP1
+    Parameter Should Be    CP1    DLM Network Id    5
+    Configure    CP4    DLM Network Id    5
+    Page Should Show    CP1    DLM Connected Slaves    CP4    within=65 s
+    Page Should Not Show    CP1    DLM Connected Slaves    CP2    within=65 s
+
+An Edit That Was Not Saved Is Lost
+    Start Site    mennekes/car-park
+    Set Parameter    CP1    DLM Network Id    5
+    Restart Device    CP1
+    Parameter Should Be    CP1    DLM Network Id    0
+
+What A Form Offers And Refuses
+    Start Site    mennekes/car-park
+    Parameter Should Be Offered    CP1    DLM Network Id
+    Parameter Should Not Be Offered    CP2    EVSE Sub-Distribution Limit (L1/L2/L3) [A]
+    Parameter Should Refuse    CP1    DLM Master/Slave    DLM Slave (Master-Auto-Recovery)
+
+A Site Is Checked Before It Starts
+    Site Check Should Accept    mennekes/car-park
+    Site Check Should Say    mennekes/car-park    is negative    loads.x.current_a=-1

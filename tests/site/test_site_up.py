@@ -1,0 +1,221 @@
+"""``hil up`` as its users have it: a process, a client by somebody else, an HTTP client, Ctrl-C."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from pymodbus.client import ModbusTcpClient
+
+READY_REAL_S = 30.0
+NETWORK, SIGNALLED = 600, 706  #: DLM mode and SIGNALED_CURRENT of the ECU's Modbus table
+
+
+class Up:
+    """A running ``hil up`` in a folder."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.folder, self.file = folder, folder / "endpoints.json"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HIL_")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "hil", "up", "--endpoints", str(self.file), *words],
+            cwd=folder,
+            env={**kept, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._ready = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if line.startswith("Ctrl-C"):
+                self._ready.set()
+        self._ready.set()
+
+    def __enter__(self) -> Self:
+        assert self._ready.wait(READY_REAL_S)
+        assert self.process.poll() is None, self.text
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def endpoints(self) -> Any:
+        return json.loads(self.file.read_text(encoding="utf-8"))
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(READY_REAL_S)
+        self._reader.join(READY_REAL_S)
+        return code
+
+    def modbus(self, device: str) -> ModbusTcpClient:
+        at = self.endpoints["devices"][device]["modbus"]
+        client = ModbusTcpClient(at["host"], port=at["port"], timeout=5)
+        assert client.connect()
+        return client
+
+    def register(self, device: str, address: int) -> int:
+        client = self.modbus(device)
+        try:
+            return int(client.read_holding_registers(address, count=1, device_id=1).registers[0])
+        finally:
+            client.close()
+
+    def ask(self, method: str, path: str, body: object = None, *, token: str | None = None) -> tuple[int, Any]:
+        sideband = self.endpoints["sideband"]
+        if token is None:
+            token = (self.folder / sideband["token_file"]).read_text().strip()
+        connection = http.client.HTTPConnection(sideband["url"].removeprefix("http://"), timeout=10)
+        try:
+            text = body if isinstance(body, str) else json.dumps(body)
+            connection.request(method, path, body=text, headers={"Authorization": f"Bearer {token}"})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def until(self, what: str, good: Any) -> Any:
+        """Look at the farm's state until it is as it should be; each look takes the time of a request."""
+        for _ in range(20_000):
+            status, state = self.ask("GET", "/v1/state")
+            assert status == 200
+            if good(state):
+                return state
+        raise AssertionError(f"never: {what}. Last: {state}")
+
+
+@pytest.fixture
+def car_park(tmp_path: Path) -> Iterator[Up]:
+    with Up(tmp_path, "mennekes/car-park", "--speed", "20") as up:
+        yield up
+
+
+def test_another_client_reads_the_devices_and_hands_act(car_park: Up) -> None:
+    up = car_park
+    at = up.endpoints["devices"]["CP1"]["modbus"]
+    assert list(up.endpoints["devices"]) == ["CP1", "CP2", "CP3", "CP4"]
+    assert up.lines[0].startswith("CP1   AMTRON Professional")
+    assert f"192.168.0.11 -> Modbus TCP {at['host']}:{at['port']} unit 1" in up.lines[0]
+    assert up.register("CP1", SIGNALLED) == 0
+    assert up.register("CP1", NETWORK) == 1
+    assert up.ask("POST", "/v1/plug", {"point": "CP1", "phases": 3, "max_current_a": 16.0}) == (200, {"ok": True})
+    state = up.until("CP1 charges", lambda now: now["points"]["CP1"]["current_a"] == [16.0, 16.0, 16.0])
+    assert state["nodes"]["F3"]["current_a"] == [16.0, 16.0, 16.0]
+    assert up.register("CP1", SIGNALLED) == 32
+    assert up.ask("POST", "/v1/unplug", {"point": "CP1"})[0] == 200
+    assert up.ask("GET", "/v1/state")[1]["points"]["CP1"]["vehicle"] is None
+    assert up.ask("POST", "/v1/cut", {"device": "CP1", "other": "CP3"})[0] == 200
+    assert up.ask("GET", "/v1/state")[1]["cuts"] == ["CP1-CP3"]
+    assert up.ask("POST", "/v1/restore", {"device": "CP1", "other": "CP3"})[0] == 200
+    assert up.ask("GET", "/v1/state")[1]["cuts"] == []
+    assert up.end() == 0, up.text
+    assert not up.file.exists()
+    assert "Traceback" not in up.text
+    trace = up.folder / up.lines[-1].removeprefix("trace: ")
+    assert '"event":"plugged"' in trace.read_text(encoding="utf-8")
+    run = json.loads((up.folder / "results/latest/run.json").read_text(encoding="utf-8"))
+    assert run["clock"]["clock"] == "scaled"
+    assert run["ended"] is not None
+    with socket.socket() as probe:
+        assert probe.connect_ex((at["host"], at["port"])) != 0
+
+
+def test_the_side_band_refuses(car_park: Up) -> None:
+    up = car_park
+    token = up.folder / up.endpoints["sideband"]["token_file"]
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert up.ask("GET", "/v1/state", token="guessed")[0] == 401
+    assert up.ask("POST", "/v1/plug", {"point": "CP1"}, token="")[0] == 401
+    assert up.ask("GET", "/v1/state")[1]["points"]["CP1"]["vehicle"] is None
+    cases: list[tuple[str, object, str]] = [
+        ("plug", {"point": "CP1", "phases": 4}, "phases: is wrong. Allowed: 1, 2 or 3"),
+        ("plug", {"point": "CP1", "max_current_a": 0}, "max_current_a: is wrong. Allowed: a number above 0 up to 80"),
+        ("plug", {"point": "CP1", "max_current_a": "32 A"}, "max_current_a: is wrong."),
+        ("plug", {"phases": 3}, "point: is missing."),
+        ("plug", {"point": "CP1", "phase": 3}, "phase: is no field here. Allowed: point, phases, max_current_a."),
+        ("plug", {"point": "CP9"}, "there is no charging point 'CP9'"),
+        ("plug", "{", "body: is not JSON"),
+        ("plug", [], "body: is no field here."),
+        ("unplug", {"point": "CP1"}, "CP1 has no vehicle plugged in"),
+        ("load", {"name": "house", "current_a": 5}, "'house'"),
+        ("load", {"name": "house", "current_a": [1, 2]}, "current_a: is wrong. Allowed: a number from 0"),
+        ("pv", {"name": "roof", "current_a": 5}, "'roof'"),
+        ("cut", {"device": "CP9"}, "'CP9'"),
+    ]
+    for verb, body, text in cases:
+        status, answer = up.ask("POST", f"/v1/{verb}", body)
+        assert status == 400, (verb, body, answer)
+        assert text in " ".join(answer["errors"]), (verb, body, answer)
+    assert up.ask("POST", "/v1/nonsense", {})[0] == 404
+    described = up.ask("GET", "/v1/openapi.json")[1]["paths"]
+    assert set(described) == {f"/v1/{name}" for name in ["state", "plug", "unplug", "load", "pv", "cut", "restore"]}
+    assert up.end(signal.SIGTERM) == 0, up.text
+
+
+def test_two_farms_beside_each_other(car_park: Up, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    with Up(folder, "mennekes/meter-including", "--speed", "1") as other:
+        hosts = {at["modbus"]["host"] for up in (car_park, other) for at in up.endpoints["devices"].values()}
+        assert len(hosts) == 4 + 5
+        assert other.endpoints["devices"]["M2"]["type"] == "pac2200"
+        assert other.endpoints["sideband"]["url"] != car_park.endpoints["sideband"]["url"]
+        assert other.end() == 0, other.text
+    assert car_park.register("CP1", NETWORK) == 1
+
+
+def test_a_wrong_site_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    up = Up(tmp_path, "mennekes/no-such-site")
+    assert up.process.wait(READY_REAL_S) == 2
+    assert not (tmp_path / "results").exists()
+    assert not up.file.exists()
+
+
+DYING = """
+import sys
+from emulators.mennekes_ecu.device import MennekesEcu
+from hil.cli import main
+
+async def dies(self):
+    raise RuntimeError("planted")
+
+def tick(self, original=MennekesEcu._tick):
+    self._host.spawn(dies(self), name=f"{self.name} breaks")
+
+MennekesEcu._tick = tick
+sys.exit(main(["up", "mennekes/car-park", "--speed", "20", "--endpoints", "e.json"]))
+"""
+
+
+def test_a_dead_task_ends_the_farm_with_its_traceback(tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", DYING], cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 3, done.stderr
+    assert "RuntimeError: planted" in done.stderr
+    assert "CP1 breaks died at" in done.stderr
+    assert not (tmp_path / "e.json").exists()
