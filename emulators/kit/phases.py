@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 PHASES: Final = ("L1", "L2", "L3")
@@ -64,6 +65,7 @@ class PerPhase:
         return "/".join(f"{value:g}" for value in self)
 
 
+@cache
 def grid_phases(order: str) -> tuple[int, ...]:
     """Return, for each live conductor of a socket, the index of the grid phase that feeds it.
 

@@ -31,7 +31,8 @@ REGISTERS: Final = RegisterTable.load(FOLDER / "registers.csv")
 TICK_S: Final = (
     1.0  #: Reports, meter readings and the master's samples (assumed; MEN-MTR-014 reads 'at regular intervals').
 )
-REPEAT_TICKS: Final = 5  #: A master repeats beacons and grants this often, so that a slave notices its loss (assumed).
+#: Beacons, grants, and reports that say nothing new are repeated this often, so that a loss is noticed (assumed).
+REPEAT_TICKS: Final = 5
 #: PAC2200: currents I_L1..I_L3 and signed active powers P_L1..P_L3 in one request.
 METER_FIRST, METER_WORDS, METER_CURRENTS, METER_POWERS = 13, 18, 0, 12
 
@@ -64,6 +65,7 @@ class MennekesEcu:
         self._master_heard_ns = now_ns
         self._addresses: dict[str, str] = {}
         self._ticks = 0
+        self._reported: dlm.Report | None = None
         self._deadline: Cancel | None = None
         self._output: tuple[Offer, bool] | None = None
         self._group: UdpGroup | None = None
@@ -213,7 +215,7 @@ class MennekesEcu:
         if state is not PilotState.A and self.point.plugged_ns == self._host.now_ns():
             self.point.session_start_wh = sum(self._wiring.energy_wh())
         self._update()
-        self._report()
+        self._report(self._own_report())
 
     def _update(self) -> None:
         now_ns = self._host.now_ns()
@@ -240,7 +242,9 @@ class MennekesEcu:
         now_ns = self._host.now_ns()
         self._ticks += 1
         self._watch_master(now_ns)
-        self._report()
+        report = self._own_report()
+        if report != self._reported or self._ticks % REPEAT_TICKS == 0:
+            self._report(report)
         if self.master is not None:
             self._watch_meter(now_ns)
             self.master.sample(now_ns)
@@ -263,15 +267,16 @@ class MennekesEcu:
             currents_a=self._wiring.currents_a().map(lambda value: round(value, 3)),
         )
 
-    def _report(self) -> None:
+    def _report(self, report: dlm.Report) -> None:
         """Tell the master, the internal one directly, how this point is."""
         role = self.point.role
+        self._reported = report
         if role == MASTER_ROLES[0] and self.master is not None:
-            self._apply(self.master.report(self._host.now_ns(), self._own_report(), self.limits()))
+            self._apply(self.master.report(self._host.now_ns(), report, self.limits()))
         elif role in SLAVE_ROLES and self._group is not None:
             address = self._master_address or str(self.parameters["DLM Master IP"])
             if address:
-                self._send(address, SlaveReport(self._network, self._own_report()))
+                self._send(address, SlaveReport(self._network, report))
 
     def _apply(self, grants: Mapping[str, int]) -> None:
         for name, current_a in grants.items():
@@ -332,7 +337,7 @@ class MennekesEcu:
             self.point.master_lost = False
             self.point.dlm_a = 0
             self._host.trace("master_found", master=master)
-            self._report()
+            self._report(self._own_report())
 
     def _watch_master(self, now_ns: int) -> None:
         silent = now_ns - self._master_heard_ns >= round(dlm.SILENT_S * NS_PER_S)

@@ -140,7 +140,7 @@ def available_current(limits: Limits, metered_a: PerPhase | None, charging_a: Pe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a charging point tells its master once a second.
+    """What a charging point tells its master, at once when it changes and every few seconds.
 
     Attributes:
         name: The charging point.

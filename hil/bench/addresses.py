@@ -12,6 +12,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import IO, Final
 
@@ -68,8 +69,11 @@ class Resolver:
         self._networks = list(networks.values())
         self._names = list(networks)
         self.shifts_low_ports = not may_bind_low_ports()
+        # Asked for every datagram: each address is worked out once.
+        self.local = cache(self._local)
+        self.site = cache(self._site)
 
-    def local(self, address: str) -> str:
+    def _local(self, address: str) -> str:
         """Return the loopback address that stands for a site address.
 
         Raises:
@@ -83,7 +87,7 @@ class Resolver:
             f"address {address} is in none of the site's networks {', '.join(map(str, self._networks))}"
         )
 
-    def site(self, local: str) -> str:
+    def _site(self, local: str) -> str:
         """Return the site address that a loopback address stands for."""
         _, _, number, host = (int(part) for part in local.split("."))
         base = int(self._networks[number - 1].network_address) & ~0xFF

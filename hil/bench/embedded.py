@@ -37,6 +37,7 @@ from hil.site import DeviceSpec, Fuse, MeterSpec, Site
 from hil.trace import TraceWriter
 
 PLANT: Final = "plant"
+CHECK_EVERY_NS: Final = 60 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ class Farm:
         self._plant_due: Cancel | None = None
         self._slot: Slot | None = None
         self._muted = False
+        self._checked_ns = 0
         self.requests: dict[str, list[tuple[int, str]]] = {}
 
     async def start(self) -> None:
@@ -311,8 +313,8 @@ class Farm:
         """Write nothing more into the trace: the test is over, what powering down does is not part of it."""
         self._muted = True
 
-    def check(self) -> None:
-        """Raise when the farm itself failed, or a plant invariant does not hold.
+    def check(self, *, final: bool = False) -> None:
+        """Raise when the farm itself failed; look at the plant's invariants once a farm minute, and when ``final``.
 
         Raises:
             BenchError: With the traceback of what died.
@@ -326,8 +328,11 @@ class Farm:
             )
         if self.failures:
             raise BenchError("\n".join(self.failures))
-        for text in self.plant.check(self.instants.now_ns()):
-            self._find("invariant", text, PLANT)
+        now_ns = self.instants.now_ns()
+        if now_ns - self._checked_ns >= CHECK_EVERY_NS or final:
+            self._checked_ns = now_ns
+            for text in self.plant.check(now_ns):
+                self._find("invariant", text, PLANT)
 
     # --- inside
 

@@ -70,7 +70,15 @@ class Links:
         if not self._cuts or not self.is_cut(self._source(sock), address[0]):
             return False
         self._pending[fut] = (sock, address)
-        fut.add_done_callback(lambda done: self._pending.pop(done, None))
+
+        def done(_fut: asyncio.Future[None]) -> None:
+            # asyncio takes its writer out in a callback of its own. Here that one comes after the waiting task, which
+            # has given the file to a transport by then: so it has to go now.
+            self._pending.pop(fut, None)
+            if sock.fileno() >= 0:
+                self._loop.remove_flush(sock.fileno())
+
+        fut.add_done_callback(done)
         return True
 
     def describe(self) -> dict[str, object]:

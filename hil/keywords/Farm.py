@@ -86,7 +86,7 @@ class Farm:
             return
         if result.passed:
             try:
-                session.raise_findings()
+                session.raise_findings(final=True)
             except Exception as error:
                 result.status, result.message = "FAIL", str(error)
         session.finish(result.status, result.message)
@@ -196,7 +196,7 @@ class Farm:
         """
         self._farm.do(lambda: self._farm.farm.set_load(load, current.a))
 
-    @keyword(tags=("Stimulus",))
+    @keyword("Set PV", tags=("Stimulus",))
     def set_pv(self, pv: str, current: Amps3) -> None:
         """Let a PV system of the site feed in L1/L2/L3.
 
@@ -599,8 +599,8 @@ class Farm:
         worst = max(gaps, key=lambda gap: abs(gap - mean))
         if abs(worst - mean) > mean * deviation_pct / 100 or max(gaps) > period.total_seconds():
             raise AssertionError(
-                f"Requests at {device} should come every {period.total_seconds():g} s or faster, within {deviation_pct:g} %: "
-                f"the mean is {mean:.3f} s, the worst gap {worst:.3f} s, the longest {max(gaps):.3f} s."
+                f"Requests at {device} should come every {period.total_seconds():g} s or faster, "
+                f"within {deviation_pct:g} %: the mean is {mean:.3f} s, the worst gap {worst:.3f} s, the longest {max(gaps):.3f} s."
             )
 
     @keyword(tags=("Getter", "Assertion"))

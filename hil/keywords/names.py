@@ -1,7 +1,7 @@
 """Finds the site's names that a test speaks of, so that a wrong one is reported before a farm is started.
 
-Only what is written out is looked at: an argument with a variable, or one inside ``Run Keyword ...``, is known at run time
-only.
+Only what is written out is looked at: an argument with a variable, or one inside ``Run Keyword ...``, is known at run
+time only.
 """
 
 from __future__ import annotations

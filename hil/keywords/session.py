@@ -100,14 +100,14 @@ class Session:
 
         self.call(run())
 
-    def raise_findings(self) -> None:
+    def raise_findings(self, *, final: bool = False) -> None:
         """Raise for a farm that failed, or for a tripwire that was touched and not expected.
 
         Raises:
             BenchError: A task died, or the clock cannot be trusted.
             ControllerViolation: A fuse, a limit, a live socket, or a plant invariant.
         """
-        self.farm.check()
+        self.farm.check(final=final)
         for number, finding in enumerate(self.farm.findings):
             if number not in self.reported and finding.kind not in self.expected:
                 self.reported.add(number)

@@ -26,6 +26,7 @@ An Edit That Was Not Saved Is Lost
 What A Form Offers And Refuses
     Start Site    mennekes/car-park
     Parameter Should Be Offered    CP1    DLM Network Id
+    Parameter Should Be Offered    CP1    DLM Network Id    menu=Load Management > Dynamic Load Management
     Parameter Should Not Be Offered    CP2    EVSE Sub-Distribution Limit (L1/L2/L3) [A]
     Parameter Should Refuse    CP1    DLM Master/Slave    DLM Slave (Master-Auto-Recovery)
 

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       What a tester can see: the example of each observing keyword, run. Their documentation shows these very lines.
+Documentation       What a tester can see: the example of each observing keyword, run as it is documented.
 Resource            hil/keywords/farm.resource
 Test Tags           keywords
 
@@ -37,6 +37,14 @@ What Each Point Signals, One By One
     Signalled Current    CP1    stays at    20 A    within=5 minutes
     Page Should Not Show    CP3    DLM Connected Slaves    CP1
 
+The Points Of One Network Only
+    Start Site    mennekes/two-networks
+    ...    devices.CP3.parameters={"Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]": 40/40/40}
+    Plug In Vehicle    CP3    phases=3    max_current=32 A
+    Plug In Vehicle    CP4    phases=3    max_current=32 A
+    Signalled Current    CP3    settles at    20 A
+    Signalled Current Of Each Point    stays at    20 A    points=CP3, CP4
+
 Only Some Points Charge
     Start Site    mennekes/car-park
     ...    devices.CP1.parameters={"Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]": 8/8/8}
@@ -60,6 +68,8 @@ Who Asks The Meter
     Meter Current    M2    settles at    40/30/20 A
     @{times} =    Requests At    M2    duration=120 s
     Should Not Be Empty    ${times}
+    Requests Should Come Regularly    M2    duration=120 s    period=30 s    deviation_pct=20
+    Clients Of    M2    CP1
     @{who} =    Clients Of    M2
     Should Contain    ${who}    CP1
     Should Not Contain    ${who}    CP2

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       What a tester can do: the example of each stimulus keyword, run. Their documentation shows these very lines.
+Documentation       What a tester can do: the example of each stimulus keyword, run as it is documented.
 Resource            hil/keywords/farm.resource
 Test Tags           keywords
 
@@ -55,6 +55,12 @@ A Meter Stops Answering
     Plant Fault    M2    none
     Page Should Not Show    CP1    Error(s)    External meter not communicating    within=65 s
 
+A Load That Varies
+    Start Site    mennekes/meter-excluding
+    Load Varies    house    duration=30 minutes    max_load=70 A
+    ${seconds} =    Get Farm Time
+    Should Be Equal As Integers    ${seconds}    1800
+
 Vehicles Come And Go At Random
     Start Site    mennekes/car-park
     Random Vehicles Come And Go    duration=2 hours
@@ -63,7 +69,7 @@ Vehicles Come And Go At Random
     Feeder Current    F3    should never exceed    100 A
 
 Habits Do No Harm
-    [Documentation]    ``Sleep`` and ``Wait Until Keyword Succeeds`` mean farm time: this test takes no minute of anybody's.
+    [Documentation]    ``Sleep`` and ``Wait Until Keyword Succeeds`` mean farm time.
     Start Site    mennekes/car-park
     Advance Clock    10 minutes
     Sleep    50 minutes    a coffee

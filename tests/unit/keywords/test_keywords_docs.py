@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from robot.api import TestSuite
+from robot.api import TestSuite as RobotSuite
 from robot.libdocpkg import LibraryDocumentation
 
 ROOT = Path(__file__).parents[3]
@@ -45,7 +45,7 @@ def calls(folder: Path) -> Iterator[Call]:
         for child in suite.suites:
             yield from suite_calls(child)
 
-    yield from suite_calls(TestSuite.from_file_system(folder))
+    yield from suite_calls(RobotSuite.from_file_system(folder))
 
 
 @pytest.fixture(scope="module")

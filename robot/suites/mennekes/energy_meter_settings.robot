@@ -1,0 +1,211 @@
+*** Settings ***
+Documentation       Parameters of the DLM master for an external energy meter: MENNEKES application note AMTRON
+...                 Professional, 6.3.1 and 6.3.2, figures 26 and 29. Every test starts with another value than the
+...                 note's, sets the note's value, saves, restarts, reads it back and looks at its effect.
+Resource            energy_meter.resource
+Test Tags           mennekes    dlm    meter    parameters
+
+
+*** Test Cases ***
+Meter Settings Are Made In The Master
+    [Tags]    MEN-MTR-021
+    [Setup]    Start Site    mennekes/meter-excluding
+    Parameter Should Be Offered    CP1    ${METER_SUPPORT}    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}
+    ...    ${MAIN_LIMIT}    ${HEADROOM}    ${FALLBACK}    ${LOCATION}    menu=${MENU}
+    Parameter Should Not Be Offered    CP2    ${METER_SUPPORT}    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}
+    ...    ${MAIN_LIMIT}    ${HEADROOM}    ${FALLBACK}    ${LOCATION}
+
+The Role Makes A Point The Master
+    [Tags]    MEN-MTR-022
+    [Setup]    Start Site With    mennekes/meter-excluding    ${ROLE}    DLM Master (Standalone)
+    Register    CP1    DLM_MODE    2
+    Value Is Kept    ${ROLE}    DLM Master (With internal DLM-Slave)
+    Register    CP1    DLM_MODE    1
+
+A Single Point With A Meter Is A Master Too
+    [Tags]    MEN-MTR-022
+    [Setup]    Start Site    mennekes/standalone-excluding
+    Parameter Should Be    CP1    ${ROLE}    DLM Master (With internal DLM-Slave)
+    Register    CP1    DLM_MODE    1
+
+The Network Id Makes The Group
+    [Tags]    MEN-MTR-023
+    [Setup]    Start Site With    mennekes/meter-excluding    ${GROUP}    3
+    Advance Clock    30 s
+    Register    CP1    DLM_NUM_SLAVES_CONNECTED    1
+    Value Is Kept    ${GROUP}    0
+    Register    CP1    DLM_NUM_SLAVES_CONNECTED    4    within=65 s
+
+Satellites Find A Master That Broadcasts
+    [Tags]    MEN-MTR-024
+    [Setup]    Start Site With    mennekes/meter-excluding    Disable Discovery Broadcasting    On
+    Advance Clock    65 s
+    Register    CP1    DLM_NUM_SLAVES_CONNECTED    1
+    Value Is Kept    Disable Discovery Broadcasting    Off
+    Register    CP1    DLM_NUM_SLAVES_CONNECTED    4    within=65 s
+
+Redistribution Takes Place At Most Once Per Sample Rate
+    [Documentation]    A load step right after a redistribution has to wait for the next one.
+    [Tags]    MEN-MTR-025
+    [Setup]    Start Site With    mennekes/meter-excluding    DLM Algorithm Sample Rate    5 sec
+    Value Is Kept    DLM Algorithm Sample Rate    30 sec
+    External Load Is    40 A
+    Vehicles Come To    CP1    CP2
+    Signalled Current Of Each Point    settles at    30 A
+    Set Load    house    50 A
+    Wait Until Keyword Succeeds    65 s    1 s    Signalled Current    CP1    is    25 A
+    Set Load    house    60 A
+    Signalled Current    CP1    stays at    25 A    within=28 s
+    Signalled Current    CP1    settles at    20 A    within=37 s
+
+A Vehicle That Fell Asleep Is Woken
+    [Documentation]    It sleeps after a pause of 30 s, and only a step to state F wakes it.
+    [Tags]    MEN-MTR-026
+    [Setup]    Start Site With    mennekes/standalone-excluding    Allow EV Wakeup    Off
+    ...    vehicles.sleeper.sleep_after_pause_s=30    vehicles.sleeper.wake=state F
+    Set Load    house    10 A
+    Plug In Vehicle    CP1    vehicle=sleeper
+    Charging Current    CP1    settles at    25/25/25 A
+    The House Takes Everything For    3 minutes
+    Charging Current    CP1    stays at    0 A    within=5 minutes
+    Value Is Kept    Allow EV Wakeup    On
+    The House Takes Everything For    3 minutes
+    Charging Current    CP1    settles at    25/25/25 A    within=3 minutes
+
+The EVSE Sub Distribution Limit Is Kept
+    [Tags]    MEN-MTR-027
+    [Setup]    Start Site With    mennekes/meter-excluding    ${EVSE}    80/80/80
+    Limit Registers Should Be    CP1    DLM_EVSE_SUB_DISTRIBUTION_LIMIT    80/80/80
+    Value Is Kept    ${EVSE}    100/100/100
+    Limit Registers Should Be    CP1    DLM_EVSE_SUB_DISTRIBUTION_LIMIT    100/100/100
+
+The Operator EVSE Sub Distribution Limit Is Kept
+    [Tags]    MEN-MTR-028
+    [Setup]    Start Site With    mennekes/meter-excluding    ${OPERATOR}    80/80/80
+    Limit Registers Should Be    CP1    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    80/80/80
+    Value Is Kept    ${OPERATOR}    100/100/100
+    Limit Registers Should Be    CP1    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    100/100/100
+
+External Meter Support Makes The Meter's Parameters Appear
+    [Tags]    MEN-MTR-029
+    [Setup]    Start Site    mennekes/meter-excluding
+    Configure    CP1    ${METER_SUPPORT}    Off
+    Register    CP1    DLM_EXTERNAL_METER_SUPPORT    0
+    Parameter Should Not Be Offered    CP1    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}    ${MAIN_LIMIT}
+    Value Is Kept    ${METER_SUPPORT}    On
+    Register    CP1    DLM_EXTERNAL_METER_SUPPORT    1
+    Parameter Should Be Offered    CP1    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}    ${MAIN_LIMIT}
+
+The Meter Configuration Makes The Master Read A PAC2200
+    [Tags]    MEN-MTR-030
+    [Setup]    Start Site With    mennekes/meter-excluding    ${METER_TYPE}    No meter
+    Set Load    house    40/30/20 A
+    ${requests} =    Requests At    M2    duration=30 s
+    Should Be Empty    ${requests}
+    Page Should Show    CP1    Second Meter    not shown
+    Value Is Kept    ${METER_TYPE}    Modbus Siemens 7KM2200 (TCP)
+    Page Should Show    CP1    Second Meter    40/30/20 A    within=65 s
+
+The Master Connects To The Meter's Address
+    [Tags]    MEN-MTR-031
+    [Setup]    Start Site With    mennekes/meter-excluding    ${METER_ADDRESS}    192.168.0.99
+    ...    meters.M2.address=192.168.0.2
+    Set Load    house    40/30/20 A
+    Page Should Show    CP1    Error(s)    ${METER_LOST}    within=65 s
+    Value Is Kept    ${METER_ADDRESS}    192.168.0.2
+    Page Should Show    CP1    Second Meter    40/30/20 A    within=65 s
+    Requests At    M2    duration=10 s
+    Clients Of    M2    CP1
+
+The Master Connects To The Meter's Port
+    [Documentation]    80 as the note prints it, with a meter that is set to 80.
+    [Tags]    MEN-MTR-032
+    [Setup]    Start Site    mennekes/meter-excluding    meters.M2.parameters.Modbus Port=80
+    Set Load    house    40/30/20 A
+    Page Should Show    CP1    Error(s)    ${METER_LOST}    within=65 s
+    Value Is Kept    ${METER_PORT}    80
+    Page Should Show    CP1    Second Meter    40/30/20 A    within=65 s
+
+The Main Distribution Limit Less The External Load Is Available
+    [Tags]    MEN-MTR-033
+    [Setup]    Start Site With    mennekes/meter-excluding    ${MAIN_LIMIT}    63/63/63
+    Set Load    house    40/30/20 A
+    Available Current Should Be    23/33/43
+    Value Is Kept    ${MAIN_LIMIT}    100/100/100
+    Available Current Should Be    60/70/80
+
+The Main Distribution Limit Is What The Meter Shows At Most
+    [Tags]    MEN-MTR-033
+    [Setup]    Start Site With    mennekes/meter-including    ${MAIN_LIMIT}    63/63/63
+    Set Load    house    40 A
+    Available Current Should Be    23/23/23
+    Value Is Kept    ${MAIN_LIMIT}    100/100/100
+    Advance Clock    30 s
+    Vehicles Come To    CP1    CP2
+    Meter Current    M2    settles at    100 A
+    Meter Current    M2    should never exceed    100 A    within=5 minutes
+
+Headroom Is Kept
+    [Tags]    MEN-MTR-034
+    [Setup]    Start Site With    mennekes/meter-excluding    ${HEADROOM}    10/20/30
+    Set Load    house    40 A
+    Available Current Should Be    50/40/30
+    Value Is Kept    ${HEADROOM}    0/0/0
+    Available Current Should Be    60/60/60
+
+The Fallback Is Kept
+    [Tags]    MEN-MTR-035
+    [Setup]    Start Site With    mennekes/meter-excluding    ${FALLBACK}    50/60/70
+    Plant Fault    M2    closed_port
+    Available Current Should Be    50/40/30
+    Value Is Kept    ${FALLBACK}    9999/9999/9999
+    Advance Clock    65 s
+    Available Current Should Be    0/0/0
+
+The Meter Location Excluding Leaves Limit Less Meter
+    [Tags]    MEN-MTR-036
+    [Setup]    Start Site With    mennekes/meter-excluding    ${LOCATION}    ${INCLUDING}
+    Value Is Kept    ${LOCATION}    ${EXCLUDING}
+    External Load Is    40 A
+    Vehicles Come To    CP1    CP2
+    Signalled Current Of Each Point    settles at    30 A
+    Available Current Should Be    60/60/60
+    Feeder Current    supply    is    100 A
+
+The Meter Location Including Keeps The Meter At The Limit
+    [Tags]    MEN-MTR-037
+    [Setup]    Start Site With    mennekes/meter-including    ${LOCATION}    ${EXCLUDING}
+    Value Is Kept    ${LOCATION}    ${INCLUDING}
+    External Load Is    40 A
+    Vehicles Come To    CP1    CP2
+    Signalled Current Of Each Point    settles at    30 A
+    Signalled Current Of Each Point    stays at    30 A    within=5 minutes
+    Meter Current    M2    is    100 A
+
+A Single Point's Limits Are Its Installation Current Limit
+    [Tags]    MEN-MTR-038
+    [Setup]    Start Site With    mennekes/standalone-excluding    Installation Current Limit [A]    16
+    ...    ${EVSE}    16/16/16    ${OPERATOR}    16/16/16
+    Vehicles Come To    CP1
+    Signalled Current    CP1    settles at    16 A
+    Charging Current    CP1    settles at    16/16/16 A
+    Limit Registers Should Be    CP1    DLM_EVSE_SUB_DISTRIBUTION_LIMIT    16/16/16
+    Limit Registers Should Be    CP1    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    16/16/16
+
+The Meter's Display Shows The Address And The Port That The Master Needs
+    [Documentation]    The keys that lead there (MEN-MTR-040) are not emulated.
+    [Setup]    Start Site    mennekes/meter-excluding
+    Page Should Show    M2    IP    192.168.0.20
+    Page Should Show    M2    Modbus Port    502
+    Parameter Should Be    CP1    ${METER_ADDRESS}    192.168.0.20
+    Parameter Should Be    CP1    ${METER_PORT}    502
+
+
+*** Keywords ***
+The House Takes Everything For
+    [Documentation]    The vehicle is paused at 30 A of external load; afterwards there are 25 A for it again.
+    [Arguments]    ${time}
+    Set Load    house    30 A
+    Signalled Current    CP1    settles at    0 A
+    Advance Clock    ${time}
+    Set Load    house    10 A

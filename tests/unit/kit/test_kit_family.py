@@ -1,0 +1,28 @@
+"""Families are found by their folders, and keep their own promises."""
+
+from __future__ import annotations
+
+import pytest
+
+from emulators.kit.family import Family, UnknownFamily, families, family
+from emulators.kit.registers import RegisterTable
+
+
+def test_families_are_found_by_their_folders() -> None:
+    assert {"mennekes_ecu", "pac2200"} <= set(families())
+    assert all(one.type == name for name, one in families().items())
+
+
+def test_an_unknown_type_gets_the_nearest_and_all() -> None:
+    with pytest.raises(UnknownFamily, match=r"no device type 'pac220'\. Did you mean 'pac2200'\? Known: .*mennekes_ecu"):
+        family("pac220")
+
+
+@pytest.mark.parametrize("one", families().values(), ids=lambda one: one.type)
+def test_a_familys_tables_have_sources(one: Family) -> None:
+    assert one.role in ("charger", "meter")
+    assert one.firmware and one.product
+    assert all(row.source and row.menu for row in one.parameters.values())
+    assert one.sheet.read_text(encoding="utf-8").count("\n## ") >= 3
+    if one.registers is not None:
+        assert all(row.source for row in RegisterTable.load(one.registers))
