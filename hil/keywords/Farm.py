@@ -600,7 +600,8 @@ class Farm:
         if abs(worst - mean) > mean * deviation_pct / 100 or max(gaps) > period.total_seconds():
             raise AssertionError(
                 f"Requests at {device} should come every {period.total_seconds():g} s or faster, "
-                f"within {deviation_pct:g} %: the mean is {mean:.3f} s, the worst gap {worst:.3f} s, the longest {max(gaps):.3f} s."
+                f"within {deviation_pct:g} %: the mean is {mean:.3f} s, "
+                f"the worst gap {worst:.3f} s, the longest {max(gaps):.3f} s."
             )
 
     @keyword(tags=("Getter", "Assertion"))

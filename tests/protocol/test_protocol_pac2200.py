@@ -416,7 +416,7 @@ def test_faults(run: Run, host: FakeHost) -> None:
         healed.close()
 
     play(run, host, scenario)
-    assert [fields["kind"] for event, fields in host.traced if event == "fault"][-1] == "none"
+    assert [fields["fault"] for event, fields in host.traced if event == "fault"][-1] == "none"
 
 
 def test_the_log_has_decoded_frames(run: Run, host: FakeHost) -> None:

@@ -129,7 +129,7 @@ Hangs
 Goes On
     Start Site    big.yaml
     Plug In Vehicle    CP100    phases=3    max_current=16 A
-    Signalled Current    CP100    settles at    32 A
+    Signalled Current    CP100    settles at    16 A
     Charging Current    CP100    settles at    16 A
 
 *** Keywords ***

@@ -78,3 +78,36 @@ def test_devices_and_matrix_from_an_empty_folder(installed: Path, tmp_path: Path
     shown = hil(installed, tmp_path, "trace", "results/latest", "--require", "MEN-SUB-001")
     assert shown.returncode == 0, shown.stderr
     assert "MEN-SUB-001  PASS" in shown.stdout
+
+
+OWN_SITE = """
+site: garage
+feeders:
+  F1: {from: supply, fuse: {rating_a: 32, type: gG}}
+devices:
+  Box: {type: mennekes_ecu, feeder: F1, address: 192.168.0.5}
+"""
+
+OWN_SUITE = """
+*** Settings ***
+Resource    hil/keywords/farm.resource
+
+*** Test Cases ***
+Garage
+    Start Site    garage.yaml
+    Plug In Vehicle    Box    phases=1    max_current=16 A
+    Sleep    2 minutes
+    Charging Current    Box    is    16/0/0 A
+"""
+
+
+def test_an_own_site_and_suite_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "garage.yaml").write_text(OWN_SITE)
+    (tmp_path / "garage.robot").write_text(OWN_SUITE)
+    checked = hil(installed, tmp_path, "check", "garage.yaml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    done = hil(installed, tmp_path, "run", "garage.robot")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-2] == "1 passed, 0 failed, 0 skipped"
+    (trace,) = (tmp_path / "results" / "latest" / "trace").glob("garage-Garage*.jsonl")
+    assert '"event":"plugged"' in trace.read_text(encoding="utf-8")

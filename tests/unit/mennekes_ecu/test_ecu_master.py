@@ -328,6 +328,18 @@ def test_a_lost_slaves_current_is_given_away_only_when_its_vehicle_must_have_sto
     assert site.granted() == [20, 20]
 
 
+def test_a_vehicle_that_wants_more_again_is_reoffered_its_share() -> None:
+    site = Site(flat(40), "CP1")
+    site.plug("CP1", takes_a=10.0)
+    site.go(60)
+    assert site.granted() == [10]
+    site.points["CP1"].takes_a = 32.0
+    site.go(200)
+    assert site.granted() == [10]
+    site.go(120)
+    assert site.granted() == [32]
+
+
 def test_the_meter_is_lost_after_fifteen_seconds_and_absurd_readings_do_not_count() -> None:
     master = Master(sample_s=30, start_ns=0)
     assert master.meter_lost(0)
