@@ -281,7 +281,9 @@ def test_only_functions_3_6_and_16_are_served(play: Play) -> None:
 @pytest.mark.parametrize("firmware", ["5.22", "5.33"])
 def test_bender_register_set(play: Play, firmware: str) -> None:
     async def scenario(bench: Bench) -> None:
-        assert await (bench.words(730) if firmware == "5.33" else bench.refused(730)) == ([0] if firmware == "5.33" else 1)
+        assert await (bench.words(730) if firmware == "5.33" else bench.refused(730)) == (
+            [0] if firmware == "5.33" else 1
+        )
         assert await bench.words(122, 2) == [1, 0x0A]
         assert await bench.word(141) == 0xEBEE
 

@@ -14,7 +14,9 @@ def test_families_are_found_by_their_folders() -> None:
 
 
 def test_an_unknown_type_gets_the_nearest_and_all() -> None:
-    with pytest.raises(UnknownFamily, match=r"no device type 'pac220'\. Did you mean 'pac2200'\? Known: .*mennekes_ecu"):
+    with pytest.raises(
+        UnknownFamily, match=r"no device type 'pac220'\. Did you mean 'pac2200'\? Known: .*mennekes_ecu"
+    ):
         family("pac220")
 
 

@@ -40,8 +40,12 @@ def test_equal_points_share_as_in_the_application_note(available_a: float, point
         pytest.param(100.0, [(ALL, 5), (ALL, 32)], [0, 32], id="a cap below 6 A takes nothing"),
         pytest.param(40.0, [(ALL, 10), (ALL, 32)], [10, 30], id="what a cap leaves goes to the other"),
         pytest.param(PerPhase(16, 32, 32), [(L1, 32), (L2, 32)], [16, 32], id="each phase on its own"),
-        pytest.param(PerPhase(20, 50, 50), [(L1, 32), (ALL, 32), (L2, 32)], [10, 10, 32], id="the scarcest phase binds"),
-        pytest.param(PerPhase(10, 6, 5), [(L3, 32), (ALL, 32), (L2, 32)], [0, 0, 6], id="who cannot start blocks nobody"),
+        pytest.param(
+            PerPhase(20, 50, 50), [(L1, 32), (ALL, 32), (L2, 32)], [10, 10, 32], id="the scarcest phase binds"
+        ),
+        pytest.param(
+            PerPhase(10, 6, 5), [(L3, 32), (ALL, 32), (L2, 32)], [0, 0, 6], id="who cannot start blocks nobody"
+        ),
         pytest.param(PerPhase(0, 0, 0), [], [], id="nobody there"),
     ],
 )
@@ -75,7 +79,9 @@ def fill(available_a: PerPhase, wants: list[Claim]) -> dict[str, int]:
             height += 1
         level = at(height)
         stopped = over(height + 1)
-        active = {name for name in active if level[name] < by_name[name].cap_a and not stopped & {*by_name[name].phases}}
+        active = {
+            name for name in active if level[name] < by_name[name].cap_a and not stopped & {*by_name[name].phases}
+        }
     return {claim.name: level.get(claim.name, 0) for claim in wants}
 
 
@@ -134,7 +140,11 @@ def changed(limits: Limits, **values: object) -> Limits:
         pytest.param(METERED, PerPhase(90, 0, 0), 0, PerPhase(0, 80, 80), id="never negative"),
         pytest.param(METERED, PerPhase.all(30), 20, PerPhase.all(50), id="a meter beside counts all as external"),
         pytest.param(
-            changed(METERED, meter_includes_evse=True), PerPhase.all(30), 20, PerPhase.all(70), id="meter including EVSE"
+            changed(METERED, meter_includes_evse=True),
+            PerPhase.all(30),
+            20,
+            PerPhase.all(70),
+            id="meter including EVSE",
         ),
         pytest.param(
             changed(METERED, headroom_a=PerPhase(5, 0, 90)), PerPhase.zero(), 0, PerPhase(75, 80, 0), id="headroom"

@@ -153,7 +153,9 @@ class Point:
 
     def draw(self) -> PerPhase:
         # Within 5 s the vehicle may still take the highest of what it was offered lately: the worst case.
-        amperes = min(max([*self.offers[-5:], self.granted_a]), self.takes_a) if self.connected and self.granted_a else 0
+        amperes = (
+            min(max([*self.offers[-5:], self.granted_a]), self.takes_a) if self.connected and self.granted_a else 0
+        )
         return PerPhase(*(float(amperes) if index < self.phases else 0.0 for index in range(3)))
 
     def said(self) -> Report:
@@ -372,7 +374,9 @@ def test_redistribution_is_due_at_start_plus_multiples_of_the_sample_rate() -> N
 
 NAMES = ("CP1", "CP2", "CP3", "CP4")
 step = st.one_of(
-    st.tuples(st.just("plug"), st.sampled_from(NAMES), st.sampled_from([1, 3]), st.sampled_from([6.0, 10.5, 16.0, 32.0])),
+    st.tuples(
+        st.just("plug"), st.sampled_from(NAMES), st.sampled_from([1, 3]), st.sampled_from([6.0, 10.5, 16.0, 32.0])
+    ),
     st.tuples(st.just("unplug"), st.sampled_from(NAMES)),
     st.tuples(st.just("takes"), st.sampled_from(NAMES), st.sampled_from([3.0, 8.0, 20.0, 32.0])),
     st.tuples(st.just("silent"), st.sampled_from(NAMES)),
