@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from emulators.mennekes_ecu.device import MennekesEcu
 
 #: Served ranges: an undefined address reads 0 inside and is refused outside (Bender Modbus documentation, as quoted in
-#: Tinkerforge/esp32-firmware modbus_tcp). 730 stands outside: a client that gets an answer takes it for the state of charge
-#: (evcc-io/evcc charger/bender.go).
+#: Tinkerforge/esp32-firmware modbus_tcp). 730 stands outside: a client takes any answer for the
+#: state of charge (evcc-io/evcc charger/bender.go).
 BLOCKS: Final = ((100, 157), (200, 227), (600, 635), (700, 729), (731, 746), (1000, 1000), (1110, 1119))
 MODEL_TEXT: Final = "CC612_2S0R".ljust(20, "\0")
 PROTOCOL_VERSION: Final = "0.9c"

@@ -130,7 +130,7 @@ class Pac2200:
                 self._host.contact(INPUT),
             ),
         )
-        shown = (int(self.meter.input_on), int(str(self.meter.value("ACTIVE_TARIFF"))))
+        shown = (int(self.meter.input_on), self.meter.tariff)
         if shown != self._shown:
             self._shown = shown
             self._host.trace("digital_input", energised=bool(shown[0]), tariff=shown[1] + 1)

@@ -204,6 +204,11 @@ class Meter:
         """Return whether the digital input counts as on; with the action none it is switched off."""
         return self._action != "none" and self._last is not None and self._last.input_on
 
+    @property
+    def tariff(self) -> int:
+        """Return the active tariff, 0 (on-peak) or 1 (off-peak)."""
+        return self._tariff
+
     def _switch_tariff(self, *, at_period_end: bool = False) -> None:
         """Follow input or bus: at once, or at the end of a period when demand periods are synchronised."""
         if self._parameters["Demand sync"] == "none" or at_period_end:

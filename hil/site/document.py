@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -141,6 +142,13 @@ def _text(name: str, path: Path) -> str:
         raise Broken(Problem(name, 1, "file", f"cannot be read: {error.strerror}.")) from None
 
 
+@lru_cache(maxsize=64)
+def _composed(text: str) -> Node | None:
+    """Return a text's nodes, which nobody changes: suites start the same few files again and again."""
+    root: Node | None = YAML(typ="rt", pure=True).compose(text)
+    return root
+
+
 class _Builder:
     """Builds one file's data into a document."""
 
@@ -150,7 +158,7 @@ class _Builder:
 
     def build(self, text: str) -> None:
         try:
-            root = YAML(typ="rt", pure=True).compose(text)
+            root = _composed(text)
         except MarkedYAMLError as error:
             raise Broken(self._syntax(error, text)) from None
         except RecursionError:

@@ -1,7 +1,7 @@
 """The planted faults: what is changed where, and which tests are asked first.
 
-A fault is one text in one file that becomes another; the text stands there exactly once. Suites come before unit tests wherever a
-tester could see the fault from outside.
+A fault is one text in one file that becomes another; the text stands there exactly once. Suites come
+before unit tests wherever a tester could see the fault from outside.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Plants one fault at a time into a copy of the source and wants a test to fail: ``make mutants``.
 
-Each test is first run on an unharmed copy: a test that fails there proves nothing. A fault counts as killed when a test *failed*;
-a run that could not start, or a farm that broke down, is an error of this check.
+Each test is first run on an unharmed copy: a test that fails there proves nothing. A fault counts as killed when a
+test *failed*; a run that could not start, or a farm that broke down, is an error of this check.
 
 Exit code: 0 every fault was killed, 1 one survived, 2 the table or a test is wrong.
 """

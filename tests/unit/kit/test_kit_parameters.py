@@ -122,7 +122,7 @@ def test_a_wrong_table_is_refused(tmp_path: Path, old: str, new: str, message: s
 def test_offered_to(table: ParameterTable) -> None:
     store = ParameterStore(table, {"Role": "Slave"})
     assert store.offered() == ["Role", "Limit [A]", "Sub Limit [A]", "Schedule", "Label"]
-    with pytest.raises(ParameterError, match="is not offered by this device. It needs Role=Master"):
+    with pytest.raises(ParameterError, match=r"is not offered by this device\. It needs Role=Master"):
         store.set("Meter", "On")
     store.set("Role", "Master")  # what the form offers follows what it shows
     assert "Meter" in store.offered() and "Meter IP" not in store.offered()

@@ -1,4 +1,4 @@
-"""Sharing of a current: the table of the application note, fairness against a slow oracle, the lowest bound per phase."""
+"""Sharing of a current: the table of the application note, fairness against a slow oracle, the lowest bound."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def fill(available_a: PerPhase, wants: list[Claim]) -> dict[str, int]:
             level = trial
     by_name = {claim.name: claim for claim in wants}
     active = set(level)
+
+    def at(height: int) -> dict[str, int]:
+        return level | {name: max(level[name], min(by_name[name].cap_a, height)) for name in active}
+
+    def over(height: int) -> set[int]:
+        return {phase for phase in range(3) if load(at(height), phase) > available_a[phase]}
+
     while active:
-
-        def at(height: int, active: frozenset[str] = frozenset(active)) -> dict[str, int]:
-            return level | {name: max(level[name], min(by_name[name].cap_a, height)) for name in active}
-
-        def over(height: int) -> set[int]:
-            return {phase for phase in range(3) if load(at(height), phase) > available_a[phase]}
-
         height = 6
         while not over(height + 1) and height < max(by_name[name].cap_a for name in active):
             height += 1
