@@ -71,18 +71,25 @@ class Session:
         return self.farm.instants.now_ns() / NS_PER_S
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run one coroutine in the farm, then see whether the farm and the plant are well."""
-        result = self._thread.run(work)
+        """Run one coroutine in the farm, let everything it causes happen, see whether farm and plant are well.
+
+        Between two keywords the farm is at rest: what the next one meets must not depend on how fast Robot is.
+        """
+
+        async def run() -> T:
+            result = await work
+            await self.farm.loop.settle()
+            return result
+
+        result = self._thread.run(run())
         self.raise_findings()
         return result
 
     def do(self, action: Callable[[], T]) -> T:
-        """Call something in the farm's thread, at the present instant, and let everything it causes happen."""
+        """Call something in the farm's thread, at the present instant."""
 
         async def run() -> T:
-            result = action()
-            await self.farm.loop.settle()
-            return result
+            return action()
 
         return self.call(run())
 
@@ -96,7 +103,6 @@ class Session:
         async def run() -> None:
             with self.farm.loop.time_flows():
                 await asyncio.sleep(seconds)
-            await self.farm.loop.settle()
 
         self.call(run())
 
