@@ -264,7 +264,7 @@ class MennekesEcu:
             offered_a=self.point.signalled_a,
             disconnected_a=int(str(self.parameters["Disconnected Limit [A]"])),
             order=str(self.parameters["Phase rotation"]),
-            currents_a=self._wiring.currents_a().map(lambda value: round(value, 3)),
+            currents_a=self._wiring.currents_a().map(_milliamperes) if self.point.contactor else PerPhase.zero(),
         )
 
     def _report(self, report: dlm.Report) -> None:
@@ -401,6 +401,10 @@ class MennekesEcu:
         if lost != self._meter_error:
             self._meter_error = lost
             self._host.trace("meter_lost" if lost else "meter_found")
+
+
+def _milliamperes(current_a: float) -> float:
+    return round(current_a, 3)
 
 
 def signed_currents(words: list[int]) -> PerPhase | None:

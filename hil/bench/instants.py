@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from emulators.kit.host import NS_PER_S, Phase
 from hil.clock import FarmLoop
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Due:
     """One scheduled call."""
 
     when_ns: int
     phase: Phase
     name: str
-    number: int
-    call: Callable[[], None] | None = field(compare=False)
+    call: Callable[[], None] | None
 
     def cancel(self) -> None:
         """Take the call back."""
@@ -59,7 +58,8 @@ class Instants:
         self._loop = loop
         self._guard = guard
         self._start_ns = loop.now_ns()
-        self._agenda: list[Due] = []
+        # Ordered by instant, phase and name; the running number keeps equals in the order they were planned.
+        self._agenda: list[tuple[int, Phase, str, int, Due]] = []
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns: int | None = None
@@ -72,8 +72,8 @@ class Instants:
     def call_at(self, when_ns: int, phase: Phase, name: str, call: Callable[[], None]) -> Due:
         """Call at a farm time; a time that has passed means now."""
         self._count += 1
-        due = Due(max(when_ns, self.now_ns()), phase, name, self._count, call)
-        heapq.heappush(self._agenda, due)
+        due = Due(max(when_ns, self.now_ns()), phase, name, call)
+        heapq.heappush(self._agenda, (due.when_ns, phase, name, self._count, due))
         self._arm()
         return due
 
@@ -90,7 +90,7 @@ class Instants:
     def _arm(self) -> None:
         if self._running or not self._agenda:
             return
-        when_ns = self._agenda[0].when_ns
+        when_ns = self._agenda[0][0]
         if self._timer is not None and self._timer_ns is not None and self._timer_ns <= when_ns:
             return
         if self._timer is not None:
@@ -101,8 +101,8 @@ class Instants:
     def _run(self) -> None:
         self._timer, self._timer_ns, self._running = None, None, True
         try:
-            while self._agenda and self._agenda[0].when_ns <= self.now_ns():
-                due = heapq.heappop(self._agenda)
+            while self._agenda and self._agenda[0][0] <= self.now_ns():
+                due = heapq.heappop(self._agenda)[-1]
                 if due.call is not None:
                     try:
                         due.call()

@@ -52,7 +52,7 @@ def test_the_printed_matrix(tmp_path: Path) -> None:
     assert "[derived numbers]" in text
     assert "MEN-SUB-005  FAIL    erratum, the document: The text names fuse F3" in text
     assert "ours: plant element 'F3' = main fuse" in text
-    assert "later-issue: The 24 h load profile" in text
+    assert "web-interface: The menu path" in text
     assert "MEN-MTR" not in text  # no test of the run touches that area
     assert "36 ids: 1 passed, 2 failed, 1 skipped" in text
 
