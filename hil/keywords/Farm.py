@@ -89,7 +89,7 @@ class Farm:
                 session.raise_findings(final=True)
             except Exception as error:
                 result.status, result.message = "FAIL", str(error)
-        session.finish(result.status, result.message)
+        session.finish(result.status)
 
     # --- sites and time
 

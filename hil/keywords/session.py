@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 
 from emulators.kit.host import NS_PER_S
 from hil.bench.embedded import Farm
-from hil.clock import FarmThread, make_loop
-from hil.errors import ControllerViolation
+from hil.clock import FarmThread, ScaledLoop, make_loop
+from hil.errors import BenchError, ControllerViolation
 from hil.report.folder import Record, RunFolder
 from hil.site import Site, load_site
 from hil.trace import TraceWriter, trace_path
@@ -110,10 +110,16 @@ class Session:
         """Raise for a farm that failed, or for a tripwire that was touched and not expected.
 
         Raises:
-            BenchError: A task died, or the clock cannot be trusted.
+            BenchError: A task died, the clock cannot be trusted, or it could not keep up.
             ControllerViolation: A fuse, a limit, a live socket, or a plant invariant.
         """
         self.farm.check(final=final)
+        loop = self.farm.loop
+        if isinstance(loop, ScaledLoop) and not loop.could_keep_up:
+            raise BenchError(
+                f"the machine could not keep up: a timer was {loop.lag_max_s:.1f} s of farm time late. "
+                "Choose a lower --speed."
+            )
         for number, finding in enumerate(self.farm.findings):
             if number not in self.reported and finding.kind not in self.expected:
                 self.reported.add(number)
@@ -133,7 +139,7 @@ class Session:
         suite, _, name = self.test.rpartition("/")
         return f'hil run robot/suites/{suite}.robot --test "{name}" --seed {self.run_seed}'
 
-    def finish(self, status: str, message: str) -> None:
+    def finish(self, status: str) -> None:
         """Write the verdict, the frames around a failure and the index line; power everything down."""
         farm_ns = self.farm.instants.now_ns()
         self.trace.verdict(farm_ns, "test", status.lower())
