@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
+
+if TYPE_CHECKING:
+    from emulators.kit.front import Front
 
 NS_PER_S: Final = 1_000_000_000
 
@@ -49,6 +53,44 @@ class UdpGroup(Protocol):
 
     def close(self) -> None:
         """Leave the group."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SerialSettings:
+    """How a serial line is set.
+
+    Attributes:
+        baudrate: Bits per second.
+        bytesize: Data bits.
+        parity: ``N``, ``E`` or ``O``.
+        stopbits: Stop bits.
+    """
+
+    baudrate: int = 115200
+    bytesize: int = 8
+    parity: str = "N"
+    stopbits: int = 1
+
+    @property
+    def byte_ns(self) -> int:
+        """Return how long one byte is on the wire [ns], start, parity and stop bits included."""
+        bits = 1 + self.bytesize + (self.parity != "N") + self.stopbits
+        return bits * NS_PER_S // self.baudrate
+
+    def __str__(self) -> str:
+        return f"{self.baudrate} {self.bytesize}{self.parity}{self.stopbits}"
+
+
+class SerialPort(Protocol):
+    """A device's serial port; what arrives goes to the callback that opened it."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; they arrive over the time the wire takes. What nobody reads is lost."""
+        ...
+
+    def close(self) -> None:
+        """Close the port; may be called twice."""
         ...
 
 
@@ -162,6 +204,10 @@ class Host(Protocol):
         """Join the device's LAN on a port; ``receive`` gets the payload and the sender's site address."""
         ...
 
+    async def serial_port(self, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> SerialPort:
+        """Open the serial port with this label (``P1``); with no cable in it nothing arrives and nothing is heard."""
+        ...
+
     def charger_wiring(self) -> ChargerWiring:
         """Return the terminals of this charging point."""
         ...
@@ -184,6 +230,7 @@ class Device(Protocol):
 
     name: str
     parameters: ParameterStore
+    front: Front
 
     async def start(self) -> None:
         """Power up: bind servers, start clients."""

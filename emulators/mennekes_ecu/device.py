@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from emulators.kit.family import DeviceConfig
+from emulators.kit.front import Front
 from emulators.kit.host import NS_PER_S, Cancel, Host, UdpGroup
 from emulators.kit.modbus import ModbusClient, ModbusFault, ModbusServer
 from emulators.kit.parameters import ParameterStore, ParameterTable
@@ -47,6 +48,7 @@ class MennekesEcu:
         self.name = config.name
         self._host = host
         self._config = config
+        self.front = Front(host)
         self._wiring = host.charger_wiring()
         values = {"Phase rotation": config.phase_order} | dict(config.parameters)
         self.parameters = ParameterStore(PARAMETERS, values)

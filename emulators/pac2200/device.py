@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from emulators.kit.family import DeviceConfig
+from emulators.kit.front import Front
 from emulators.kit.host import Cancel, Host, Phase
 from emulators.kit.modbus import FUNCTIONS, ModbusServer
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
@@ -30,6 +31,7 @@ class Pac2200:
         self.name = config.name
         self._host = host
         self._config = config
+        self.front = Front(host)
         self._wiring = host.meter_wiring()
         self.parameters = ParameterStore(PARAMETERS, config.parameters)
         self.meter = Meter(config.variant, config.firmware, f"LQN/{config.name}", config.address, self.parameters)

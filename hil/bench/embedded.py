@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from emulators.ev.model import VehicleTraits
 from emulators.kit.family import DeviceConfig, Family
-from emulators.kit.host import NS_PER_S, Cancel, Device, Phase
+from emulators.kit.host import NS_PER_S, Cancel, Device, Phase, SerialPort, SerialSettings
 from emulators.kit.modbus import CLIENT
 from emulators.kit.phases import PerPhase
 from hil.bench.addresses import LOW_PORT_FIX, Resolver, Slot
@@ -117,6 +117,10 @@ class SeatHost:
         member = Member(group, self._address, port, self._farm.resolver, receive)
         await member.join(self._farm.loop)
         return member
+
+    async def serial_port(self, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> SerialPort:
+        """Open a serial port."""
+        raise ScenarioError(f"{self.name} has no cable in its port {label!r}.")
 
     def charger_wiring(self) -> Bay:
         """Return a charging point's terminals."""
