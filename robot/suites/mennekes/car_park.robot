@@ -122,11 +122,11 @@ The Network Id Of Each Point Is Set As In The Example
 A Point With Another Network Id Leaves The Group
     [Tags]    MEN-SUB-021
     All Satellites Are In The Group Of CP1
-    ${before} =    Register    CP1    DLM_NUM_SLAVES_CONNECTED
+    ${before} =    Get Register    CP1    DLM_NUM_SLAVES_CONNECTED
     Configure    CP4    ${GROUP}    5
     Page Should Not Show    CP1    DLM Connected Slaves    CP4    within=65 s
     ${one_less} =    Evaluate    str(${before} - 1)
-    Register    CP1    DLM_NUM_SLAVES_CONNECTED    ${one_less}
+    Get Register    CP1    DLM_NUM_SLAVES_CONNECTED    ==    ${one_less}
     Advance Clock    5 minutes
     Page Should Show    CP4    DLM Master    none
 
@@ -164,10 +164,10 @@ Only A Saved Limit Survives And Takes Effect
     Set Parameter    CP1    ${OPERATOR}    60/60/60
     Signalled Current Of Each Point    stays at    25 A    within=65 s
     Restart Device    CP1
-    Parameter Should Be    CP1    ${OPERATOR}    100/100/100
+    Get Parameter    CP1    ${OPERATOR}    ==    100/100/100
     Signalled Current Of Each Point    settles at    25 A
     Configure    CP1    ${OPERATOR}    60/60/60
-    Parameter Should Be    CP1    ${OPERATOR}    60/60/60
+    Get Parameter    CP1    ${OPERATOR}    ==    60/60/60
     Limit Registers Should Be    CP1    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    60/60/60
     Signalled Current Of Each Point    settles at    15 A
 

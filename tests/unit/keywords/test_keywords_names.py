@@ -9,9 +9,11 @@ import pytest
 from robot.running import TestSuite as Suite
 
 from hil.errors import ScenarioError
-from hil.keywords.Farm import SIGNATURES
+from hil.keywords.Farm import Farm
 from hil.keywords.names import check_names, normal
 from hil.site import load_site
+
+SIGNATURES = Farm().context.signatures
 
 
 def body_of(text: str) -> list[Any]:
