@@ -30,6 +30,7 @@ Note Process
     Evaluate    open('pids', 'a').write(f'{{os.getpid()}}\\\\n')    modules=os
 Hang
     Note Process
+    Evaluate    open('hanging', 'w').write(str(os.getpid()))    modules=os
     Log To Console    running
     Evaluate    threading.Event().wait(50)    modules=threading
 """
@@ -133,8 +134,7 @@ def test_a_process_that_dies_costs_its_test_and_is_no_failed_test(tmp_path: Path
     suite(tmp_path / "suites", "a.robot", first="T0\n    Hang")
     run = start(tmp_path, "--jobs", "2")
     until_it_runs(run)
-    hanging = next(pid for pid in pids(tmp_path) if pid != run.pid)
-    os.kill(hanging, signal.SIGKILL)
+    os.kill(int((tmp_path / "hanging").read_text()), signal.SIGKILL)
     text, _ = run.communicate(timeout=60)
     assert run.returncode == 3, text
     assert "FAILED  T0\n  BenchError: the process that ran this test died: killed by SIGKILL" in text
