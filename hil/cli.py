@@ -17,6 +17,7 @@ from hil.errors import BenchError, HilError, ScenarioError
 from hil.report.runner import ExitCode, RunRequest, print_outcome, run_suites
 
 SHIPPED_SUITES: Final = Path("robot/suites")
+MOST_JOBS: Final = 64
 
 _EPILOG: Final = """exit codes:
   0 all passed    1 a test failed    2 usage or site wrong, or no test selected
@@ -93,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--trace", choices=["state", "frames"], default="state", help="frames: every protocol frame is in the trace too"
     )
+    run.add_argument(
+        "--jobs", type=_jobs, metavar="N", help="share the tests out over N processes (default: one on each core)"
+    )
     run.add_argument("--fail-on-skip", action="store_true", help="a skipped test makes the run fail")
 
     up = command("up", _up, "keep a farm running until Ctrl-C")
@@ -122,6 +126,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _speed(text: str) -> str:
     return text if text == "max" else _factor(text)
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_JOBS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes. Allowed: 1 to {MOST_JOBS}.")
+    return int(text)
 
 
 def _factor(text: str) -> str:
@@ -173,6 +183,7 @@ def _run(args: argparse.Namespace) -> int:
             output=args.output,
             trace=args.trace,
             fail_on_skip=args.fail_on_skip,
+            jobs=args.jobs,
             command_line=args.command_line,
         )
     )

@@ -88,6 +88,18 @@ def test_the_same_seed_gives_the_same_hash_however_it_is_run(tmp_path: Path) -> 
     assert hashes(tmp_path / "parallel") == alone
 
 
+def test_the_same_seed_gives_the_same_hash_on_any_number_of_processes(tmp_path: Path) -> None:
+    hil = ("hil", "run", str(SUITE.parent), "--seed", "7", "--output", "out")
+    runs = [start(tmp_path / jobs, *hil, "--jobs", jobs) for jobs in ("1", "2")]
+    said = [end(process) for process in runs]
+    assert [process.returncode for process in runs] == [0, 0], said
+    assert said[0].splitlines()[-2:] == said[1].splitlines()[-2:]
+    one, two = (hashes(tmp_path / jobs / "out") for jobs in ("1", "2"))
+    assert one == two
+    assert list(one) != list(two)  # it was another order
+    assert robot_tests(tmp_path / "1" / "out").keys() == robot_tests(tmp_path / "2" / "out").keys()
+
+
 def test_another_seed_gives_other_traces(tmp_path: Path) -> None:
     pair = [
         start(tmp_path / seed, "hil", "run", str(SUITE), "--test", TESTS[0], "--seed", seed, "--output", "out")
