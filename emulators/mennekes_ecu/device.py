@@ -104,6 +104,7 @@ class MennekesEcu:
             await self._server.stop()
         if self._group is not None:
             self._group.close()
+            await asyncio.sleep(0)  # the socket itself is closed in the loop's next turn: a restart binds it again
         self._wiring.set_contactor(False)
         self._wiring.set_offer(Offer())
 

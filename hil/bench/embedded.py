@@ -19,6 +19,7 @@ from emulators.kit.phases import PerPhase
 from hil.bench.addresses import LOW_PORT_FIX, Resolver, Slot
 from hil.bench.instants import Instants
 from hil.bench.lan import Group, Member
+from hil.bench.seats import refuse_seats
 from hil.bench.wiring import Bay, Terminals
 from hil.clock import FarmLoop
 from hil.errors import BenchError, ScenarioError
@@ -159,7 +160,7 @@ class Farm:
         self.devices: dict[str, Device] = {}
         self.cuts: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._probes: dict[str, ModbusProbe] = {}
+        self._probes: dict[tuple[str, int], ModbusProbe] = {}
         self._plant_due: Cancel | None = None
         self._slot: Slot | None = None
         self._muted = False
@@ -170,8 +171,10 @@ class Farm:
         """Build the plant, power up meters, then charging points.
 
         Raises:
+            SiteFileError: The site has seats that this bench cannot fill; nothing was started.
             BenchError: An address or port is taken, or something failed on the way up.
         """
+        refuse_seats(self.site)
         self._slot = Slot()
         self.resolver = Resolver(self._slot.number, self.site.networks)
         for network in self.site.networks:
@@ -179,8 +182,6 @@ class Farm:
         self.plant = self._build_plant()
         seats: dict[str, DeviceSpec | MeterSpec] = {**self.site.meters, **self.site.devices}
         for name, spec in seats.items():
-            if spec.seat != "emulated":
-                raise ScenarioError(f"{name} has the seat {spec.seat!r}: the embedded bench has emulated seats only.")
             self._seat(name, spec.family, spec.config(), spec.network, spec.contacts)
         for name, device in self.devices.items():
             try:
@@ -254,22 +255,30 @@ class Farm:
         return self.bays[name]
 
     def probe(self, name: str) -> ModbusProbe:
-        """Return the tester's own Modbus probe of a device, from the tester's address.
+        """Return the tester's own Modbus probe of a device, from the tester's address, at the port that is in force.
 
         Raises:
-            ScenarioError: The device has no Modbus TCP server.
+            ScenarioError: The device has no Modbus TCP server, or it is switched off.
         """
+        spec, where = self.site.require(name), self.modbus_at(name)
+        if where is None:
+            switch = spec.family.modbus_switch_parameter
+            off = spec.family.modbus_port is not None and spec.address is not None
+            why = f"its Modbus TCP server is switched off ({switch!r}). Switch it on, save and restart."
+            raise ScenarioError(f"{name}: {why}" if off else f"{name} has no Modbus TCP server.")
+        host, port = where
+        if (name, port) not in self._probes:
+            source = self.resolver.tester(spec.network)
+            self._probes[name, port] = ModbusProbe(spec, host, port, source_address=source)
+        return self._probes[name, port]
+
+    def modbus_at(self, name: str) -> tuple[str, int] | None:
+        """Return where a device's Modbus TCP server is by its parameters in force, None without one."""
         spec = self.site.require(name)
-        if spec.family.modbus_port is None or spec.address is None:
-            raise ScenarioError(f"{name} has no Modbus TCP server.")
-        if name not in self._probes:
-            self._probes[name] = ModbusProbe(
-                spec,
-                self.resolver.local(spec.address),
-                self.resolver.port(spec.family.modbus_port),
-                source_address=self.resolver.tester(spec.network),
-            )
-        return self._probes[name]
+        port = spec.family.modbus_port_with(self.devices[name].parameters.__getitem__)
+        if port is None or spec.address is None:
+            return None
+        return self.resolver.local(spec.address), self.resolver.port(port)
 
     def plug(self, name: str, traits: VehicleTraits) -> None:
         """Plug a vehicle in."""

@@ -103,11 +103,10 @@ def endpoints(farm: Farm, sideband_url: str) -> dict[str, Any]:
 def _endpoint(farm: Farm, name: str) -> dict[str, Any]:
     spec = farm.site.require(name)
     family, found = spec.family, {"type": spec.family.type}
-    if spec.address is None or family.modbus_port is None:
+    where = farm.modbus_at(name)
+    if where is None:  # it has none, or it is switched off in its parameters
         return found
-    host, port = farm.resolver.local(spec.address), farm.resolver.port(family.modbus_port)
-    if (host, port) not in farm.loop.ledger.listeners:  # switched off in its parameters
-        return found
+    host, port = where
     return {**found, "modbus": {"host": host, "port": port, "unit": family.modbus_unit}}
 
 

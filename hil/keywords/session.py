@@ -25,6 +25,7 @@ from hil.trace import TraceWriter, trace_path
 T = TypeVar("T")
 
 STUCK_REAL_S: Final = 60.0  #: A farm call that takes longer without farm time passing is stuck.
+CONCLUDE_REAL_S: Final = 10.0  #: A farm that does not take the verdict for this long writes nothing else either.
 
 
 class Session:
@@ -140,13 +141,31 @@ class Session:
         return f'hil run robot/suites/{suite}.robot --test "{name}" --seed {self.run_seed}'
 
     def finish(self, status: str) -> None:
-        """Write the verdict, the frames around a failure and the index line; power everything down."""
+        """Write the verdict, the frames around a failure and the index line; power everything down.
+
+        The last line is written in the farm's thread: in scaled and real time devices write theirs meanwhile.
+        """
+
+        async def conclude() -> Record:
+            return self._conclude(status)
+
+        try:
+            record = self._thread.run(conclude(), CONCLUDE_REAL_S)
+        except BenchError:  # the loop is dead or stuck: nobody else writes any more, and `close` says why
+            record = self._conclude(status)
+        with (self._folder / "index.jsonl").open("a", encoding="utf-8") as index:
+            index.write(json.dumps(asdict(record)) + "\n")
+        self.close()
+
+    def _conclude(self, status: str) -> Record:
+        """End the trace; the farm writes nothing after it."""
+        self.farm.mute()
         farm_ns = self.farm.instants.now_ns()
         self.trace.verdict(farm_ns, "test", status.lower())
         if status == "FAIL":
             self.trace.dump_frames()
         site = self.farm.site
-        record = Record(
+        return Record(
             test=self.test,
             sha256=self.trace.close(),
             file=self.trace.path.name,
@@ -154,9 +173,6 @@ class Session:
             site=site.name,
             site_sha256=site.sha256,
         )
-        with (self._folder / "index.jsonl").open("a", encoding="utf-8") as index:
-            index.write(json.dumps(asdict(record)) + "\n")
-        self.close()
 
     def close(self) -> None:
         """Power everything down; the farm's own failures are raised, nothing is left behind."""

@@ -61,7 +61,7 @@ class TraceWriter:
         self._hash = hashlib.sha256()
         self._last_ns = 0
         self._lines = 0
-        self._lock = threading.Lock()  # a verdict comes from Robot's thread, everything else from the farm's
+        self._lock = threading.Lock()  # a farm that died is given its verdict by Robot's thread
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("xb", buffering=0)
         self._append(_encode(self._header))
