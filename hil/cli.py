@@ -14,6 +14,7 @@ from typing import Final
 
 from emulators.kit.family import Family, UnknownFamily, families, family
 from hil.errors import BenchError, HilError, ScenarioError
+from hil.hand.commands import add_commands
 from hil.report.runner import ExitCode, RunRequest, print_outcome, run_suites
 
 SHIPPED_SUITES: Final = Path("robot/suites")
@@ -107,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     sheet.add_argument("device", metavar="DEVICE", help="device type as in `hil devices`")
     command("doctor", _doctor, "look for what this machine lacks, each with its fix")
+
+    add_commands(command)
 
     trace = command("trace", _trace, "print the traceability matrix of a run")
     trace.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="run folder, for example results/latest")
