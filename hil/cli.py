@@ -75,9 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     run = command("run", _run, "run Robot Framework suites on a bench")
-    run.add_argument(
-        "suites", metavar="SUITE", nargs="*", type=Path, help=f"file or folder (default: {' or '.join(map(str, SUITE_FOLDERS))})"
-    )
+    default = " or ".join(str(folder) for folder in SUITE_FOLDERS)
+    run.add_argument("suites", metavar="SUITE", nargs="*", type=Path, help=f"file or folder (default: {default})")
     run.add_argument("--site", metavar="S", help="site that the suites use instead of their own")
     run.add_argument(
         "--bench", choices=["embedded"], default="embedded", help="where the devices live (default: embedded)"
