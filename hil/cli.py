@@ -14,9 +14,10 @@ from typing import Final
 
 from emulators.kit.family import Family, UnknownFamily, families, family
 from hil.errors import BenchError, HilError, ScenarioError
+from hil.hand.commands import add_commands
 from hil.report.runner import ExitCode, RunRequest, print_outcome, run_suites
 
-SHIPPED_SUITES: Final = Path("robot/suites")
+SUITE_FOLDERS: Final = (Path("robot/suites"), Path("suites"))  #: Where suites are looked for, the first that exists.
 MOST_JOBS: Final = 64
 
 _EPILOG: Final = """exit codes:
@@ -75,9 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     run = command("run", _run, "run Robot Framework suites on a bench")
-    run.add_argument(
-        "suites", metavar="SUITE", nargs="*", type=Path, help=f"file or folder (default: {SHIPPED_SUITES})"
-    )
+    default = " or ".join(str(folder) for folder in SUITE_FOLDERS)
+    run.add_argument("suites", metavar="SUITE", nargs="*", type=Path, help=f"file or folder (default: {default})")
     run.add_argument("--site", metavar="S", help="site that the suites use instead of their own")
     run.add_argument(
         "--bench", choices=["embedded"], default="embedded", help="where the devices live (default: embedded)"
@@ -111,6 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     sheet.add_argument("device", metavar="DEVICE", help="device type as in `hil devices`")
     command("doctor", _doctor, "look for what this machine lacks, each with its fix")
+
+    add_commands(command)
+
+    init = command("init", _init, "write a site, a suite and a robot.toml to begin with")
+    init.add_argument("folder", metavar="DIR", type=Path, help="an empty folder, made when it is missing")
 
     trace = command("trace", _trace, "print the traceability matrix of a run")
     trace.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="run folder, for example results/latest")
@@ -164,9 +169,10 @@ def _check(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     suites = args.suites
     if not suites:
-        if not SHIPPED_SUITES.is_dir():
-            raise ScenarioError(f"there is no {SHIPPED_SUITES} in this folder. Name the suites: hil run SUITE ...")
-        suites = [SHIPPED_SUITES]
+        suites = [folder for folder in SUITE_FOLDERS if folder.is_dir()][:1]
+        if not suites:
+            wanted = " nor ".join(str(folder) for folder in SUITE_FOLDERS)
+            raise ScenarioError(f"there is neither {wanted} in this folder. Name the suites: hil run SUITE ...")
     if args.site:
         from hil.site import load_site  # noqa: PLC0415
 
@@ -243,6 +249,15 @@ def _sheet(args: argparse.Namespace) -> int:
         )
     print()
     print(device.sheet.read_text(encoding="utf-8").rstrip())
+    return ExitCode.PASSED
+
+
+def _init(args: argparse.Namespace) -> int:
+    from hil.starter import init  # noqa: PLC0415
+
+    for file in init(args.folder):
+        print(f"written: {file}")
+    print(f"Next: cd {args.folder} && hil check sites/car-park.yaml && hil run suites")
     return ExitCode.PASSED
 
 

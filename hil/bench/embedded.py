@@ -34,7 +34,7 @@ from hil.plant import (
     Plant,
 )
 from hil.probes import ModbusProbe
-from hil.site import DeviceSpec, Fuse, MeterSpec, Site
+from hil.site import DeviceSpec, Fuse, Load, MeterSpec, Site
 from hil.trace import TraceWriter
 
 PLANT: Final = "plant"
@@ -165,6 +165,7 @@ class Farm:
         self._slot: Slot | None = None
         self._muted = False
         self._checked_ns = 0
+        self._added: set[str] = set()
         self.requests: dict[str, list[tuple[int, str]]] = {}
 
     async def start(self) -> None:
@@ -285,15 +286,12 @@ class Farm:
         self.bay(name).plug(traits, self.rng(f"{name}/vehicle/{self.instants.now_ns()}"))
 
     def set_load(self, name: str, current_a: PerPhase) -> None:
-        """Set what a consumer draws [A]."""
-        self.site.require_load(name)
-        self._set(name, current_a, pv=False)
+        """Set what a consumer draws [A]; a feeder's name means its only load, or a new one."""
+        self._set(self._source(name, "load", self.site.loads), current_a, pv=False)
 
     def set_pv(self, name: str, current_a: PerPhase) -> None:
-        """Set what a generator feeds in [A]."""
-        if name not in self.site.pv:
-            raise ScenarioError(f"the site has no PV {name!r}. It has: {', '.join(self.site.pv) or 'none'}.")
-        self._set(name, current_a, pv=True)
+        """Set what a generator feeds in [A]; a feeder's name means its only PV system, or a new one."""
+        self._set(self._source(name, "PV system", self.site.pv), current_a, pv=True)
 
     def peak_a(self, node: str, phase: str) -> float:
         """Return the highest current of a node's conductor since the start [A]."""
@@ -372,6 +370,25 @@ class Farm:
     def _follow(self, name: str, profile: tuple[tuple[int, PerPhase], ...], *, pv: bool) -> None:
         for at_ns, current_a in profile:
             self.instants.call_at(at_ns, Phase.INPUTS, name, lambda a=current_a: self._set(name, a, pv=pv))  # type: ignore[misc]
+
+    def _source(self, name: str, kind: str, known: Mapping[str, Load]) -> str:
+        """Return the load or PV system that a name means."""
+        if name in known:
+            return name
+        if name != SUPPLY and name not in self.site.feeders:
+            nodes = ", ".join([SUPPLY, *self.site.feeders])
+            has = ", ".join(known) or "none"
+            raise ScenarioError(f"the site has no {kind} {name!r}. It has: {has}. A feeder will do as well: {nodes}.")
+        there = [one for one, load in known.items() if load.feeder == name]
+        if len(there) > 1:
+            raise ScenarioError(f"{name} has more than one {kind}: {', '.join(there)}. Name one of them.")
+        if there:
+            return there[0]
+        new = f"{kind} at {name}"
+        if new not in self._added:
+            self._added.add(new)
+            (self.plant.add_load if kind == "load" else self.plant.add_pv)(new, name)
+        return new
 
     def _set(self, name: str, current_a: PerPhase, *, pv: bool) -> None:
         now_ns = self.instants.now_ns()

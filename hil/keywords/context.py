@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hil.errors import ScenarioError
-from hil.keywords.session import Session
+from hil.keywords.session import Session, lent
 from hil.site import Site
 
 
@@ -46,6 +46,10 @@ class Context:
         """Return a Modbus register's value in its documented unit, as a tester reads it."""
         session = self.session
         return session.ask(lambda: session.farm.probe(device).read(register))
+
+    def begin(self, test: str, body: Sequence[Any]) -> None:
+        """Begin a test; a farm that was lent to it is there already."""
+        self.test, self.body, self._session = test, body, lent()
 
     def start(self, site: Site) -> None:
         """Start the test's farm."""

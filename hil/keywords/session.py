@@ -7,7 +7,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -186,6 +187,24 @@ class Session:
         with self.farm.loop.time_flows():
             result = await work()
         return result
+
+
+_LENT: Final[list[Session]] = []
+
+
+@contextmanager
+def lend(session: Session) -> Iterator[None]:
+    """Let the tests that run meanwhile find a farm that runs already."""
+    _LENT.append(session)
+    try:
+        yield
+    finally:
+        _LENT.remove(session)
+
+
+def lent() -> Session | None:
+    """Return the farm that was lent to the test which begins now."""
+    return _LENT[-1] if _LENT else None
 
 
 def build_site(ref: str, overrides: Mapping[str, str]) -> Site:

@@ -624,6 +624,13 @@ class Site(_Part):
             self._refuse("load or PV system", name, known)
         return known[name]
 
+    def vehicle(self, name: str) -> VehicleSpec:
+        """Return a vehicle of the site or of the presets, or raise ScenarioError."""
+        known = {**vehicle_presets(), **self.vehicles}
+        if name not in known:
+            self._refuse("vehicle", name, known)
+        return known[name]
+
     def require_parameter(self, device: str, name: str) -> Parameter:
         """Return the table row of a device's parameter.
 
