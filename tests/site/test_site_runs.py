@@ -242,7 +242,7 @@ Create File Of
 @pytest.mark.parametrize(
     ("speed", "site", "points"),
     [
-        pytest.param("50", "mennekes/car-park", 4, id="scaled"),
+        pytest.param("4", "mennekes/car-park", 4, id="scaled"),
         pytest.param("max", "big.yaml", POINTS, id="as fast as it can, 100 devices"),
     ],
 )

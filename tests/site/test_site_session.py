@@ -66,7 +66,7 @@ def test_the_verdict_is_the_last_line_of_a_farm_that_goes_on(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
     folder = tmp_path / "run" / "trace"
-    session = start("mennekes/car-park", speed="50")
+    session = start("mennekes/car-park", speed="4")
     again, verdict = threading.Event(), session.trace.verdict
 
     def chatter() -> None:
@@ -79,7 +79,7 @@ def test_the_verdict_is_the_last_line_of_a_farm_that_goes_on(
         verdict(t_ns, who, event, **fields)
 
     monkeypatch.setattr(session.trace, "verdict", late_verdict)
-    session.do(lambda: session.farm.instants.every(NS_PER_S // 2, Phase.DEVICES, "CP1", chatter))
+    session.do(lambda: session.farm.instants.every(NS_PER_S // 20, Phase.DEVICES, "CP1", chatter))
     session.wait(2)
     session.finish(status)
     assert session.farm.failures == []
