@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from assertionengine import AssertionOperator, verify_assertion
 from robot.utils import timestr_to_secs
@@ -34,6 +34,10 @@ WORDS: Final[Mapping[AssertionOperator, str]] = {
     AssertionOperator["matches"]: "should match",
     AssertionOperator["validate"]: "should validate to true with",
 }
+#: A getter's operator when none is written: None. The type does not say so, because for a choice that may be None
+#: Robot does not list what is allowed when a wrong one is written.
+JUST_READ: Final = cast(AssertionOperator, None)
+
 _QUANTITY: Final = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*(.*)")
 _UNITS: Final[Mapping[str, tuple[str, int]]] = {
     f"{prefix}{base}": (base, power)

@@ -9,7 +9,7 @@ from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 
 from hil.configure import Form
-from hil.keywords.assertions import verify
+from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Configuration:
         self,
         device: str,
         parameter: str,
-        assertion_operator: AssertionOperator | None = None,
+        assertion_operator: AssertionOperator = JUST_READ,
         assertion_expected: Any = None,
     ) -> str:
         """Return what the device's form shows for a parameter, as text; with an operator, compare it.

@@ -10,7 +10,7 @@ from robot.api.deco import keyword
 
 from emulators.kit.phases import PHASES
 from hil.errors import ScenarioError
-from hil.keywords.assertions import verify
+from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.comparisons import compare
 from hil.keywords.context import Context
 from hil.keywords.values import PLANT_TOLERANCE, Amps, Amps3, Phase, Verb, to_amps3, to_verb
@@ -70,7 +70,7 @@ class Electrical:
         self,
         feeder: str,
         phase: Phase,
-        assertion_operator: AssertionOperator | None = None,
+        assertion_operator: AssertionOperator = JUST_READ,
         assertion_expected: Any = None,
     ) -> float:
         """Return the highest current of a feeder's conductor since the start of the test [A]; compare it if asked to.

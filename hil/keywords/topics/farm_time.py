@@ -10,7 +10,7 @@ from robot.api.deco import keyword
 from robot.libraries.BuiltIn import BuiltIn
 from robot.utils import timestr_to_secs
 
-from hil.keywords.assertions import verify
+from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
 
 
@@ -29,9 +29,7 @@ class FarmTime:
         self._context.session.wait(time.total_seconds())
 
     @keyword(tags=("Getter", "Assertion"))
-    def get_farm_time(
-        self, assertion_operator: AssertionOperator | None = None, assertion_expected: Any = None
-    ) -> float:
+    def get_farm_time(self, assertion_operator: AssertionOperator = JUST_READ, assertion_expected: Any = None) -> float:
         """Return farm time since the start of the test [s]; with an operator, compare it.
 
         | ${seconds} = | Get Farm Time | | |

@@ -9,7 +9,7 @@ from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 
 from hil.errors import ScenarioError
-from hil.keywords.assertions import verify
+from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.comparisons import until
 from hil.keywords.context import Context
 
@@ -50,7 +50,7 @@ class Front:
         self,
         device: str,
         field: str,
-        assertion_operator: AssertionOperator | None = None,
+        assertion_operator: AssertionOperator = JUST_READ,
         assertion_expected: Any = None,
     ) -> str:
         """Return the text of a field of the device's pages; with an operator, compare it.
@@ -64,7 +64,7 @@ class Front:
 
     @keyword(tags=("Getter", "Assertion"))
     def get_display_text(
-        self, device: str, assertion_operator: AssertionOperator | None = None, assertion_expected: Any = None
+        self, device: str, assertion_operator: AssertionOperator = JUST_READ, assertion_expected: Any = None
     ) -> str:
         """Return the text on the device's display, empty when there is none; with an operator, compare it.
 
@@ -77,7 +77,7 @@ class Front:
 
     @keyword("Get LED", tags=("Getter", "Assertion"))
     def get_led(
-        self, device: str, led: str, assertion_operator: AssertionOperator | None = None, assertion_expected: Any = None
+        self, device: str, led: str, assertion_operator: AssertionOperator = JUST_READ, assertion_expected: Any = None
     ) -> str:
         """Return colour and manner of an LED, such as ``green steady``; with an operator, compare them.
 
@@ -92,7 +92,7 @@ class Front:
 
     @keyword(tags=("Getter", "Assertion"))
     def get_device_log(
-        self, device: str, assertion_operator: AssertionOperator | None = None, assertion_expected: Any = None
+        self, device: str, assertion_operator: AssertionOperator = JUST_READ, assertion_expected: Any = None
     ) -> str:
         """Return the device's log, oldest line first, each with its UTC time; with an operator, compare it.
 

@@ -10,7 +10,8 @@ from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 
 from emulators.kit.host import NS_PER_S
-from hil.keywords.assertions import verify
+from emulators.kit.registers import Register, Value
+from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
 
 
@@ -25,7 +26,7 @@ class Modbus:
         self,
         device: str,
         register: str,
-        assertion_operator: AssertionOperator | None = None,
+        assertion_operator: AssertionOperator = JUST_READ,
         assertion_expected: Any = None,
     ) -> Any:
         """Return a Modbus register, by its documented name or address, in its unit; with an operator, compare it.
@@ -35,8 +36,12 @@ class Modbus:
         | Get Register | CP1 | 706 | <= | 16 A | |
         """
         session = self._context.session
-        row = session.do(lambda: session.farm.probe(device).register(register))
-        value = self._context.register(device, register)
+
+        async def read() -> tuple[Register, Value]:
+            probe = session.farm.probe(device)
+            return probe.register(register), await probe.read(register)
+
+        row, value = session.ask(read)
         what = f"Register {row.name} ({row.address}) of {device}"
         return verify(session, what, value, assertion_operator, assertion_expected, unit=row.unit_of_measure)
 
