@@ -33,11 +33,11 @@ class Check:
 
     Attributes:
         path: A Robot suite or a pytest file.
-        test: A test's name (Robot) or an expression for ``-k`` (pytest); empty for all of the file.
+        test: A test's name (Robot) or an expression for ``-k`` (pytest).
     """
 
     path: str
-    test: str = ""
+    test: str
 
 
 @dataclass(frozen=True, slots=True)

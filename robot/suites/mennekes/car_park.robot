@@ -249,7 +249,7 @@ A Raise Waits Until The Cuts That Pay For It Are Obeyed
     Feeder Current    F3    should never exceed    64 A
 
 The Vehicle Draws Only What It Is Offered
-    [Documentation]    The master has nothing to give: the vehicle waits. Then it is offered 10 A, and then nothing again.
+    [Documentation]    The master has nothing to give: the vehicle waits. Then there are 10 A, then nothing again.
     [Setup]    Start Car Park    5/5/5
     Plug In Vehicle    CP1    phases=3    max_current=32 A
     Signalled Current    CP1    stays at    0 A
