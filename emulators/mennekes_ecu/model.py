@@ -22,6 +22,7 @@ SLAVE_ROLES: Final = ("DLM Slave (Master-Auto-Discovery)", "DLM Slave (Master-Fi
 DLM_MODES: Final = {"Disabled": 0, MASTER_ROLES[0]: 1, MASTER_ROLES[1]: 2, SLAVE_ROLES[0]: 3, SLAVE_ROLES[1]: 4}
 #: Error texts of the dashboard's Error(s) line.
 METER_ERROR: Final = "External meter not communicating"
+OTHER_MASTER: Final = "DLM Network Id is used by another DLM master: {}"
 #: IEC 61851-1 sequence 10.2: after the offer is withdrawn the vehicle has this long to stop before the contactor opens.
 STOP_WITHIN_S: Final = 6.0
 #: IEC 61851-1 A.5.3: a vehicle that stays in B although it is offered may be woken after this time ...

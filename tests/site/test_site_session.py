@@ -66,7 +66,7 @@ def test_the_verdict_is_the_last_line_of_a_farm_that_goes_on(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
     folder = tmp_path / "run" / "trace"
-    session = start("mennekes/car-park", speed="4")
+    session = start("mennekes/car-park", speed="5")  # faster would ask more of a busy machine
     again, verdict = threading.Event(), session.trace.verdict
 
     def chatter() -> None:
