@@ -86,7 +86,6 @@ class Registers:
     def _point(self, name: str) -> Value:  # noqa: PLR0912 - one case per register
         point, now_ns = self._device.point, self._host.now_ns()
         session_s = (now_ns - point.plugged_ns) // NS_PER_S if point.plugged_ns is not None else 0
-        session_wh = int(sum(self._wiring.energy_wh()) - point.session_start_wh)
         match name:
             case "FIRMWARE_VERSION":
                 return self._firmware[:4]
@@ -121,9 +120,9 @@ class Registers:
             case "MAX_CUR_EV":
                 return int(point.cable_a or 0)
             case "CHARGED_ENERGY":
-                return session_wh
+                return self._session_wh()
             case "CHARGED_ENERGY_16":
-                return min(session_wh, _SATURATED)
+                return min(self._session_wh(), _SATURATED)
             case "CHARGE_DURATION":
                 return session_s
             case "CHARGE_DURATION_16":
@@ -132,6 +131,9 @@ class Registers:
                 default_a = _HEMS_DEFAULT_LEGACY_A if self._legacy else _HEMS_DEFAULT_A
                 return default_a if point.hems_a is None else point.hems_a
         return "" if name.startswith(("EVCCID", "WRITE")) else 0
+
+    def _session_wh(self) -> int:
+        return int(sum(self._wiring.energy_wh()) - self._device.point.session_start_wh)
 
     def _meter(self, name: str) -> Value:
         _, quantity, phase = name.split("_") if name.count("_") == 2 else ("", "", "")
