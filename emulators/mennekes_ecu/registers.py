@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 from emulators.kit.host import NS_PER_S, ChargerWiring, Host
+from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PHASES, PerPhase
 from emulators.kit.pilot import PilotState
 from emulators.kit.registers import Value, WriteRefused
-from emulators.mennekes_ecu.model import DLM_MODES, per_phase
-
-if TYPE_CHECKING:
-    from emulators.mennekes_ecu.device import MennekesEcu
+from emulators.mennekes_ecu.dlm import Limits, Master
+from emulators.mennekes_ecu.model import DLM_MODES, ChargingPoint, per_phase
 
 #: Served ranges: an undefined address reads 0 inside and is refused outside (Bender Modbus documentation, as quoted in
 #: Tinkerforge/esp32-firmware modbus_tcp). 730 stands outside: a client takes any answer for the
@@ -22,6 +22,27 @@ PROTOCOL_VERSION: Final = "0.9c"
 _STATES: Final = {state: number for number, state in enumerate(PilotState, start=1)}
 _HEMS_MINIMUM_A, _HIGHEST_A, _SATURATED = 6, 80, 0xFFFF
 _HEMS_DEFAULT_A, _HEMS_DEFAULT_LEGACY_A = 32, 6
+
+
+class Controller(Protocol):
+    """What the registers show and change of their device."""
+
+    parameters: ParameterStore
+    point: ChargingPoint
+    master: Master | None
+    operator_override_a: PerPhase | None
+
+    def limits(self) -> Limits:
+        """Return the master's limits as they act now."""
+        ...
+
+    def connected_slaves(self) -> Sequence[str]:
+        """Return the names that 'DLM Connected Slaves' lists."""
+        ...
+
+    def refresh(self) -> None:
+        """Let a written register act."""
+        ...
 
 
 class Registers:
@@ -35,7 +56,7 @@ class Registers:
         legacy: Firmware before 5.22: availability (124) has the other polarity, 1000 reads 6 until it is written.
     """
 
-    def __init__(self, device: MennekesEcu, host: Host, wiring: ChargerWiring, firmware: str, *, legacy: bool) -> None:
+    def __init__(self, device: Controller, host: Host, wiring: ChargerWiring, firmware: str, *, legacy: bool) -> None:
         self._device, self._host, self._wiring = device, host, wiring
         self._firmware, self._legacy = firmware, legacy
 
