@@ -167,6 +167,7 @@ class Farm:
         self._checked_ns = 0
         self._added: set[str] = set()
         self.requests: dict[str, list[tuple[int, str]]] = {}
+        self._names: dict[str, str] = {}
 
     async def start(self) -> None:
         """Build the plant, power up meters, then charging points.
@@ -176,6 +177,7 @@ class Farm:
             BenchError: An address or port is taken, or something failed on the way up.
         """
         refuse_seats(self.site)
+        self.loop.set_exception_handler(self._loop_complained)
         self._slot = Slot()
         self.resolver = Resolver(self._slot.number, self.site.networks)
         for network in self.site.networks:
@@ -434,9 +436,10 @@ class Farm:
 
     def _at_address(self, local: str) -> str:
         """Return who has an address of this bench: a device, or ``tester``."""
-        seats = {**self.site.meters, **self.site.devices}
-        names = {self.resolver.local(seat.address): name for name, seat in seats.items() if seat.address}
-        return names.get(local, "tester")
+        if not self._names:
+            seats = {**self.site.meters, **self.site.devices}
+            self._names = {self.resolver.local(seat.address): name for name, seat in seats.items() if seat.address}
+        return self._names.get(local, "tester")
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -444,8 +447,19 @@ class Farm:
             self._died(task.get_name(), error)
 
     def _died(self, name: str, error: BaseException) -> None:
+        self._failed(f"{name} died", error)
+
+    def _loop_complained(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take what nobody caught in a callback of the loop, such as a bug in a register, as the farm's own failure."""
+        error = context.get("exception")
+        if error is None:
+            loop.default_exception_handler(context)
+        else:
+            self._failed(context["message"], error)
+
+    def _failed(self, what: str, error: BaseException) -> None:
         text = "".join(traceback.format_exception(error))
-        self.failures.append(f"{name} died at {self.instants.now_ns() / NS_PER_S:g} s farm time:\n{text}")
+        self.failures.append(f"{what} at {self.instants.now_ns() / NS_PER_S:g} s farm time:\n{text}")
 
     def low_port_notice(self) -> str:
         """Return what to say once when low ports are offered elsewhere, or nothing."""

@@ -83,7 +83,11 @@ class Session:
             await self.farm.loop.settle()
             return result
 
-        result = self._thread.run(run())
+        try:
+            result = self._thread.run(run())
+        except Exception:
+            self.farm.check()  # a device with a bug answers nonsense: the bug is what to tell
+            raise
         self.raise_findings()
         return result
 
