@@ -59,6 +59,7 @@ class Family:
         modbus_port_parameter: Parameter that moves the server to another port, empty when none does.
         modbus_switch_parameter: Parameter that switches the server on and off, empty when none does.
         modbus_unit: Unit id that clients use.
+        serial_ports: Labels of its serial ports, by which a site's cables find them (``P1``).
         create: Makes the device on a host.
         sheet: Fidelity notes (Markdown).
     """
@@ -75,6 +76,7 @@ class Family:
     modbus_port_parameter: str = ""
     modbus_switch_parameter: str = ""
     modbus_unit: int = 1
+    serial_ports: tuple[str, ...] = ()
     create: Callable[[Host, DeviceConfig], Device]
     sheet: Path
 
