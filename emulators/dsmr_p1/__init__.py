@@ -1,0 +1,1 @@
+"""Dutch smart meter (DSMR) with a P1 port."""
