@@ -4,9 +4,9 @@ The table is a CSV file of the family with these columns:
 
 ``name,type,allowed,minimum,maximum,default,unit,needs_restart,offered_to,menu,source,note``
 
-``type`` is one of enum (``allowed`` lists the texts, separated by ``|``), integer, decimal (a number with a point), per_phase
-(three integers written ``a/b/c``), switch (On/Off), text, address (IPv4 or empty), table. ``offered_to`` restricts a parameter to devices
-where another parameter has one of some values:
+``type`` is one of enum (``allowed`` lists the texts, separated by ``|``), integer, decimal, per_phase (three integers
+written ``a/b/c``), switch (On/Off), text, address (IPv4 or empty), table. ``offered_to`` restricts a parameter to
+devices where another parameter has one of some values:
 ``DLM Master/Slave=DLM Master (With internal DLM-Slave)|DLM Master (Standalone)``.
 """
 

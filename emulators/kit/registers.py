@@ -432,8 +432,8 @@ class RegisterBank:
             row, are refused with ILLEGAL_ADDRESS (PAC2200). Otherwise (False) a value may be read and written in
             parts: ``write`` is called when its last word arrives. A ``struct`` is always whole, ``reserved`` never.
         whole_writes: The same for writes alone (Alfen).
-        absent: What each word reads of a value that is not available, and of a gap in a block (Alfen FFFFh). None: a
-            value reads what its type says, a gap 0.
+        absent_word: What each word reads of a value that is not available, and of a gap in a block (Alfen FFFFh).
+            None: a value reads what its type says, a gap 0.
     """
 
     def __init__(
@@ -447,13 +447,13 @@ class RegisterBank:
         missing_write: int = ILLEGAL_ADDRESS,
         whole_values: bool = False,
         whole_writes: bool = False,
-        absent: int | None = None,
+        absent_word: int | None = None,
     ) -> None:
         self.table = table
         self._read, self._write = read, write
         self._missing, self._missing_write = missing, missing_write
         self._whole_values, self._whole_writes = whole_values, whole_values or whole_writes
-        self._absent = absent
+        self._absent_word = absent_word
         self._slots = {row.address + offset: (row, offset) for row in table for offset in range(row.words)}
         absent = {row.address + offset for row in table.lacking for offset in range(row.words)}
         self._zeros = frozenset(address for first, last in blocks for address in range(first, last + 1)) - absent
@@ -478,7 +478,7 @@ class RegisterBank:
             if slot is None or not slot[0].readable:
                 if at not in self._zeros:
                     raise ModbusError(self._missing, f"nothing to read at {at}")
-                words.append(self._absent or 0)
+                words.append(self._absent_word or 0)
                 at += 1
                 continue
             row, offset = slot
@@ -490,7 +490,9 @@ class RegisterBank:
 
     def _words_of(self, row: Register) -> list[int]:
         value = None if row.type == "reserved" else self._read(row.name)
-        return [self._absent] * row.words if value is None and self._absent is not None else row.encode(value)
+        if value is None and self._absent_word is not None:
+            return [self._absent_word] * row.words
+        return row.encode(value)
 
     def _check_read(self, row: Register, offset: int, end: int) -> None:
         is_inside = offset % row.width != 0
