@@ -1,1 +1,17 @@
 """Dutch smart meter (DSMR) with a P1 port."""
+
+from emulators.dsmr_p1.device import PARAMETERS, PORT, DsmrP1
+from emulators.dsmr_p1.model import FOLDER, VERSIONS
+from emulators.kit.family import Family
+
+FAMILY = Family(
+    type="dsmr_p1",
+    role="meter",
+    product="DSMR meter with P1 port",
+    firmware=tuple(VERSIONS),
+    variants=("three-phase", "single-phase"),
+    parameters=PARAMETERS,
+    serial_ports=(PORT,),
+    create=DsmrP1,
+    sheet=FOLDER / "fidelity.md",
+)

@@ -57,6 +57,7 @@ class Family:
         registers: The Modbus table, None without Modbus.
         modbus_port: Documented Modbus TCP port, None without Modbus TCP.
         modbus_unit: Unit id that clients use.
+        serial_ports: Labels of its serial ports, by which a site's cables find them (``P1``).
         create: Makes the device on a host.
         sheet: Fidelity notes (Markdown).
     """
@@ -71,6 +72,7 @@ class Family:
     registers: Path | None = None
     modbus_port: int | None = None
     modbus_unit: int = 1
+    serial_ports: tuple[str, ...] = ()
     create: Callable[[Host, DeviceConfig], Device]
     sheet: Path
 

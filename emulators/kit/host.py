@@ -73,13 +73,25 @@ class SerialSettings:
     stopbits: int = 1
 
     @property
-    def byte_ns(self) -> int:
-        """Return how long one byte is on the wire [ns], start, parity and stop bits included."""
-        bits = 1 + self.bytesize + (self.parity != "N") + self.stopbits
-        return bits * NS_PER_S // self.baudrate
+    def bits_per_byte(self) -> int:
+        """Return how many bits one byte takes on the wire, start, parity and stop bits included."""
+        return 1 + self.bytesize + (self.parity != "N") + self.stopbits
+
+    @property
+    def format(self) -> str:
+        """Return data bits, parity and stop bits as people write them: ``8N1``."""
+        return f"{self.bytesize}{self.parity}{self.stopbits}"
+
+    def wire_ns(self, count: int) -> int:
+        """Return how long bytes that follow each other are on the wire [ns], rounded up."""
+        return -(-count * self.bits_per_byte * NS_PER_S // self.baudrate)
+
+    def bytes_in(self, duration_ns: int) -> int:
+        """Return how many bytes are over after a time on the wire."""
+        return duration_ns * self.baudrate // (self.bits_per_byte * NS_PER_S)
 
     def __str__(self) -> str:
-        return f"{self.baudrate} {self.bytesize}{self.parity}{self.stopbits}"
+        return f"{self.baudrate} {self.format}"
 
 
 class SerialPort(Protocol):
@@ -89,8 +101,12 @@ class SerialPort(Protocol):
         """Send bytes; they arrive over the time the wire takes. What nobody reads is lost."""
         ...
 
+    def discard(self) -> None:
+        """Stop sending at once: what is not over the wire yet is never sent."""
+        ...
+
     def close(self) -> None:
-        """Close the port; may be called twice."""
+        """Close the port, which stops sending; may be called twice."""
         ...
 
 

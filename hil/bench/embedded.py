@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from emulators.ev.model import VehicleTraits
 from emulators.kit.family import DeviceConfig, Family
@@ -19,6 +19,7 @@ from emulators.kit.phases import PerPhase
 from hil.bench.addresses import LOW_PORT_FIX, Resolver, Slot
 from hil.bench.instants import Instants
 from hil.bench.lan import Group, Member
+from hil.bench.serial import SerialLines
 from hil.bench.wiring import Bay, Terminals
 from hil.clock import FarmLoop
 from hil.errors import BenchError, ScenarioError
@@ -33,8 +34,11 @@ from hil.plant import (
     Plant,
 )
 from hil.probes import ModbusProbe
-from hil.site import DeviceSpec, Fuse, MeterSpec, Site
+from hil.site import SERIAL_PORTS, DeviceSpec, Fuse, MeterSpec, Site
 from hil.trace import TraceWriter
+
+if TYPE_CHECKING:
+    from hil.probes.p1 import P1Probe
 
 PLANT: Final = "plant"
 CHECK_EVERY_NS: Final = 60 * NS_PER_S
@@ -120,7 +124,7 @@ class SeatHost:
 
     async def serial_port(self, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> SerialPort:
         """Open a serial port."""
-        raise ScenarioError(f"{self.name} has no cable in its port {label!r}.")
+        return self._farm.serial.open(self.name, label, settings, receive)
 
     def charger_wiring(self) -> Bay:
         """Return a charging point's terminals."""
@@ -153,6 +157,7 @@ class Farm:
         self.findings: list[Finding] = []
         self.instants = Instants(loop, self._died)
         self.groups: dict[tuple[str, int], Group] = {}
+        self.serial = SerialLines(loop, self.instants, site.serial_cables(), site.serial_talkers())
         self.bays: dict[str, Bay] = {}
         self.terminals: dict[str, Terminals] = {}
         self.hosts: dict[str, SeatHost] = {}
@@ -160,6 +165,7 @@ class Farm:
         self.cuts: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._probes: dict[str, ModbusProbe] = {}
+        self._p1_probes: dict[str, P1Probe] = {}
         self._plant_due: Cancel | None = None
         self._slot: Slot | None = None
         self._muted = False
@@ -195,6 +201,7 @@ class Farm:
             probe.close()
         for device in reversed(self.devices.values()):
             await device.stop()
+        self.serial.close()
         self.instants.clear()
         for task in list(self._tasks):
             task.cancel()
@@ -271,6 +278,26 @@ class Farm:
             )
         return self._probes[name]
 
+    def p1(self, name: str) -> P1Probe:
+        """Return the tester's own reader of a meter's P1 port, which listens from the first call on.
+
+        Raises:
+            ScenarioError: The device has no P1 port, or is no meter.
+        """
+        spec = self.site.require(name)
+        label = SERIAL_PORTS["p1"]
+        if (label, name) not in self.site.serial_talkers():
+            meters = ", ".join(meter for at, meter in self.site.serial_talkers() if at == label)
+            raise ScenarioError(f"{name} sends no P1 telegrams. Meters with a P1 port: {meters or 'none'}.")
+        if name not in self._p1_probes:
+            # Its parser takes half a second to import, which few tests need.
+            from hil.probes.p1 import P1Probe  # noqa: PLC0415
+
+            probe = P1Probe(name, spec.config().firmware, self.instants.now_ns)
+            self._p1_probes[name] = probe
+            self.serial.listen(name, label, probe.receive)
+        return self._p1_probes[name]
+
     def plug(self, name: str, traits: VehicleTraits) -> None:
         """Plug a vehicle in."""
         self.bay(name).plug(traits, self.rng(f"{name}/vehicle/{self.instants.now_ns()}"))
@@ -292,14 +319,23 @@ class Farm:
         return self.plant.peak_a(0, node, phase)
 
     def cut(self, name: str, other: str | None = None) -> None:
-        """Pull a device's network cable, or break the path between two devices only."""
-        self.loop.links.cut(*self._ends(name, other))
+        """Pull a device's network cable, or break the path between two devices only.
+
+        Between two devices with a serial cable it is that cable, for a device without a network all its serial cables.
+        """
+        if cables := self._serial_cables(name, other):
+            self.serial.cut(cables)
+        else:
+            self.loop.links.cut(*self._ends(name, other))
         self.trace_state(name, "link_cut", other=other or "all")
         self.cuts["-".join(filter(None, (name, other)))] = self.instants.now_ns()
 
     def restore(self, name: str, other: str | None = None) -> None:
         """Plug it in again."""
-        self.loop.links.restore(*self._ends(name, other))
+        if cables := self._serial_cables(name, other):
+            self.serial.restore(cables)
+        else:
+            self.loop.links.restore(*self._ends(name, other))
         self.trace_state(name, "link_restored", other=other or "all")
         self.cuts.pop("-".join(filter(None, (name, other))), None)
 
@@ -396,6 +432,11 @@ class Farm:
         now_ns = self.instants.now_ns()
         self.findings.append(Finding(now_ns, kind, text, where))
         self.trace.verdict(now_ns, PLANT, kind, text=text, where=where)
+
+    def _serial_cables(self, name: str, other: str | None) -> list[tuple[str, str, str]]:
+        if other is None and self.site.require(name).address is not None:
+            return []
+        return self.serial.ends(name, other)
 
     def _ends(self, name: str, other: str | None) -> tuple[str, str | None]:
         def local(device: str) -> str:

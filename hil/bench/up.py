@@ -102,13 +102,22 @@ def endpoints(farm: Farm, sideband_url: str) -> dict[str, Any]:
 
 def _endpoint(farm: Farm, name: str) -> dict[str, Any]:
     spec = farm.site.require(name)
-    family, found = spec.family, {"type": spec.family.type}
+    family, found = spec.family, {"type": spec.family.type, **_serial(farm, name)}
     if spec.address is None or family.modbus_port is None:
         return found
     host, port = farm.resolver.local(spec.address), farm.resolver.port(family.modbus_port)
     if (host, port) not in farm.loop.ledger.listeners:  # switched off in its parameters
         return found
     return {**found, "modbus": {"host": host, "port": port, "unit": family.modbus_unit}}
+
+
+def _serial(farm: Farm, name: str) -> dict[str, Any]:
+    """Return where other programs hear what a device sends on its serial port, nothing if it sends nothing."""
+    for label, talker in farm.site.serial_talkers():
+        if talker == name and (outlet := farm.serial.outlet(name, label)) is not None:
+            settings = outlet.settings
+            return {"serial": {"path": outlet.path, "baudrate": settings.baudrate, "format": settings.format}}
+    return {}
 
 
 def _headlines(farm: Farm, sideband_url: str) -> Iterator[str]:
@@ -125,8 +134,10 @@ def _headlines(farm: Farm, sideband_url: str) -> Iterator[str]:
 def _headline(farm: Farm, name: str) -> tuple[str, str, str, str]:
     """Return name, product, where it is reached, and what matters about its seat."""
     spec = farm.site.require(name)
-    where = spec.address or "no network"
-    if (modbus := _endpoint(farm, name).get("modbus")) is not None:
+    where, endpoint = spec.address or "no network", _endpoint(farm, name)
+    if (serial := endpoint.get("serial")) is not None:
+        where = "serial {path}, {baudrate} {format}".format(**serial)
+    elif (modbus := endpoint.get("modbus")) is not None:
         where += " -> Modbus TCP {host}:{port} unit {unit}".format(**modbus)
     page = farm.devices[name].page()
     role, network = page.get("DLM Master/Slave"), page.get("DLM Network Id")

@@ -6,6 +6,7 @@ every problem.
 
 from hil.site.load import load_site, shipped_sites
 from hil.site.model import (
+    SERIAL_PORTS,
     SUPPLY,
     Battery,
     DeviceSpec,
@@ -22,6 +23,7 @@ from hil.site.model import (
 from hil.site.values import Profile, duration_ns
 
 __all__ = [
+    "SERIAL_PORTS",
     "SUPPLY",
     "Battery",
     "DeviceSpec",

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from emulators.kit.phases import PerPhase, to_grid
-from hil.site.model import SUPPLY, DeviceSpec, MeterSpec, Site
+from hil.site.model import SERIAL_PORTS, SUPPLY, DeviceSpec, MeterSpec, Site
 
 ROLE: Final = "DLM Master/Slave"
 GROUP: Final = "DLM Network Id"
@@ -150,11 +150,30 @@ def _addresses(site: Site) -> Iterator[Remark]:
 
 
 def _links(site: Site) -> Iterator[Remark]:
-    """Charging stations form a star, never a chain (MEN-NET-018)."""
+    """Charging stations form a star, never a chain (MEN-NET-018); a serial cable has a talker and a reader."""
+    talkers: dict[tuple[str, str], str] = {}
     for index, link in enumerate(site.links):
-        if all(end in site.devices for end in link.between):
-            text = f"{' and '.join(link.between)} are chained; the wiring must be a star (star topology)."
-            yield Remark(("links", index, "between"), text, "Allowed: each charging point to 'switch' or 'router'.")
+        where = ("links", index, "between")
+        if (label := SERIAL_PORTS.get(link.kind)) is None:
+            if all(end in site.devices for end in link.between):
+                text = f"{' and '.join(link.between)} are chained; the wiring must be a star (star topology)."
+                yield Remark(where, text, "Allowed: each charging point to 'switch' or 'router'.")
+            continue
+        fitting = [seat.name for _section, seat in _seats(site) if label in seat.family.serial_ports]
+        for end in link.between:
+            if site.seat(end) is not None and end not in fitting:
+                text = f"{end} ({site.require(end).type}) has no {label} port."
+                yield Remark(where, text, f"Allowed: {', '.join(fitting) or 'no device of this site'}.")
+        meters = [end for end in link.between if end in site.meters]
+        if len(meters) != 1:
+            text = f"a {label} cable joins one meter and one reader, not {' and '.join(link.between)}."
+            yield Remark(where, text, f"Allowed: one of {', '.join(site.meters) or 'the meters'} and one other device.")
+            continue
+        reader = next(end for end in link.between if end not in meters)
+        first = talkers.setdefault((label, reader), meters[0])
+        if first != meters[0]:  # ALF-P1-006, ALF-P1-016
+            text = f"{first} and {meters[0]} are both in the {label} port of {reader}: their telegrams collide."
+            yield Remark(where, text, "Allowed: one meter for one station.", refuses=False)
 
 
 def _circles(site: Site) -> Iterator[Remark]:

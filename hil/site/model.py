@@ -62,6 +62,12 @@ FuseType = Literal["gG", "B", "C"]
 Trip = Literal["earliest", "latest", "typical"]
 Seat = Literal["emulated", "image", "real"]
 Measures = Literal["including", "excluding"]
+LinkKind = Literal["network", "p1"]
+
+SERIAL_PORTS: Final = {"p1": "P1"}
+"""Label of the port that each kind of serial cable fits into."""
+
+LONGEST_P1_M: Final = 20
 
 
 class _Part(BaseModel):
@@ -429,30 +435,39 @@ def vehicle_presets() -> dict[str, VehicleSpec]:
 
 
 class Link(_Part):
-    """A network cable.
+    """A cable.
 
     Attributes:
-        between: Its two ends: devices, meters, ``switch`` or ``router``.
-        cable_m: Its length [m]; at most 100 m (MENNEKES application note 3).
+        between: Its two ends: devices and meters; a network cable's also ``switch`` or ``router``.
+        kind: Network cable, or the serial cable between a meter's P1 port and a reader.
+        cable_m: Its length [m]; at most 100 m (MENNEKES application note 3), P1 20 m (ALF guide 5.3.1.1).
     """
 
+    kind: LinkKind = "network"
     between: tuple[str, str]
     cable_m: Number = Field(default=1.0, gt=0, le=100)
 
     @field_validator("between", mode="before")
     @classmethod
     def _known_ends(cls, raw: object, info: ValidationInfo) -> object:
+        hubs = [] if info.data.get("kind") in SERIAL_PORTS else ["switch", "router"]
         if not isinstance(raw, list | tuple) or len(raw) != 2:
-            raise wrong(Finding(f"{raw!r} are no two ends.", "Allowed: [CP1, switch]."))
+            raise wrong(Finding(f"{raw!r} are no two ends.", f"Allowed: [CP1, {hubs[0] if hubs else 'M1'}]."))
         if known := Names.of(info).endpoints:
             findings = [
-                unknown("device", end, [*sorted(known), "switch", "router"])
-                for end in raw
-                if not is_one_of(end, {*known, "switch", "router"})
+                unknown("device", end, [*sorted(known), *hubs]) for end in raw if not is_one_of(end, {*known, *hubs})
             ]
             if findings:
                 raise wrong(*findings)
         return tuple(raw)
+
+    @field_validator("cable_m", mode="after")
+    @classmethod
+    def _short_enough(cls, value: float, info: ValidationInfo) -> float:
+        if info.data.get("kind") == "p1" and value > LONGEST_P1_M:
+            allowed = f"Allowed: {LONGEST_P1_M} or less for a P1 cable (ALF guide 5.3.1.1)."
+            raise wrong(Finding(f"{value:g} is out of range.", allowed))
+        return value
 
 
 def _epoch(raw: object) -> datetime:
@@ -493,7 +508,7 @@ class Site(_Part):
         meters: Meters by name.
         vehicles: Vehicles by name.
         networks: LANs by name.
-        links: Network cables, where the site cares about them.
+        links: Serial cables, and network cables where the site cares about them.
     """
 
     name: Annotated[str, BeforeValidator(_text_name)] = Field(alias="site")
@@ -588,6 +603,19 @@ class Site(_Part):
         if node == SUPPLY:
             return self.supply.main_fuse
         return self.feeders[node].fuse if node in self.feeders else None
+
+    def serial_talkers(self) -> tuple[tuple[str, str], ...]:
+        """Return (port label, meter) of every serial port that sends: those of the meters."""
+        return tuple((label, name) for name, meter in self.meters.items() for label in meter.family.serial_ports)
+
+    def serial_cables(self) -> tuple[tuple[str, str, str], ...]:
+        """Return (port label, talker, reader) of every serial cable."""
+        talkers = self.serial_talkers()
+        return tuple(
+            (label, *sorted(link.between, key=lambda end: (label, end) not in talkers))  # type: ignore[misc]
+            for link in self.links
+            if (label := SERIAL_PORTS.get(link.kind)) is not None
+        )
 
     def grid_phases(self, charger: str) -> tuple[int, ...]:
         """Return the grid phases that feed a charger's conductors."""

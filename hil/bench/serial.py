@@ -1,0 +1,375 @@
+"""The site's serial lines: bytes take the time of the wire, and each reader has a pseudo-terminal of its own.
+
+A cable goes from one talker to one reader; several cables at a talker are a splitter, several at a reader collide. What
+nobody reads is lost. A pty shows its reader's speed but not its format, and has no modem lines.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import re
+import select
+import termios
+import tty
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final, Protocol
+
+from emulators.kit.host import Cancel, Phase, SerialSettings
+from hil.bench.instants import Instants
+from hil.clock import FarmLoop
+from hil.errors import BenchError
+
+PIECE: Final = 128  #: Bytes that are handed over together, at the instant of their last one.
+QUEUE: Final = 65536  #: More than this is never kept for the wire [bytes].
+
+_SPEEDS: Final = {getattr(termios, name): int(name[1:]) for name in dir(termios) if re.fullmatch(r"B[1-9]\d*", name)}
+_CODES: Final = {speed: code for code, speed in _SPEEDS.items()}
+
+
+def heard(data: bytes, sent: SerialSettings, read: SerialSettings) -> bytes:
+    """Return what a reader makes of bytes that were sent with other settings; the same input, the same garbage.
+
+    The line's bits are sampled as a UART does: in the middle of each bit after a start bit. Parity and framing errors
+    are let through, as a serial port does that was not told otherwise.
+    """
+    if sent == read:
+        return data
+    line = list(itertools.chain.from_iterable(_bits(byte, sent) for byte in data))
+    # All positions in halves of a read bit, in units of 1 / (2 * read.baudrate) sent bits.
+    found, position, step = bytearray(), 0, 2 * read.baudrate
+    while (start := _next_start(line, position // step)) is not None:
+        position = max(position, start * step)
+        samples = (position + (2 * bit + 3) * sent.baudrate for bit in range(read.bytesize))
+        found.append(sum(_level(line, at // step) << bit for bit, at in enumerate(samples)))
+        position += (2 * read.bits_per_byte - 1) * sent.baudrate  # from the middle of the stop bit it looks again
+    return bytes(found)
+
+
+def _bits(byte: int, settings: SerialSettings) -> list[int]:
+    data = [byte >> bit & 1 for bit in range(settings.bytesize)]
+    parity = {"N": [], "E": [sum(data) & 1], "O": [1 - (sum(data) & 1)]}[settings.parity]
+    return [0, *data, *parity, *[1] * settings.stopbits]
+
+
+def _level(line: list[int], at: int) -> int:
+    return line[at] if at < len(line) else 1
+
+
+def _next_start(line: list[int], begin: int) -> int | None:
+    try:
+        return line.index(0, begin)
+    except ValueError:
+        return None
+
+
+class Tap(Protocol):
+    """Where a talker's bytes come out."""
+
+    def deliver(self, talker: str, data: bytes, settings: SerialSettings) -> None:
+        """Take bytes that have arrived now."""
+        ...
+
+    def close(self) -> None:
+        """Close the pty; may be called twice."""
+        ...
+
+
+class Reader:
+    """A reader inside the farm, on a pty whose two ends are in the clock's books.
+
+    Args:
+        loop: The clock.
+        settings: Of its port, None = always as the talker's.
+        receive: Gets what arrives.
+
+    Attributes:
+        cuts: Talkers whose cable is cut.
+    """
+
+    def __init__(self, loop: FarmLoop, settings: SerialSettings | None, receive: Callable[[bytes], None]) -> None:
+        self._loop, self._settings, self._receive = loop, settings, receive
+        self.cuts: set[str] = set()
+        self._master, self._slave = _openpty()
+        self._link = loop.register_pty(self._master, self._slave)
+        loop.add_reader(self._slave, self._read)
+
+    def deliver(self, talker: str, data: bytes, settings: SerialSettings) -> None:
+        """Put bytes on this end of the cable."""
+        if talker in self.cuts:
+            return
+        with suppress(BlockingIOError):  # an overrun: lost, as in a UART
+            self._link.master.write(heard(data, settings, self._settings or settings))
+
+    def close(self) -> None:
+        """Let the line go; may be called twice."""
+        if self._slave >= 0:
+            self._loop.remove_reader(self._slave)
+            self._link.close()
+            os.close(self._master)
+            os.close(self._slave)
+            self._master = self._slave = -1
+
+    def _read(self) -> None:
+        slave = self._link.slave
+        if slave is None:
+            return
+        try:
+            data = slave.read()
+        except BlockingIOError:
+            return
+        self._receive(data)
+
+
+class Outlet:
+    """A reader outside the farm: a path that any program may open.
+
+    Attributes:
+        path: The pseudo-terminal's path.
+        settings: As the talker's when it was made.
+    """
+
+    def __init__(self, settings: SerialSettings) -> None:
+        self.settings = settings
+        self._master, slave = _openpty()
+        tty.setraw(slave)
+        attributes = termios.tcgetattr(slave)
+        attributes[4] = attributes[5] = _CODES[settings.baudrate]
+        termios.tcsetattr(slave, termios.TCSANOW, attributes)
+        self.path = os.ttyname(slave)
+        os.close(slave)
+        os.set_blocking(self._master, False)
+        self._poll = select.poll()
+        self._poll.register(self._master, 0)  # a hang-up is told in any case: nobody has it open
+        self._is_stale = False
+
+    def deliver(self, talker: str, data: bytes, settings: SerialSettings) -> None:
+        """Give bytes to whoever has the path open; what does not fit into the kernel's buffer is lost."""
+        if self._poll.poll(0):
+            self._forget()
+            return
+        self._swallow()
+        speed = _SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
+        if speed:
+            with suppress(BlockingIOError):
+                os.write(self._master, heard(data, settings, replace(settings, baudrate=speed)))
+            self._is_stale = True
+
+    def close(self) -> None:
+        """Take the path away; may be called twice."""
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
+
+    def _forget(self) -> None:
+        """Drop what the last reader left: the next one hears what comes from then on."""
+        if self._is_stale:
+            slave = os.open(self.path, os.O_RDWR | os.O_NOCTTY)
+            termios.tcflush(slave, termios.TCIFLUSH)
+            os.close(slave)
+            self._is_stale = False
+
+    def _swallow(self) -> None:
+        """Read what was written into the path: there is no wire in that direction."""
+        try:
+            while os.read(self._master, PIECE):
+                pass
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EIO):
+                raise
+
+
+class Line:
+    """The wire that leaves one talker."""
+
+    def __init__(self, instants: Instants, name: str) -> None:
+        self._instants, self._name = instants, name
+        self.taps: list[Tap] = []
+        self.piece = PIECE
+        self._settings = SerialSettings()
+        self._queue = bytearray()
+        self._start_ns = 0
+        self._arrived = 0
+        self._due: Cancel | None = None
+
+    def write(self, data: bytes, settings: SerialSettings) -> None:
+        """Send bytes behind those that are still on their way."""
+        if not self.taps:
+            return
+        self.advance()
+        if not self._queue:
+            self._settings, self._start_ns, self._arrived = settings, self._instants.now_ns(), 0
+        self._queue += data[: QUEUE - len(self._queue)]
+        self._plan()
+
+    def advance(self) -> None:
+        """Deliver what has arrived by now."""
+        arrived = self._settings.bytes_in(self._instants.now_ns() - self._start_ns)
+        count = min(arrived - self._arrived, len(self._queue))
+        if count <= 0:
+            return
+        data = bytes(self._queue[:count])
+        del self._queue[:count]
+        self._arrived += count
+        for tap in self.taps:
+            tap.deliver(self._name, data, self._settings)
+
+    def discard(self) -> None:
+        """Stop sending: bytes that are not over are never sent."""
+        self.advance()
+        self._queue.clear()
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+
+    def _plan(self) -> None:
+        if self._due is None and self._queue:
+            count = self._arrived + min(self.piece, len(self._queue))
+            when_ns = self._start_ns + self._settings.wire_ns(count)
+            self._due = self._instants.call_at(when_ns, Phase.INPUTS, self._name, self._arrive)
+
+    def _arrive(self) -> None:
+        self._due = None
+        self.advance()
+        self._plan()
+
+
+class Port:
+    """A device's serial port (``emulators.kit.host.SerialPort``); a talker's has a line, a reader's a tap."""
+
+    def __init__(self, settings: SerialSettings, line: Line | None, closed: Callable[[], None]) -> None:
+        self.settings = settings
+        self._line, self._closed = line, closed
+        self._is_open = True
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        if self._is_open and self._line is not None:
+            self._line.write(data, self.settings)
+
+    def discard(self) -> None:
+        """Stop sending at once."""
+        if self._is_open and self._line is not None:
+            self._line.discard()
+
+    def close(self) -> None:
+        """Close the port."""
+        if self._is_open:
+            self.discard()
+            self._is_open = False
+            self._closed()
+
+
+class SerialLines:
+    """Every serial line of a site.
+
+    Args:
+        loop: The clock.
+        instants: The agenda.
+        cables: (port label, talker, reader) of each cable.
+        talkers: (port label, device) of those that send.
+    """
+
+    def __init__(
+        self,
+        loop: FarmLoop,
+        instants: Instants,
+        cables: Iterable[tuple[str, str, str]],
+        talkers: Iterable[tuple[str, str]],
+    ) -> None:
+        self._loop = loop
+        self._instants = instants
+        self._cables = tuple(cables)
+        self._lines = {talker: Line(instants, talker[1]) for talker in talkers}
+        self._readers: dict[tuple[str, str], Reader] = {}
+        self._outlets: dict[tuple[str, str], Outlet] = {}
+        self._listeners: list[Reader] = []
+        self._cut: defaultdict[str, set[str]] = defaultdict(set)  # by reader
+        self.settings: dict[tuple[str, str], SerialSettings] = {}
+        heard_by: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for label, _talker, reader in self._cables:
+            heard_by[label, reader] += 1
+        for label, talker, reader in self._cables:
+            if heard_by[label, reader] > 1:  # bytes of several talkers come one by one, so that they collide
+                self._lines[label, talker].piece = 1
+
+    def open(self, name: str, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> Port:
+        """Open a device's port."""
+        key = (label, name)
+        line = self._lines.get(key)
+        if line is not None:
+            self.settings[key] = settings
+            return Port(settings, line, lambda: self.settings.__delitem__(key))
+        lines = [self._lines[label, talker] for at, talker, reader in self._cables if (at, reader) == key]
+        tap = Reader(self._loop, settings, receive)
+        tap.cuts = self._cut[name]
+        self._readers[key] = tap
+        for one in lines:
+            one.taps.append(tap)
+
+        def closed() -> None:
+            for one in lines:
+                one.advance()
+                one.taps.remove(tap)
+            tap.close()
+
+        return Port(settings, None, closed)
+
+    def listen(
+        self, name: str, label: str, receive: Callable[[bytes], None], settings: SerialSettings | None = None
+    ) -> None:
+        """Let the tester listen to a talker, on an outlet of the splitter that nobody cuts.
+
+        Args:
+            name: The talker.
+            label: Of its port.
+            receive: Gets what arrives.
+            settings: Of the tester's port, None = as the talker's.
+        """
+        tap = Reader(self._loop, settings, receive)
+        self._listeners.append(tap)
+        self._lines[label, name].taps.append(tap)
+
+    def outlet(self, name: str, label: str) -> Outlet | None:
+        """Return the path at which other programs hear a talker; None while its port is closed."""
+        key = (label, name)
+        if key not in self._outlets:
+            if key not in self.settings:
+                return None
+            self._outlets[key] = Outlet(self.settings[key])
+            self._lines[key].taps.append(self._outlets[key])
+        return self._outlets[key]
+
+    def ends(self, name: str, other: str | None) -> list[tuple[str, str, str]]:
+        """Return the cables of a device, or those between two devices."""
+        wanted = {name} if other is None else {name, other}
+        return [cable for cable in self._cables if wanted <= set(cable[1:])]
+
+    def cut(self, cables: Iterable[tuple[str, str, str]]) -> None:
+        """Pull cables; what has come over before is heard."""
+        for label, talker, reader in cables:
+            self._lines[label, talker].advance()
+            self._cut[reader].add(talker)
+
+    def restore(self, cables: Iterable[tuple[str, str, str]]) -> None:
+        """Plug cables in again; what was sent meanwhile is lost."""
+        for label, talker, reader in cables:
+            self._lines[label, talker].advance()
+            self._cut[reader].discard(talker)
+
+    def close(self) -> None:
+        """Close every pty that is still open."""
+        taps: list[Tap] = [*self._listeners, *self._readers.values(), *self._outlets.values()]
+        for tap in taps:
+            tap.close()
+
+
+def _openpty() -> tuple[int, int]:
+    try:
+        return os.openpty()
+    except OSError as error:
+        raise BenchError(f"this machine gives no pseudo-terminal for a serial line: {error}") from error
