@@ -12,6 +12,7 @@ FAMILY = Family(
     rated_current_a={"": 32},
     parameters=PARAMETERS,
     registers=FOLDER / "registers.csv",
+    serial_ports=("P1",),
     modbus_port=502,
     modbus_unit=1,
     create=AlfenNg9xx,
