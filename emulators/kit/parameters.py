@@ -4,9 +4,9 @@ The table is a CSV file of the family with these columns:
 
 ``name,type,allowed,minimum,maximum,default,unit,needs_restart,offered_to,menu,source,note``
 
-``type`` is one of enum (``allowed`` lists the texts, separated by ``|``), integer, per_phase (three integers written
-``a/b/c``), switch (On/Off), text, address (IPv4 or empty), table. ``offered_to`` restricts a parameter to devices
-where another parameter has one of some values:
+``type`` is one of enum (``allowed`` lists the texts, separated by ``|``), integer, decimal, per_phase (three integers
+written ``a/b/c``), switch (On/Off), text, address (IPv4 or empty), table. ``offered_to`` restricts a parameter to
+devices where another parameter has one of some values:
 ``DLM Master/Slave=DLM Master (With internal DLM-Slave)|DLM Master (Standalone)``.
 """
 
@@ -19,13 +19,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from emulators.kit.phases import PerPhase
 
-Value = str | int | bool | PerPhase | tuple[tuple[int, PerPhase], ...]
+Value = str | int | float | bool | PerPhase | tuple[tuple[int, PerPhase], ...]
+N = TypeVar("N", int, float)
 _NUMBER: Final = re.compile(r"\s*[+-]?[0-9]+\s*")
-TYPES = ("enum", "integer", "per_phase", "switch", "text", "address", "table")
+_DECIMAL: Final = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]+)?\s*")
+TYPES = ("enum", "integer", "decimal", "per_phase", "switch", "text", "address", "table")
 
 
 class ParameterError(ValueError):
@@ -49,8 +51,8 @@ class Parameter:
     name: str
     type: str
     allowed: tuple[str, ...]
-    minimum: int | None
-    maximum: int | None
+    minimum: float | None
+    maximum: float | None
     default: str
     unit: str
     needs_restart: bool
@@ -67,6 +69,7 @@ class Parameter:
         span = f"{self.minimum} to {self.maximum}" + (f" {self.unit}" if self.unit else "")
         return {
             "integer": f"Allowed: a whole number from {span}.",
+            "decimal": f"Allowed: a number from {span}, with a point if it has decimals.",
             "per_phase": f"Allowed: three whole numbers a/b/c for L1/L2/L3, each {span}.",
             "switch": "Allowed: On, Off.",
             "text": "Allowed: text.",
@@ -94,6 +97,8 @@ class Parameter:
                 return text
             case "integer":
                 return self._in_range(text)
+            case "decimal":
+                return self._checked(float(text)) if _DECIMAL.fullmatch(text) else self._no()
             case "per_phase":
                 parts = text.split("/")
                 if len(parts) != 3:
@@ -123,10 +128,18 @@ class Parameter:
     def _in_range(self, text: str) -> int:
         if not _NUMBER.fullmatch(text):  # int() takes '1_6' and digits of other scripts too
             raise ValueError
-        number = int(text)
+        return self._checked(int(text))
+
+    def _checked(self, number: N) -> N:
         if (self.minimum is not None and number < self.minimum) or (self.maximum is not None and number > self.maximum):
             raise ValueError
         return number
+
+
+def _bound(text: str) -> float | None:
+    if not text:
+        return None
+    return float(text) if "." in text else int(text)
 
 
 def as_text(value: Value) -> str:
@@ -163,8 +176,8 @@ class ParameterTable(Mapping[str, Parameter]):
             name=row["name"],
             type=row["type"],
             allowed=tuple(filter(None, row["allowed"].split("|"))),
-            minimum=int(row["minimum"]) if row["minimum"] else None,
-            maximum=int(row["maximum"]) if row["maximum"] else None,
+            minimum=_bound(row["minimum"]),
+            maximum=_bound(row["maximum"]),
             default=row["default"],
             unit=row["unit"],
             needs_restart=row["needs_restart"] == "yes",

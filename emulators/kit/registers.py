@@ -149,6 +149,10 @@ class Register:
         """Return whether it can be written."""
         return "W" in self.access
 
+    def is_in_unit(self, unit: int) -> bool:
+        """Return whether a Modbus unit id addresses this row."""
+        return self.units[0] <= unit <= self.units[1]
+
     def is_in_firmware(self, firmware: str) -> bool:
         """Return whether a firmware version has this row."""
         version = _version(firmware)
@@ -331,6 +335,12 @@ class RegisterTable:
         present = [row for row in mine if row.is_in_firmware(firmware)]
         return RegisterTable(present, (row for row in mine if not row.is_in_firmware(firmware)))
 
+    def of_unit(self, unit: int) -> RegisterTable:
+        """Return the rows that one Modbus unit id addresses."""
+        return RegisterTable(
+            (row for row in self._rows if row.is_in_unit(unit)), (row for row in self.lacking if row.is_in_unit(unit))
+        )
+
     def named(self, name: str) -> Register:
         """Return a register.
 
@@ -417,6 +427,7 @@ def _check(row: Register, earlier: Iterable[Register], file: str) -> None:
 _Piece = tuple[Register | None, int, int]
 """A part of an answer: bytes ``begin`` to ``end`` of a row's value; without a row that many zeros."""
 
+_NOTHING: Final = bytes(2)
 _LAYOUTS: Final = 256  #: So many different reads are remembered; a client that scans all addresses pays each time.
 
 
@@ -434,6 +445,9 @@ class RegisterBank:
         whole_values: A read that begins inside a value (one number of an array), and a write that covers a part of a
             row, are refused with ILLEGAL_ADDRESS (PAC2200). Otherwise (False) a value may be read and written in
             parts: ``write`` is called when its last word arrives. A ``struct`` is always whole, ``reserved`` never.
+        whole_writes: The same for writes alone (Alfen).
+        absent_word: What each word reads of a value that is not available, and of a gap in a block (Alfen FFFFh).
+            None: a value reads what its type says, a gap 0.
     """
 
     def __init__(
@@ -446,11 +460,14 @@ class RegisterBank:
         missing: int = ILLEGAL_ADDRESS,
         missing_write: int = ILLEGAL_ADDRESS,
         whole_values: bool = False,
+        whole_writes: bool = False,
+        absent_word: int | None = None,
     ) -> None:
         self.table = table
         self._read, self._write = read, write
         self._missing, self._missing_write = missing, missing_write
-        self._whole_values = whole_values
+        self._whole_values, self._whole_writes = whole_values, whole_values or whole_writes
+        self._absent = b"" if absent_word is None else absent_word.to_bytes(2)
         self._slots = {row.address + offset: (row, offset) for row in table for offset in range(row.words)}
         absent = {row.address + offset for row in table.lacking for offset in range(row.words)}
         self._zeros = frozenset(address for first, last in blocks for address in range(first, last + 1)) - absent
@@ -476,10 +493,10 @@ class RegisterBank:
         layout = self._layouts.get((address, count))
         if layout is None:
             layout = self._layout(address, count)
-        read = self._read
+        nothing = self._absent or _NOTHING
         return b"".join(
             [
-                bytes(end - begin) if row is None else row.to_bytes(read(row.name))[begin:end]
+                nothing * ((end - begin) // 2) if row is None else self._bytes_of(row)[begin:end]
                 for row, begin, end in layout
             ]
         )
@@ -504,6 +521,10 @@ class RegisterBank:
             self._layouts.clear()
         layout = self._layouts[address, count] = tuple(pieces)
         return layout
+
+    def _bytes_of(self, row: Register) -> bytes:
+        value = self._read(row.name)
+        return self._absent * row.words if value is None and self._absent else row.to_bytes(value)
 
     def _check_read(self, row: Register, offset: int, end: int) -> None:
         is_inside = offset % row.width != 0
@@ -533,7 +554,7 @@ class RegisterBank:
             if row.write_with not in (None, function):
                 raise ModbusError(self._missing_write, f"{row.name} is written with function {row.write_with}")
             is_part = offset > 0 or end <= row.last
-            if is_part and (self._whole_values or row.type == "struct"):
+            if is_part and (self._whole_writes or row.type == "struct"):
                 raise ModbusError(ILLEGAL_ADDRESS, f"the write covers a part of {row.name}")
             chunk = words[at - address : at - address + row.words - offset]
             whole = [*self._held(row)[:offset], *chunk, *self._held(row)[offset + len(chunk) :]] if is_part else chunk

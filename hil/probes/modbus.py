@@ -63,16 +63,20 @@ class ModbusProbe:
             DeviceNonsense: Its answer is none.
         """
         row = self.register(name)
-        return row.decode(await self._asked(self._client.read_holding(row.address, row.words, self._unit)))
+        return row.decode(await self._asked(self._client.read_holding(row.address, row.words, self._unit_of(row))))
 
     async def write(self, name: str, value: Value) -> None:
         """Write a register's value in its documented unit; raises as :meth:`read`."""
         row = self.register(name)
-        await self._asked(self._client.write_registers(row.address, row.encode(value), self._unit))
+        await self._asked(self._client.write_registers(row.address, row.encode(value), self._unit_of(row)))
 
     def close(self) -> None:
         """Close the connection; the next read opens it again."""
         self._client.close()
+
+    def _unit_of(self, row: Register) -> int:
+        """Return the family's usual unit id, or the row's own where the usual one does not have it."""
+        return self._unit if row.is_in_unit(self._unit) else row.units[0]
 
     async def _asked(self, answer: Awaitable[T]) -> T:
         try:

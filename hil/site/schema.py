@@ -61,8 +61,8 @@ def _value(row: Parameter) -> Mapping[str, Any]:
     match row.type:
         case "enum":
             value = {"enum": [int(text) if text.isdecimal() else text for text in row.allowed]}
-        case "integer":
-            value = {"type": "integer"}
+        case "integer" | "decimal":
+            value = {"type": "integer" if row.type == "integer" else "number"}
             if row.minimum is not None:
                 value["minimum"] = row.minimum
             if row.maximum is not None:

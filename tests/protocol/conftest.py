@@ -13,6 +13,7 @@ import pytest
 
 from emulators.kit.host import NS_PER_S, Phase
 from emulators.kit.phases import PerPhase
+from emulators.kit.pilot import NO_OFFER, Offer, PilotState
 
 EPOCH = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 
@@ -130,6 +131,82 @@ class FakeHost:
 
     def contact(self, name: str) -> bool:
         return self.contacts.get(name, False)
+
+
+@dataclass
+class Socket:
+    """A charging point's terminals; a test sets the fields."""
+
+    amperes: PerPhase = field(default_factory=PerPhase.zero)
+    watt_hours: PerPhase = field(default_factory=PerPhase.zero)
+    state: PilotState = PilotState.A
+    offer: Offer = NO_OFFER
+    closed: bool = False
+    cable: float | None = None
+    callback: Callable[[PilotState], None] = lambda _state: None
+
+    def set_offer(self, offer: Offer) -> None:
+        self.offer = offer
+
+    def pilot_state(self) -> PilotState:
+        return self.state
+
+    def on_pilot(self, callback: Callable[[PilotState], None]) -> None:
+        self.callback = callback
+
+    def set_contactor(self, closed: bool) -> None:
+        self.closed = closed
+
+    def currents_a(self) -> PerPhase:
+        return self.amperes
+
+    def energy_wh(self) -> PerPhase:
+        return self.watt_hours
+
+    def voltage_v(self) -> PerPhase:
+        return PerPhase(229.0, 230.0, 231.0)
+
+    def cable_a(self) -> float | None:
+        return self.cable
+
+    def plug(self, state: PilotState, cable_a: float | None) -> None:
+        self.state, self.cable = state, cable_a
+        self.callback(state)
+
+
+@dataclass
+class Once:
+    due_ns: int
+    callback: Callable[[], None]
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class ChargerHost(FakeHost):
+    """A charging point's host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = "CP1"
+        self.socket = Socket()
+        self.once: list[Once] = []
+
+    def pass_time(self, seconds: float) -> None:
+        for _ in range(round(seconds)):
+            super().pass_time(1)
+            for due in [one for one in self.once if one.due_ns <= self.now]:
+                self.once.remove(due)
+                if not due.cancelled:
+                    due.callback()
+
+    def call_at(self, when_ns: int, callback: Callable[[], None], *, phase: Phase = Phase.DEVICES) -> Once:  # type: ignore[override]
+        self.once.append(Once(when_ns, callback))
+        return self.once[-1]
+
+    def charger_wiring(self) -> Socket:  # type: ignore[override]
+        return self.socket
 
 
 class Raw:

@@ -7,77 +7,25 @@ import json
 import random
 import struct
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from pymodbus.client import AsyncModbusTcpClient
 
 from emulators.kit.family import DeviceConfig
-from emulators.kit.host import NS_PER_S, Phase
+from emulators.kit.host import NS_PER_S
 from emulators.kit.parameters import Value
 from emulators.kit.phases import PerPhase
-from emulators.kit.pilot import NO_OFFER, Offer, PilotState
+from emulators.kit.pilot import PilotState
 from emulators.mennekes_ecu import FAMILY
 from emulators.mennekes_ecu.device import MennekesEcu
 from emulators.mennekes_ecu.dlm import Report
 from emulators.mennekes_ecu.dlm_link import PORT, SlaveReport, encode
 
-from .conftest import FakeHost, Raw
+from .conftest import ChargerHost, Raw
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 MASTER, SLAVE = "DLM Master (With internal DLM-Slave)", "DLM Slave (Master-Auto-Discovery)"
-
-
-@dataclass
-class Socket:
-    """A charging point's terminals; a test sets the fields."""
-
-    amperes: PerPhase = field(default_factory=PerPhase.zero)
-    watt_hours: PerPhase = field(default_factory=PerPhase.zero)
-    state: PilotState = PilotState.A
-    offer: Offer = NO_OFFER
-    closed: bool = False
-    cable: float | None = None
-    callback: Callable[[PilotState], None] = lambda _state: None
-
-    def set_offer(self, offer: Offer) -> None:
-        self.offer = offer
-
-    def pilot_state(self) -> PilotState:
-        return self.state
-
-    def on_pilot(self, callback: Callable[[PilotState], None]) -> None:
-        self.callback = callback
-
-    def set_contactor(self, closed: bool) -> None:
-        self.closed = closed
-
-    def currents_a(self) -> PerPhase:
-        return self.amperes
-
-    def energy_wh(self) -> PerPhase:
-        return self.watt_hours
-
-    def voltage_v(self) -> PerPhase:
-        return PerPhase(229.0, 230.0, 231.0)
-
-    def cable_a(self) -> float | None:
-        return self.cable
-
-    def plug(self, state: PilotState, cable_a: float | None) -> None:
-        self.state, self.cable = state, cable_a
-        self.callback(state)
-
-
-@dataclass
-class Once:
-    due_ns: int
-    callback: Callable[[], None]
-    cancelled: bool = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
 
 
 class Udp(asyncio.DatagramProtocol):
@@ -103,26 +51,8 @@ class Udp(asyncio.DatagramProtocol):
     transport: asyncio.BaseTransport
 
 
-class EcuHost(FakeHost):
-    """A charging point's host."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.name = "CP1"
-        self.socket = Socket()
-        self.once: list[Once] = []
-
-    def pass_time(self, seconds: float) -> None:
-        for _ in range(round(seconds)):
-            super().pass_time(1)
-            for due in [one for one in self.once if one.due_ns <= self.now]:
-                self.once.remove(due)
-                if not due.cancelled:
-                    due.callback()
-
-    def call_at(self, when_ns: int, callback: Callable[[], None], *, phase: Phase = Phase.DEVICES) -> Once:  # type: ignore[override]
-        self.once.append(Once(when_ns, callback))
-        return self.once[-1]
+class EcuHost(ChargerHost):
+    """An ECU's host: with the UDP group of the DLM."""
 
     async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> Udp:  # type: ignore[override]
         self.documented_ports.append(port)
@@ -130,9 +60,6 @@ class EcuHost(FakeHost):
         transport, self.udp = await loop.create_datagram_endpoint(lambda: Udp(receive), local_addr=("127.0.0.1", 0))
         self.udp.transport = transport
         return self.udp
-
-    def charger_wiring(self) -> Socket:  # type: ignore[override]
-        return self.socket
 
 
 class Bench:

@@ -1,0 +1,20 @@
+"""Alfen Eve Single Pro-line (NG9xx): Active Load Balancing by a P1 or Modbus TCP meter or an EMS."""
+
+from emulators.alfen_ng9xx.device import FOLDER, PARAMETERS, VARIANTS, AlfenNg9xx
+from emulators.kit.family import Family
+
+FAMILY = Family(
+    type="alfen_ng9xx",
+    role="charger",
+    product="Alfen Eve Single Pro-line",
+    firmware=("6.1.0-4159", "6.5.0-4217"),
+    variants=VARIANTS,
+    rated_current_a={"": 32},
+    parameters=PARAMETERS,
+    registers=FOLDER / "registers.csv",
+    serial_ports=("P1",),
+    modbus_port=502,
+    modbus_unit=1,
+    create=AlfenNg9xx,
+    sheet=FOLDER / "fidelity.md",
+)

@@ -1,0 +1,183 @@
+"""What the Modbus registers say: a name of ``registers.csv``, a value of the station or of its socket's meter."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from emulators.alfen_ng9xx.model import Station
+from emulators.kit.host import NS_PER_S, ChargerWiring, Host
+from emulators.kit.phases import PHASES, PerPhase
+from emulators.kit.registers import ILLEGAL_ADDRESS, Value, WriteRefused
+
+STATION_UNIT, SOCKET_UNIT = 200, 1
+#: Addresses that read FFFFh where no register is (Modbus slave document v2.3; gaps assumed alike), by unit.
+BLOCKS: Final = {STATION_UNIT: ((100, 178), (1100, 1431)), SOCKET_UNIT: ((300, 1215),)}
+ABSENT: Final = 0xFFFF  #: Each word of what is not available (Modbus slave document v2.3).
+MANUFACTURER, PLATFORM, TABLE_VERSION = "Alfen NV", "NG910", 1
+HEALTHY_METER, BUILT_IN_METER = 3, 0
+FREQUENCY_HZ: Final = 50.0
+_OUTSIDE_SCN: Final[dict[str, Value]] = {"scn_name": "", "scn_sockets": 0, "scn_modbus_slave_max_current_enable": 0}
+_CLOCK: Final = {f"date_{part}": part for part in ("year", "month", "day")} | {
+    f"time_{part}": part for part in ("hour", "minute", "second")
+}
+
+
+def serial_number(name: str) -> str:
+    """Return an object number that is the same for the same device name."""
+    return f"ACE{zlib.crc32(name.encode()) % 10_000_000:07d}"
+
+
+class SocketMeter:
+    """The built-in meter of the socket: what it measured last.
+
+    Args:
+        wiring: The socket's terminals.
+        now_ns: Farm time of power-up.
+    """
+
+    def __init__(self, wiring: ChargerWiring, now_ns: int) -> None:
+        self._wiring = wiring
+        self.sample(now_ns)
+
+    def sample(self, now_ns: int) -> None:
+        """Measure."""
+        self.at_ns = now_ns
+        self.currents_a, self.voltage_v = self._wiring.currents_a(), self._wiring.voltage_v()
+        self.energy_wh = sum(self._wiring.energy_wh())
+
+    @property
+    def power_w(self) -> float:
+        """Return the active power of all phases [W]."""
+        return sum(self.currents_a.combine(self.voltage_v, lambda current, voltage: current * voltage))
+
+    def value(self, name: str, now_ns: int, conductors: int) -> Value:
+        """Return a register's value, None for what the built-in meter of a real station does not give."""
+        quantity, _, place = name.rpartition("_")
+        match quantity, place:
+            case "meter", "state":
+                return HEALTHY_METER
+            case "meter", "type":
+                return BUILT_IN_METER
+            case "meter_last_value", "timestamp":
+                return (now_ns - self.at_ns) / NS_PER_S
+            case "voltage", "l1n" | "l2n" | "l3n":
+                return self._phase(self.voltage_v, place[:2], conductors) or 0.0
+            case "current", "l1" | "l2" | "l3":
+                return self._phase(self.currents_a, place, conductors)
+            case "power_factor", "sum":
+                return 1.0 if any(self.currents_a) else 0.0
+            case "real_power", "sum":
+                return self.power_w
+            case "real_energy_delivered", "sum":
+                return self.energy_wh
+        return FREQUENCY_HZ if name == "frequency" else None
+
+    @staticmethod
+    def _phase(values: PerPhase, phase: str, conductors: int) -> float | None:
+        index = PHASES.index(phase.upper())
+        return values[index] if index < conductors else None
+
+
+class Registers:
+    """Reads and writes by register name.
+
+    Args:
+        station: Whose state is shown.
+        meter: The socket's own meter.
+        host: For the name, the time, and the trace of what was written.
+        firmware: As in the site.
+        refresh: Called when a written value has to act.
+    """
+
+    def __init__(
+        self, station: Station, meter: SocketMeter, host: Host, firmware: str, refresh: Callable[[], None]
+    ) -> None:
+        self._station, self._meter, self._host = station, meter, host
+        self._firmware, self._refresh = firmware, refresh
+        self._booted_ns = host.now_ns()
+
+    def read(self, name: str) -> Value:
+        """Return a register's value, None when it is not available."""
+        if name in _CLOCK:
+            clock: datetime = self._host.utc()
+            return int(getattr(clock, _CLOCK[name]))
+        if name.startswith(("scn_", "remaining_")):
+            return self._scn(name)
+        return self._socket(name) if name in _SOCKET else self._product(name)
+
+    def write(self, name: str, value: Value) -> None:
+        """Take a written value.
+
+        Raises:
+            WriteRefused: This station does not take the register now, or the value is no current.
+        """
+        if name != "modbus_slave_max_current":
+            code = {"charge_using_1_or_3_phases": 3}.get(name, ILLEGAL_ADDRESS)
+            raise WriteRefused(code, f"{name} cannot be written with this station's settings")
+        if not self._station.takes_setpoints:
+            raise WriteRefused(ILLEGAL_ADDRESS, "no energy management system may set the maximum of the socket")
+        if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+            raise WriteRefused(why=f"{value!r} is no current")
+        self._station.set_maximum(self._host.now_ns(), value)
+        self._host.trace("setpoint", by="modbus", current_a=round(value, 3))
+        self._refresh()
+
+    def _product(self, name: str) -> Value:
+        match name:
+            case "name":
+                return self._host.name[:33]
+            case "manufacturer":
+                return MANUFACTURER
+            case "modbus_table_version":
+                return TABLE_VERSION
+            case "firmware_version":
+                return self._firmware
+            case "platform_type":
+                return PLATFORM
+            case "station_serial_number":
+                return serial_number(self._host.name)
+            case "uptime":
+                return (self._host.now_ns() - self._booted_ns) / NS_PER_S
+            case "time_zone" | "ocpp_state":
+                return 0
+            case "station_active_max_current":
+                return self._station.station_a()
+            case "nr_of_sockets":
+                return 1
+        return self._meter.value(name, self._host.now_ns(), len(self._station.wired))
+
+    def _socket(self, name: str) -> Value:
+        station, now_ns = self._station, self._host.now_ns()
+        match name:
+            case "availability":
+                return 1
+            case "mode_3_state":
+                return station.mode_3_state
+            case "actual_applied_max_current":
+                return station.limit_a
+            case "modbus_slave_max_current_valid_time":
+                return station.setpoint_left_s(now_ns)
+            case "modbus_slave_max_current":
+                return station.safe_a if station.setpoint is None else station.setpoint.current_a
+            case "active_load_balancing_safe_current":
+                return station.safe_a
+            case "modbus_slave_received_setpoint_accounted_for":
+                return int(station.takes_setpoints)
+        return len(station.wired)  # charge_using_1_or_3_phases
+
+    def _scn(self, name: str) -> Value:
+        """Return what a station outside a network reads (dump of a real station, PyPI alfen-eve-modbus-tcp)."""
+        if name.startswith("scn_max_current") or name == "scn_safe_current":
+            return self._station.safe_a
+        return _OUTSIDE_SCN.get(name, 0)
+
+
+_SOCKET: Final = (
+    *("availability", "mode_3_state", "actual_applied_max_current", "modbus_slave_max_current_valid_time"),
+    *("modbus_slave_max_current", "active_load_balancing_safe_current"),
+    *("modbus_slave_received_setpoint_accounted_for", "charge_using_1_or_3_phases"),
+)

@@ -1,0 +1,17 @@
+"""Socomec COUNTIS E27 energy meter with Modbus TCP."""
+
+from emulators.countis_e27.device import FOLDER, PARAMETERS, CountisE27
+from emulators.kit.family import Family
+
+FAMILY = Family(
+    type="countis_e27",
+    role="meter",
+    product="Socomec COUNTIS E27",
+    firmware=("1.03",),
+    parameters=PARAMETERS,
+    registers=FOLDER / "registers.csv",
+    modbus_port=502,
+    modbus_unit=5,
+    create=CountisE27,
+    sheet=FOLDER / "fidelity.md",
+)

@@ -1,0 +1,75 @@
+"""What a Socomec COUNTIS E27 measures: plain state, no I/O. Currents have no sign, the powers carry it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from emulators.kit.phases import PerPhase
+from emulators.kit.registers import Value
+
+SAMPLE_S: Final = 1.0  #: Refresh of the momentary values (assumed).
+FREQUENCY_HZ: Final = 50.0
+IDENTITY: Final[dict[str, Value]] = {
+    "MAGIC": tuple(map(ord, "SOCO")),
+    "ORDER_FAMILY": 100,
+    "TABLE_VERSION": 103,
+    "VENDOR": "SOCOMEC",
+    "PRODUCT": "COUNTIS E27",
+    "EXT_NAME": "COUNTIS E27",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is at the terminals in one moment.
+
+    Attributes:
+        currents_a: Signed currents, positive = import [A].
+        neutral_a: RMS current in the neutral [A].
+        voltage_v: Voltages L-N [V].
+        import_wh: Energy imported since the start, per phase [Wh].
+        export_wh: Energy exported since the start, per phase [Wh].
+    """
+
+    currents_a: PerPhase
+    neutral_a: float
+    voltage_v: PerPhase
+    import_wh: PerPhase
+    export_wh: PerPhase
+
+
+def values(reading: Reading) -> dict[str, Value]:
+    """Return what the registers read, by name; a name that is not in it is not emulated and reads 0.
+
+    Cos phi is 1: apparent power is the amount of active power. Energies are floored to what the counter resolves.
+    """
+    amperes, volts = reading.currents_a, reading.voltage_v
+    powers_w = amperes.combine(volts, lambda current, voltage: current * voltage)
+    found: dict[str, Value] = dict(IDENTITY)
+    for number, (current_a, voltage_v, power_w) in enumerate(zip(amperes, volts, powers_w, strict=True), start=1):
+        next_v = volts[number % 3]
+        found |= {
+            f"I{number}": abs(current_a),
+            f"V{number}": voltage_v,
+            f"P{number}": power_w,
+            f"S{number}": abs(power_w),
+            f"PF{number}": 1.0 if power_w else 0.0,
+            f"U{number}{number % 3 + 1}": math.sqrt(voltage_v**2 + next_v**2 + voltage_v * next_v),
+        }
+    imported_wh, exported_wh = sum(reading.import_wh), sum(reading.export_wh)
+    return found | {
+        "F": FREQUENCY_HZ,
+        "IN": reading.neutral_a,
+        "P": sum(powers_w),
+        "S": sum(map(abs, powers_w)),
+        "PF": 1.0 if any(powers_w) else 0.0,
+        "ISYS": sum(map(abs, amperes)) / 3,
+        "VSYS": sum(volts) / 3,
+        "USYS": sum(float(str(found[name])) for name in ("U12", "U23", "U31")) / 3,
+        "EA_POS_TOT": imported_wh // 10 * 10,
+        "EA_NEG_TOT": exported_wh // 10 * 10,
+        "EA_POS_TOT_K": imported_wh // 1000 * 1000,
+        "EA_NEG_TOT_K": exported_wh // 1000 * 1000,
+    }
