@@ -101,11 +101,14 @@ from hil import errors
 
 def raise_bench_error(): raise errors.BenchError("task CP1 died")
 def raise_site_error(): raise errors.SiteFileError([errors.Problem("a.yaml", 3, "devices.CP1", "is wrong.")])
+def raise_scenario_error(): raise errors.ScenarioError("there is no charging point 'CP9'")
 def raise_device_fault(): raise errors.DeviceSilent("CP1 did not answer a read of BenchError in 3 s")
 """
 
 
-@pytest.mark.parametrize(("error", "code"), [("Bench Error", 3), ("Site Error", 2), ("Device Fault", 1)])
+@pytest.mark.parametrize(
+    ("error", "code"), [("Bench Error", 3), ("Site Error", 2), ("Scenario Error", 2), ("Device Fault", 1)]
+)
 @pytest.mark.parametrize("where", ["test", "setup", "teardown", "suite setup", "both"])
 def test_a_failing_farm_and_a_wrong_site_are_no_failed_test(tmp_path: Path, error: str, code: int, where: str) -> None:
     (tmp_path / "Raising.py").write_text(RAISING)
@@ -120,6 +123,8 @@ def test_a_failing_farm_and_a_wrong_site_are_no_failed_test(tmp_path: Path, erro
     done = hil(tmp_path, "run", "mixed.robot", "--output", "out")
     assert done.stdout.splitlines()[-2] == "0 passed, 1 failed, 0 skipped", done.stdout
     assert done.returncode == code
+    blame = {1: [], 2: ["the test or its site is wrong: T"], 3: ["the farm itself failed: T"]}[code]
+    assert [line for line in done.stdout.splitlines() if line.endswith(": T")] == blame
 
 
 def test_ctrl_c_fails_the_test_runs_its_teardown_and_says_130(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``hil up``: one farm that keeps running in real or scaled time, for other tools and for hands."""
+"""Keeps one farm running in real or scaled time: what ``hil up`` does."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STOP_REAL_S: Final = 10.0
 LIVE_CURRENT_A: Final = 0.1  #: From here on a point counts as charging.
 
 
-def main(args: argparse.Namespace) -> int:
+def keep(args: argparse.Namespace) -> int:
     """Run a farm until Ctrl-C (or SIGTERM), which is its normal end.
 
     Raises:
