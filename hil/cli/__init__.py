@@ -17,7 +17,7 @@ from hil.report.runner import ExitCode
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one ``hil`` command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    args = _parser().parse_args(words)
+    args = parser().parse_args(words)
     args.command_line = ["hil", *words]
     command: Callable[[argparse.Namespace], int] = args.command
     try:
@@ -36,18 +36,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.FARM_FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the whole command line."""
+    whole = argparse.ArgumentParser(
         prog="hil",
         description="Hardware-in-the-loop farm for EV-charging load management.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"hil {_version()}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    whole.add_argument("--version", action="version", version=f"hil {_version()}")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for group in (check, run, up, look, trace):
         group.add(commands)
-    return parser
+    return whole
 
 
 def _version() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
+
+from hil.cli import parser
 
 ROOT = Path(__file__).parents[3]
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
@@ -283,3 +287,14 @@ def test_devices_and_their_sheets(tmp_path: Path) -> None:
         assert sheet.returncode == 0, sheet.stderr
         assert f"{one}: " in sheet.stdout
         assert "\nparameters\n" in sheet.stdout or "rows\n" in sheet.stdout
+
+
+def test_the_pipelines_to_copy_are_read_and_their_commands_understood() -> None:
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    pipelines = [YAML(typ="safe").load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    assert len(pipelines) == 2
+    lines = [line for line in re.findall(r"hil run .*", text) if "--shard" in line and "--output" in line]
+    assert len(lines) == 2
+    for line in lines:
+        words = re.sub(r"\$\{\{[^}]*\}\}|\$[A-Z_]+", "2", line).replace("/2", "/3").split()
+        assert str(parser().parse_args(words[1:]).shard) == "2/3"
