@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
-from hil.cli import check, look, run, trace, up
+from hil.cli import check, completion, look, run, trace, up
 from hil.cli.command import EPILOG, complain
 from hil.errors import BenchError, HilError
 from hil.report.runner import ExitCode
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"hil {_version()}")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (check, run, up, look, trace):
+    for group in (check, run, up, look, trace, completion):
         group.add(commands)
     return whole
 
