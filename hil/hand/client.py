@@ -14,7 +14,7 @@ import aiohttp
 
 from hil.errors import BenchError, ScenarioError
 
-FARMS: Final = Path(".hil/farms")
+FARMS: Final = Path(".hil/farms")  #: Each running farm of this folder has its endpoints here, named by its process.
 ANSWER_WITHIN_S: Final = 10.0
 START_ONE: Final = "Start one in this folder: hil up mennekes/car-park"
 
@@ -34,6 +34,11 @@ class Where:
     url: str
     token: str
     file: Path
+
+
+def farm_file(pid: int) -> Path:
+    """Return where the farm of a process says where it is reached."""
+    return FARMS / f"{pid}.json"
 
 
 def running_farms(folder: Path = FARMS) -> list[Path]:

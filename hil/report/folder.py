@@ -66,10 +66,7 @@ class RunFolder:
 
     @staticmethod
     def _given(output: Path) -> Path:
-        if output.exists() and (not output.is_dir() or any(output.iterdir())):
-            raise ScenarioError(
-                f"output folder {output} is not empty. A run never writes over another: name a new one."
-            )
+        require_unused(output)
         output.mkdir(parents=True, exist_ok=True)
         return output.resolve()
 
@@ -113,6 +110,16 @@ class RunFolder:
         fresh = self.path / ".run.json"
         fresh.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         fresh.replace(self.path / "run.json")
+
+
+def require_unused(output: Path) -> None:
+    """Refuse a run folder that holds something.
+
+    Raises:
+        ScenarioError: It does.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ScenarioError(f"output folder {output} is not empty. A run never writes over another: name a new one.")
 
 
 def surroundings() -> dict[str, object]:

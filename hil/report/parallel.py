@@ -50,8 +50,10 @@ def known_durations(run_dir: Path) -> dict[tuple[str, str], float]:
         return {}
 
 
-def split(cases: Sequence[Case], jobs: int, known: Mapping[tuple[str, str], float]) -> list[tuple[Case, ...]]:
-    """Return the parts of a run, the longest first; one part when more are not worth their processes."""
+def split(
+    cases: Sequence[Case], jobs: int, known: Mapping[tuple[str, str], float], *, in_order: bool = False
+) -> list[tuple[Case, ...]]:
+    """Return the parts of a run, the longest first or in order; one part when more are not worth their processes."""
     weights = {case.id: known.get((case.suite.name, case.name), USUAL_S) for case in cases}
 
     def weight(part: Iterable[Case]) -> float:
@@ -73,7 +75,7 @@ def split(cases: Sequence[Case], jobs: int, known: Mapping[tuple[str, str], floa
                 part = []
             part.append(case)
         parts.append(tuple(part))
-    return sorted(parts, key=weight, reverse=True)
+    return parts if in_order else sorted(parts, key=weight, reverse=True)
 
 
 class Pool:

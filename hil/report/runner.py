@@ -22,8 +22,8 @@ from hil.report.merge import Part, merge
 from hil.report.parallel import Pool, known_durations, split, usable_cores
 from hil.report.part import Event, Work, run_part
 from hil.report.progress import NS_PER_S, Progress
-from hil.report.selection import Case, choose
-from hil.report.verdicts import STOPPED, Counts, Verdicts
+from hil.report.selection import Case, Shard, choose
+from hil.report.verdicts import STOPPED, Verdicts
 from hil.report.wall import Stopwatch, utc_now
 from hil.trace import Level, run_hash
 
@@ -53,6 +53,10 @@ class RunRequest:
         seed: Seed of the run; each test's seed comes from it and the test's name.
         include: Only tests with one of these tags.
         tests: Only tests of these names.
+        rerun_failed: Only tests that failed in the run of this folder.
+        shard: Only this part of the tests.
+        randomize: Shuffle suites and tests by the seed.
+        round: Which of how many repetitions this is, for run.json.
         output: Run folder, None for a new one under ``results``.
         trace: What the traces hold.
         fail_on_skip: A skipped test makes the run fail.
@@ -67,6 +71,10 @@ class RunRequest:
     seed: int = 0
     include: Sequence[str] = ()
     tests: Sequence[str] = ()
+    rerun_failed: Path | None = None
+    shard: Shard | None = None
+    randomize: bool = False
+    round: tuple[int, int] | None = None
     output: Path | None = None
     trace: Level = "state"
     fail_on_skip: bool = False
@@ -91,13 +99,13 @@ class RunOutcome:
 
     Attributes:
         folder: Where everything is.
-        counts: Verdicts.
+        verdicts: What the tests ended with.
         trace_sha256: Hash of the run.
         exit_code: For the shell.
     """
 
     folder: RunFolder
-    counts: Counts
+    verdicts: Verdicts
     trace_sha256: str
     exit_code: ExitCode
 
@@ -109,8 +117,15 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
         ScenarioError: A suite does not exist or cannot be read, no test is selected, or the output folder is in use.
     """
     # Before there is a folder: a run that selects nothing leaves nothing, and ``latest`` stays the latest run.
-    cases = choose(request.suites, include=request.include, tests=request.tests)
-    queue = split(cases, request.jobs or usable_cores(), known_durations(LATEST))
+    cases = choose(
+        request.suites,
+        include=request.include,
+        tests=request.tests,
+        rerun_failed=request.rerun_failed,
+        shard=request.shard,
+        shuffle_seed=request.seed if request.randomize else None,
+    )
+    queue = split(cases, request.jobs or usable_cores(), known_durations(LATEST), in_order=request.randomize)
     jobs = min(request.jobs or usable_cores(), len(queue))
     folder = RunFolder.create(request.output)
     folder.traces.mkdir(exist_ok=True)
@@ -125,6 +140,12 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
         "speed": request.speed,
         "seed": request.seed,
         "trace": request.trace,
+        "include": list(request.include),
+        "tests": list(request.tests),
+        "rerun_failed": str(request.rerun_failed) if request.rerun_failed else None,
+        "shard": str(request.shard) if request.shard else None,
+        "randomize": request.randomize,
+        "round": request.round,
         "jobs": jobs,
         "started": started.isoformat(),
         "ended": None,
@@ -137,6 +158,8 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
         Progress(cases, lambda: sum(record.farm_ns for record in folder.records()), stream=stream) as progress,
         _environment(settings),
     ):
+        if request.shard is not None:
+            progress.say(f"shard {request.shard}: {len(cases)} tests")
         if jobs == 1:
             parts, stopped = _run_here(work, cases, Path(parts_folder), progress)
         else:
@@ -173,7 +196,7 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
         ),
         encoding="utf-8",
     )
-    return RunOutcome(folder, verdicts.counts, sha256, exit_code)
+    return RunOutcome(folder, verdicts, sha256, exit_code)
 
 
 def _write_results(result: Any, folder: RunFolder) -> None:
@@ -216,7 +239,9 @@ def print_outcome(outcome: RunOutcome, stream: TextIO) -> None:
         parts = {"report": "report.html", "log": "log.html", "junit": "junit.xml"}
         where = "   ".join(f"{what}: {path / name}" for what, name in parts.items())
         print(f"{where}   {path / 'run.json'}", file=stream)
-    print(outcome.counts, file=stream)
+    for words, names in outcome.verdicts.blame():
+        print(f"{words}: {', '.join(names)}", file=stream)
+    print(outcome.verdicts.counts, file=stream)
     print(f"trace: {path / 'trace'} sha256={outcome.trace_sha256}", file=stream, flush=True)
 
 
@@ -225,7 +250,7 @@ def _exit_code(verdicts: Verdicts, *, stopped: bool, fail_on_skip: bool) -> Exit
         return ExitCode.INTERRUPTED
     if any(failure.farm_failed for failure in verdicts.failures):
         return ExitCode.FARM_FAILED
-    if any(failure.site_wrong for failure in verdicts.failures):
+    if any(failure.author_wrong for failure in verdicts.failures):
         return ExitCode.USAGE
     if verdicts.counts.failed or (fail_on_skip and verdicts.counts.skipped):
         return ExitCode.FAILED

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from robot.api import TestSuite
+from robot.api import ExecutionResult, TestSuite
 from robot.errors import DataError
 
 from hil.errors import ScenarioError
@@ -48,8 +49,50 @@ class Case:
         return self.places[-1]
 
 
-def choose(suites: Sequence[Path], *, include: Sequence[str] = (), tests: Sequence[str] = ()) -> tuple[Case, ...]:
-    """Return the tests that are meant, in the order of the files.
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Part ``number`` (from 1) of ``count``."""
+
+    number: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    def of(self, cases: Sequence[Case]) -> list[Case]:
+        """Return this part of some tests, dealt out by name: all parts together are all tests, each once.
+
+        Raises:
+            ScenarioError: There are fewer tests than parts, and nothing is left for this one.
+        """
+        dealt = sorted(cases, key=lambda case: (case.stable, case.id))[self.number - 1 :: self.count]
+        if not dealt:
+            raise ScenarioError(
+                f"no test selected: shard {self} is empty, there are {len(cases)} tests. "
+                f"Allowed: up to {len(cases)} shards."
+            )
+        mine = {case.id for case in dealt}
+        return [case for case in cases if case.id in mine]
+
+
+def choose(
+    suites: Sequence[Path],
+    *,
+    include: Sequence[str] = (),
+    tests: Sequence[str] = (),
+    rerun_failed: Path | None = None,
+    shard: Shard | None = None,
+    shuffle_seed: int | None = None,
+) -> tuple[Case, ...]:
+    """Return the tests that are meant, in the order of the files or shuffled.
+
+    Args:
+        suites: Suite files or folders.
+        include: Only tests with one of these tags.
+        tests: Only tests of these names.
+        rerun_failed: Only tests that failed in the run of this folder.
+        shard: Only this part of what the others leave.
+        shuffle_seed: Shuffle suites, and tests within their suites, by this seed.
 
     Raises:
         ScenarioError: A suite does not exist or cannot be read, or no test is selected.
@@ -57,13 +100,44 @@ def choose(suites: Sequence[Path], *, include: Sequence[str] = (), tests: Sequen
     whole = read_suites(suites)
     ids = {id(test): test.id for test in whole.all_tests}
     whole.filter(included_tests=list(tests) or None, included_tags=list(include) or None)
-    cases = tuple(_case(test, ids[id(test)]) for test in whole.all_tests)
+    cases = [_case(test, ids[id(test)]) for test in whole.all_tests]
+    asked = [f"--include {tag}" for tag in include] + [f"--test {name!r}" for name in tests]
+    if rerun_failed is not None:
+        failed = _failed(rerun_failed)
+        cases = [case for case in cases if case.stable in failed]
+        asked.append(f"--rerun-failed {rerun_failed} ({len(failed)} tests failed there)")
     if not cases:
-        asked = [f"--include {tag}" for tag in include] + [f"--test {name!r}" for name in tests]
-        raise ScenarioError(
-            f"no test selected: {' '.join(asked) or 'the suites are empty'} ({len(ids)} tests are there)."
-        )
-    return cases
+        words = " ".join(asked) or "the suites are empty"
+        raise ScenarioError(f"no test selected: {words} ({len(ids)} tests are there).")
+    if shard is not None:
+        cases = shard.of(cases)
+    return tuple(cases if shuffle_seed is None else _shuffled(cases, shuffle_seed))
+
+
+def _failed(run_dir: Path) -> set[str]:
+    """Return the stable names of the tests that failed in a run."""
+    output = run_dir / "output.xml"
+    if not output.is_file():
+        raise ScenarioError(f"{run_dir} is no finished run: there is no output.xml in it.")
+    try:
+        result = ExecutionResult(output, include_keywords=False)
+    except DataError as error:
+        raise ScenarioError(f"{output} cannot be read: {error}") from error
+    return {stable_name(test.source, test.name) for test in result.suite.all_tests if test.failed}
+
+
+def _shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
+    """Return the tests in another order; those of a suite stay together, at every level."""
+    dice = Random(seed)
+    rank: dict[tuple[Place, ...], float] = {}
+    for case in cases:
+        for depth in range(1, len(case.places) + 1):
+            rank.setdefault(case.places[:depth], dice.random())
+
+    def key(case: Case) -> tuple[float, ...]:
+        return tuple(rank[case.places[:depth]] for depth in range(1, len(case.places) + 1))
+
+    return sorted(dice.sample(cases, len(cases)), key=key)
 
 
 def read_suites(suites: Sequence[Path]) -> Any:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 #: Robot writes the class of an error in front of its message, on a line of its own below "Setup failed:" and the like.
 _FARM_FAILED: Final = re.compile(r"^(?:\d+\) )?BenchError\b", re.MULTILINE)
-_SITE_WRONG: Final = re.compile(r"^(?:\d+\) )?SiteFileError\b", re.MULTILINE)
+_AUTHOR_WRONG: Final = re.compile(r"^(?:\d+\) )?(?:ScenarioError|SiteFileError)\b", re.MULTILINE)
 #: What Robot says of a test that a signal ended.
 STOPPED: Final = "Execution terminated by signal"
 
@@ -71,9 +71,9 @@ class Failure:
         return bool(_FARM_FAILED.search(self.message))
 
     @property
-    def site_wrong(self) -> bool:
-        """Return whether the site is to blame."""
-        return bool(_SITE_WRONG.search(self.message))
+    def author_wrong(self) -> bool:
+        """Return whether the test or the site asks for what cannot be."""
+        return bool(_AUTHOR_WRONG.search(self.message))
 
     @property
     def stopped(self) -> bool:
@@ -88,6 +88,15 @@ class Verdicts:
     counts: Counts
     suites: tuple[SuiteRow, ...]
     failures: tuple[Failure, ...]
+
+    def blame(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield who has to act where no device is the finding, and the tests that say so."""
+        for words, names in (
+            ("the farm itself failed", [one.test for one in self.failures if one.farm_failed]),
+            ("the test or its site is wrong", [one.test for one in self.failures if one.author_wrong]),
+        ):
+            if names:
+                yield words, names
 
     @classmethod
     def of(cls, tests: Iterable[Any]) -> Verdicts:

@@ -17,6 +17,7 @@ from typing import Any, Self
 import pytest
 from pymodbus.client import ModbusTcpClient
 
+ROOT = Path(__file__).parents[2]
 READY_REAL_S = 30.0
 VERBS = ["plug", "unplug", "load", "pv", "cut", "restore", "param", "restart", "do"]
 NETWORK, SIGNALLED = 600, 706  #: DLM mode and SIGNALED_CURRENT of the ECU's Modbus table
@@ -25,13 +26,13 @@ NETWORK, SIGNALLED = 600, 706  #: DLM mode and SIGNALED_CURRENT of the ECU's Mod
 class Up:
     """A running ``hil up`` in a folder."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, program: tuple[str, ...] = ("-m", "hil", "up")) -> None:
         self.folder, self.file = folder, folder / "endpoints.json"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HIL_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "hil", "up", "--endpoints", str(self.file), *words],
+            [sys.executable, *program, "--endpoints", str(self.file), *words],
             cwd=folder,
-            env={**kept, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**kept, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -212,7 +213,7 @@ sys.exit(main(["up", "mennekes/car-park", "--speed", "20", "--endpoints", "e.jso
 
 
 def test_a_dead_task_ends_the_farm_with_its_traceback(tmp_path: Path) -> None:
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", DYING], cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=60
     )
@@ -220,3 +221,54 @@ def test_a_dead_task_ends_the_farm_with_its_traceback(tmp_path: Path) -> None:
     assert "RuntimeError: planted" in done.stderr
     assert "CP1 breaks died at" in done.stderr
     assert not (tmp_path / "e.json").exists()
+
+
+LOW_PORTS = """
+import sys
+import hil.bench.addresses
+from hil.cli import main
+
+hil.bench.addresses.may_bind_low_ports = lambda: False
+sys.exit(main(["up", *sys.argv[1:]]))
+"""
+
+
+def test_low_ports_that_may_not_be_bound_are_offered_elsewhere_and_said_once(tmp_path: Path) -> None:
+    with Up(tmp_path, "mennekes/car-park", program=("-c", LOW_PORTS)) as up:
+        assert {at["modbus"]["port"] for at in up.endpoints["devices"].values()} == {20502}
+        assert up.register("CP1", SIGNALLED) == 0
+        notices = [line for line in up.lines if line.startswith("ports below 1024 may not be bound here")]
+        assert len(notices) == 1
+        assert "offered at +20000. Fix: sysctl net.ipv4.ip_unprivileged_port_start=0" in notices[0]
+        assert up.end() == 0, up.text
+
+
+def test_a_terminal_gets_a_live_line_and_is_left_clean(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HIL_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hil", "up", "mennekes/car-park", "--speed", "20"],
+        cwd=tmp_path, env={**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "160"},
+        stdin=theirs, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    try:
+        while seen.count(b"4 idle") < 3:  # it moves
+            seen += os.read(ours, 65536)
+        process.send_signal(signal.SIGINT)
+        while True:
+            try:
+                seen += os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+        assert process.wait(READY_REAL_S) == 0, seen
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    text = seen.decode()
+    assert "x20   0 charging, 4 idle, 0.0/0.0/0.0 A" in text
+    assert "\x1b[?25l" in text
+    assert "\x1b[?25h" in text.rpartition("\x1b[?25l")[2]  # the cursor is back
+    assert "trace: results/" in text.splitlines()[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
+
+from hil.cli import parser
 
 ROOT = Path(__file__).parents[3]
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
@@ -101,11 +105,14 @@ from hil import errors
 
 def raise_bench_error(): raise errors.BenchError("task CP1 died")
 def raise_site_error(): raise errors.SiteFileError([errors.Problem("a.yaml", 3, "devices.CP1", "is wrong.")])
+def raise_scenario_error(): raise errors.ScenarioError("there is no charging point 'CP9'")
 def raise_device_fault(): raise errors.DeviceSilent("CP1 did not answer a read of BenchError in 3 s")
 """
 
 
-@pytest.mark.parametrize(("error", "code"), [("Bench Error", 3), ("Site Error", 2), ("Device Fault", 1)])
+@pytest.mark.parametrize(
+    ("error", "code"), [("Bench Error", 3), ("Site Error", 2), ("Scenario Error", 2), ("Device Fault", 1)]
+)
 @pytest.mark.parametrize("where", ["test", "setup", "teardown", "suite setup", "both"])
 def test_a_failing_farm_and_a_wrong_site_are_no_failed_test(tmp_path: Path, error: str, code: int, where: str) -> None:
     (tmp_path / "Raising.py").write_text(RAISING)
@@ -120,6 +127,8 @@ def test_a_failing_farm_and_a_wrong_site_are_no_failed_test(tmp_path: Path, erro
     done = hil(tmp_path, "run", "mixed.robot", "--output", "out")
     assert done.stdout.splitlines()[-2] == "0 passed, 1 failed, 0 skipped", done.stdout
     assert done.returncode == code
+    blame = {1: [], 2: ["the test or its site is wrong: T"], 3: ["the farm itself failed: T"]}[code]
+    assert [line for line in done.stdout.splitlines() if line.endswith(": T")] == blame
 
 
 def test_ctrl_c_fails_the_test_runs_its_teardown_and_says_130(tmp_path: Path) -> None:
@@ -278,3 +287,14 @@ def test_devices_and_their_sheets(tmp_path: Path) -> None:
         assert sheet.returncode == 0, sheet.stderr
         assert f"{one}: " in sheet.stdout
         assert "\nparameters\n" in sheet.stdout or "rows\n" in sheet.stdout
+
+
+def test_the_pipelines_to_copy_are_read_and_their_commands_understood() -> None:
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    pipelines = [YAML(typ="safe").load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    assert len(pipelines) == 2
+    lines = [line for line in re.findall(r"hil run .*", text) if "--shard" in line and "--output" in line]
+    assert len(lines) == 2
+    for line in lines:
+        words = re.sub(r"\$\{\{[^}]*\}\}|\$[A-Z_]+", "2", line).replace("/2", "/3").split()
+        assert str(parser().parse_args(words[1:]).shard) == "2/3"

@@ -1,4 +1,4 @@
-"""The commands of a second shell, as ``hil``'s command line has them."""
+"""``hil plug``, ``hil load``, ``hil cut``, ``hil do``, ``hil watch`` ...: a running farm from a second shell."""
 
 from __future__ import annotations
 
@@ -7,57 +7,52 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from rich.console import Console
 
+from hil.cli.command import Commands, add_command
 from hil.hand.client import Client, find
 from hil.hand.watch import watch
 from hil.keywords.values import to_amps, to_amps3
+from hil.report.runner import ExitCode
 
-Add = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 Body = Callable[[argparse.Namespace], Mapping[str, object]]
 
-_PASSED: Final = 0
 
-
-def add_commands(add: Add) -> None:
-    """Add the commands to ``hil``.
-
-    Args:
-        add: Adds one: its name, what runs, its help.
-    """
-    plug = _verb(add, "plug", "plug a vehicle in", _plug)
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    plug = _verb(commands, "plug", "plug a vehicle in", _plug)
     plug.add_argument("point", metavar="POINT", help="charging point")
     plug.add_argument("--vehicle", metavar="NAME", help="a vehicle of the site or a preset, instead of the next two")
     plug.add_argument("--phases", type=int, choices=(1, 2, 3), default=3, help="of its on-board charger (default: 3)")
     plug.add_argument(
         "--max-current", type=_amps, default=32.0, metavar="A", help="what it takes at most, as 16A (default: 32A)"
     )
-    unplug = _verb(add, "unplug", "take the vehicle away", lambda args: {"point": args.point})
+    unplug = _verb(commands, "unplug", "take the vehicle away", lambda args: {"point": args.point})
     unplug.add_argument("point", metavar="POINT", help="charging point")
     for name, text in (("load", "set what a consumer draws"), ("pv", "set what a PV system feeds in")):
-        source = _verb(add, name, text, lambda args: {"name": args.node, "current_a": args.current})
+        source = _verb(commands, name, text, lambda args: {"name": args.node, "current_a": args.current})
         source.add_argument("node", metavar="NODE", help=f"{'load' if name == 'load' else 'PV system'} or feeder")
         source.add_argument("current", type=_amps3, metavar="CURRENT", help="as 12A for each phase, or 10A/0A/5A")
     for name, text in (("cut", "pull a device's cable, or break one path"), ("restore", "undo cut")):
-        cable = _verb(add, name, text, _cable)
+        cable = _verb(commands, name, text, _cable)
         cable.add_argument("link", metavar="LINK", help="a device (CP1), or the path between two (CP1-CP3)")
         cable.add_argument("other", metavar="OTHER", nargs="?", help="the other end, instead of writing CP1-CP3")
-    restart = _verb(add, "restart", "restart a device", lambda args: {"device": args.device})
+    restart = _verb(commands, "restart", "restart a device", lambda args: {"device": args.device})
     restart.add_argument("device", metavar="DEVICE", help="device of the site")
 
-    param = _on_farm(add("param", _param, "show a device's parameters, or set one and save"))
+    param = _on_farm(add_command(commands, "param", _param, "show a device's parameters, or set one and save"))
     param.add_argument("device", metavar="DEVICE", help="device of the site")
     param.add_argument("name", metavar="NAME", nargs="?", help="the manual's name; none: show all")
     param.add_argument("value", metavar="VALUE", nargs="?", help="new value; none: show it")
     param.add_argument("--restart", action="store_true", help="restart the device, where the parameter needs it")
 
-    do = _on_farm(add("do", _do, "run any keyword of the farm's Robot library"))
+    do = _on_farm(add_command(commands, "do", _do, "run any keyword of the farm's Robot library"))
     do.add_argument("keyword", metavar="KEYWORD", help="such as 'Plug In Vehicle'")
     do.add_argument("args", metavar="ARG", nargs="*", help="as a test writes them: CP1 phases=3")
 
-    look = _on_farm(add("watch", _watch, "show phases, limits and states live"))
+    look = _on_farm(add_command(commands, "watch", _watch, "show phases, limits and states live"))
     look.add_argument("--once", action="store_true", help="show them once")
     look.add_argument("--json", action="store_true", help="show them once, as JSON")
 
@@ -69,12 +64,12 @@ def _on_farm(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return parser
 
 
-def _verb(add: Add, name: str, text: str, body: Body) -> argparse.ArgumentParser:
+def _verb(commands: Commands, name: str, text: str, body: Body) -> argparse.ArgumentParser:
     def run(args: argparse.Namespace) -> int:
         _ask(args, name, body(args))
-        return _PASSED
+        return ExitCode.PASSED
 
-    return _on_farm(add(name, run, text))
+    return _on_farm(add_command(commands, name, run, text))
 
 
 def _ask(args: argparse.Namespace, verb: str, body: Mapping[str, object]) -> dict[str, Any]:
@@ -118,14 +113,14 @@ def _param(args: argparse.Namespace) -> int:
         print(f"{name}: {value}")
     if answer.get("waiting_for_restart"):
         print(f"acts after a restart: hil restart {args.device} (or --restart)")
-    return _PASSED
+    return ExitCode.PASSED
 
 
 def _do(args: argparse.Namespace) -> int:
     answer = _ask(args, "do", {"keyword": args.keyword, "args": args.args})
     if answer.get("output"):
         print(answer["output"])
-    return 0 if answer["passed"] else 1
+    return ExitCode.PASSED if answer["passed"] else ExitCode.FAILED
 
 
 def _watch(args: argparse.Namespace) -> int:
@@ -137,7 +132,7 @@ def _watch(args: argparse.Namespace) -> int:
                 await watch(client, Console(highlight=False), once=args.once)
 
     asyncio.run(look())
-    return _PASSED
+    return ExitCode.PASSED
 
 
 def _amps(text: str) -> float:

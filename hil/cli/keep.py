@@ -1,4 +1,4 @@
-"""``hil up``: one farm that keeps running in real or scaled time, for other tools and for hands."""
+"""Keeps one farm running in real or scaled time: what ``hil up`` does."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from emulators.kit.sideband import Sideband, token_at
 from hil.bench.embedded import Farm
 from hil.clock import FarmThread, ScaledLoop, make_loop
 from hil.errors import BenchError
+from hil.hand import client
+from hil.keywords import by_hand
 from hil.report.folder import RunFolder, surroundings
 from hil.report.wall import utc_now
 from hil.site import Site, load_site
@@ -27,13 +29,12 @@ from hil.stimulus import state, verbs
 from hil.trace import TraceWriter, trace_path
 
 TOKEN_FILE: Final = Path(".hil/token")
-FARMS: Final = Path(".hil/farms")  #: Each running farm of this folder has a file here: its endpoints, named by its pid.
 LOOK_REAL_S: Final = 0.25  #: How often the farm is looked at: its health, and the status line.
 STOP_REAL_S: Final = 10.0
 LIVE_CURRENT_A: Final = 0.1  #: From here on a point counts as charging.
 
 
-def main(args: argparse.Namespace) -> int:
+def keep(args: argparse.Namespace) -> int:
     """Run a farm until Ctrl-C (or SIGTERM), which is its normal end.
 
     Raises:
@@ -77,11 +78,13 @@ def _run(site: Site, args: argparse.Namespace, trace: TraceWriter, console: Cons
         stack.callback(lambda: thread.run(_stop(farm), STOP_REAL_S))
         try:
             thread.run(farm.start())
-            sideband = Sideband(lambda: state(farm), verbs(farm), token_at(TOKEN_FILE))
+            sideband = Sideband(
+                lambda: state(farm), {**verbs(farm), "do": by_hand.verb(farm, thread)}, token_at(TOKEN_FILE)
+            )
             stack.callback(lambda: thread.run(sideband.stop(), STOP_REAL_S))
             thread.run(_start(sideband))
             where = endpoints(farm, sideband.url)
-            for file in filter(None, (args.endpoints, farm_file(os.getpid()))):
+            for file in filter(None, (args.endpoints, client.farm_file(os.getpid()))):
                 stack.callback(file.unlink, missing_ok=True)
                 _write(file, where)
             for line in _headlines(farm, sideband.url):
@@ -90,11 +93,6 @@ def _run(site: Site, args: argparse.Namespace, trace: TraceWriter, console: Cons
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one does not spoil the stop
             console.print("stopping", markup=False)
-
-
-def farm_file(pid: int) -> Path:
-    """Return where a running farm says where it is reached."""
-    return FARMS / f"{pid}.json"
 
 
 def endpoints(farm: Farm, sideband_url: str) -> dict[str, Any]:

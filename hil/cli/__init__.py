@@ -1,0 +1,62 @@
+"""``hil ...``: the farm from a shell. Words and exit codes are a promise to scripts. One module a group of commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import metadata
+
+import argcomplete
+
+from hil.cli import check, completion, hand, look, run, start, trace, up
+from hil.cli.command import EPILOG, complain
+from hil.errors import BenchError, HilError
+from hil.report.runner import ExitCode
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one ``hil`` command and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    whole = parser()
+    argcomplete.autocomplete(whole)  # does nothing but when a shell asks
+    args = whole.parse_args(words)
+    args.command_line = ["hil", *words]
+    command: Callable[[argparse.Namespace], int] = args.command
+    try:
+        return command(args)
+    except BenchError as error:
+        return complain(error, ExitCode.FARM_FAILED)
+    except HilError as error:
+        return complain(error, ExitCode.USAGE)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:  # `hil sheet ... | head`
+        sys.stderr.close()
+        return ExitCode.PASSED
+    except Exception:  # a fault of the farm's own: whoever repairs it needs the traceback
+        traceback.print_exc()
+        return ExitCode.FARM_FAILED
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="hil",
+        description="Hardware-in-the-loop farm for EV-charging load management.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=f"hil {_version()}")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for group in (start, check, run, up, hand, look, trace, completion):
+        group.add(commands)
+    return whole
+
+
+def _version() -> str:
+    try:
+        return metadata.version("hilfarm")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"

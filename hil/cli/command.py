@@ -1,0 +1,49 @@
+"""What all commands share: how one is added, and numbers that several of them take."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from hil.report.runner import ExitCode
+
+EPILOG: Final = """exit codes:
+  0  all passed
+  1  a test failed: the device or the load management is the finding
+  2  usage, test or site wrong, or no test selected: their author must act
+  3  the farm itself failed: the operator must act
+  130  Ctrl-C
+  The first that applies of 130, 3, 2, 1.
+"""
+
+Run = Callable[[argparse.Namespace], int]
+Commands = Any  #: argparse has no public name for what add_subparsers returns.
+
+
+def add_command(commands: Commands, name: str, run: Run, text: str) -> argparse.ArgumentParser:
+    """Add a command and return its parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(command=run)
+    return parser
+
+
+def factor(text: str) -> str:
+    """Return a factor of real time as it was written; for ``type=`` of an argument."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed. Allowed: a number above 0, or (hil run) max.")
+    return text
+
+
+def complain(error: Exception, code: ExitCode) -> ExitCode:
+    """Say what is wrong, and return the exit code."""
+    print(f"hil: {error}" if "\n" not in str(error) else error, file=sys.stderr)
+    return code

@@ -1,0 +1,94 @@
+"""``hil devices``, ``hil sheet``, ``hil doctor``: what there is, without running anything."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+
+from emulators.kit.family import Family, UnknownFamily, families, family
+from hil.cli.command import Commands, add_command
+from hil.errors import ScenarioError
+from hil.report.runner import ExitCode
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    add_command(commands, "devices", _devices, "list the device families that can stand on a site")
+    sheet = add_command(
+        commands,
+        "sheet",
+        _sheet,
+        "print a device's fidelity sheet: registers, parameters, what is documented and assumed",
+    )
+    sheet.add_argument("device", metavar="DEVICE", help="device type as in `hil devices`")
+    add_command(commands, "doctor", _doctor, "look for what this machine lacks, each with its fix")
+
+
+def _devices(args: argparse.Namespace) -> int:
+    rows = [
+        (one.type, one.role, one.product, ", ".join(one.firmware), _ports(one)) for _, one in sorted(families().items())
+    ]
+    _table([("type", "role", "product", "firmware", "Modbus"), *rows])
+    return ExitCode.PASSED
+
+
+def _sheet(args: argparse.Namespace) -> int:
+    try:
+        device = family(args.device)
+    except UnknownFamily as error:
+        raise ScenarioError(str(error)) from error
+    print(f"{device.type}: {device.product} ({device.role})")
+    print(f"firmware: {', '.join(device.firmware)} (the first is the default)")
+    if device.variants:
+        print(f"variants: {', '.join(device.variants)} (the first is the default)")
+    for variant, current_a in device.rated_current_a.items():
+        print(f"rated current{f' of {variant}' if variant else ''}: {current_a:g} A")
+    if device.registers is not None:
+        with device.registers.open(newline="", encoding="utf-8") as file:
+            rows = [tuple(row) for row in csv.reader(file)]
+        print(f"\nModbus {_ports(device)}, {len(rows) - 1} rows")
+        _table(rows)
+    if len(device.parameters):
+        print("\nparameters")
+        head = ("name", "type", "default", "unit", "allowed", "restart", "source")
+        _table(
+            [
+                head,
+                *(
+                    (
+                        row.name,
+                        row.type,
+                        row.default,
+                        row.unit,
+                        row.allowed_text.removeprefix("Allowed: "),
+                        "yes" if row.needs_restart else "no",
+                        row.source,
+                    )
+                    for row in device.parameters.values()
+                ),
+            ]
+        )
+    print()
+    print(device.sheet.read_text(encoding="utf-8").rstrip())
+    return ExitCode.PASSED
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from hil.report.doctor import examine  # noqa: PLC0415
+
+    for finding in examine():
+        print(finding)
+    return ExitCode.PASSED
+
+
+def _ports(device: Family) -> str:
+    return f"TCP {device.modbus_port}, unit {device.modbus_unit}" if device.modbus_port is not None else "-"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> None:
+    """Print columns that line up; the last one may be as long as it is."""
+    columns = max(len(row) for row in rows)
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(columns)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())

@@ -1,0 +1,23 @@
+"""``hil init``: a folder to begin with."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hil.cli.command import Commands, add_command
+from hil.report.runner import ExitCode
+from hil.starter import init
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    command = add_command(commands, "init", _init, "write a site, a suite and a robot.toml to begin with")
+    command.add_argument("folder", metavar="DIR", type=Path, help="an empty folder, made when it is missing")
+
+
+def _init(args: argparse.Namespace) -> int:
+    for file in init(args.folder):
+        print(f"written: {file}")
+    print(f"Next: cd {args.folder} && hil check sites/car-park.yaml && hil run suites")
+    return ExitCode.PASSED
