@@ -1,7 +1,7 @@
 """Dutch smart meter (DSMR) with a P1 port."""
 
 from emulators.dsmr_p1.device import PARAMETERS, PORT, DsmrP1
-from emulators.dsmr_p1.model import FOLDER, VERSIONS
+from emulators.dsmr_p1.versions import FOLDER, VERSIONS
 from emulators.kit.family import Family
 
 FAMILY = Family(

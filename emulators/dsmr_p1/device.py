@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from emulators.dsmr_p1.model import FOLDER, SPOILS, VERSIONS, Meter, Terminals, spoilt
+from emulators.dsmr_p1.model import SPOILS, Meter, Terminals, spoilt
+from emulators.dsmr_p1.versions import FOLDER, VERSIONS
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import Cancel, Host, Phase, SerialPort
@@ -130,4 +131,5 @@ class DsmrP1:
         self._port.write(data)
 
     def _break(self) -> None:
+        self._host.trace("restart")
         self._host.spawn(self.restart(), name=f"{self.name} restarts")

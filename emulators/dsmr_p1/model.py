@@ -6,23 +6,19 @@ Currents go out as unsigned whole amperes; the direction is in the import and ex
 
 from __future__ import annotations
 
-import csv
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Final
 
-from emulators.kit.host import SerialSettings
-from emulators.kit.p1 import ObisRow, ObisTable, telegram
+from emulators.dsmr_p1.versions import Version
+from emulators.kit.p1 import ObisRow, telegram
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PHASES, PerPhase
 
-FOLDER: Final = Path(__file__).parent
-TABLE: Final = ObisTable.load(FOLDER / "obis.csv")
 #: What spoils the bytes of a telegram.
 SPOILS: Final = ("crc", "noise", "binary", "half")
 
@@ -30,47 +26,6 @@ MOST_KW: Final = Decimal("99.999")  # F5(3,3)
 MOST_A: Final = 999  # F3(0,0)
 MOST_V: Final = 999.9  # F4(1,1)
 NOISE_SHARE: Final = 100  #: With noise on the line, one byte of so many is another one.
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
-    """One version of the P1 standard.
-
-    Attributes:
-        name: Its number.
-        rows: Lines of the telegram by name, in their order; M-Bus channels are empty.
-        period_s: A telegram every so many seconds [s].
-        settings: Of the serial line.
-        has_crc: The telegram ends with a CRC.
-        p1_version: What the version line says, empty without one.
-        header: Identification after ``/``.
-    """
-
-    name: str
-    rows: Mapping[str, ObisRow]
-    period_s: int
-    settings: SerialSettings
-    has_crc: bool
-    p1_version: str
-    header: str
-
-
-def _versions() -> Iterator[Version]:
-    with (FOLDER / "versions.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            lines = TABLE.of_version(*row["rows"].split(";"))
-            yield Version(
-                name=row["version"],
-                rows={name: line for name, line in lines.items() if not line.code.startswith("0-n:")},
-                period_s=int(row["period_s"]),
-                settings=SerialSettings(int(row["baudrate"]), int(row["bytesize"]), row["parity"]),
-                has_crc=row["has_crc"] == "yes",
-                p1_version=row["p1_version"],
-                header=row["header"],
-            )
-
-
-VERSIONS: Final[Mapping[str, Version]] = {version.name: version for version in _versions()}
 
 
 @dataclass(frozen=True, slots=True)

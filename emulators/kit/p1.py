@@ -174,7 +174,7 @@ def telegram(header: str, lines: Iterable[str], *, has_crc: bool = True) -> byte
 # --- reading
 
 _OBJECT: Final = re.compile(rb"(\d+-\d+:\d+\.\d+\.\d+)((?:\([^()]*\))+)\s*")
-_NUMBER: Final = re.compile(rb"\((\d+(?:\.\d+)?)(?:\*(\w+))?\)")
+_NUMBER: Final = re.compile(rb"\((\d{1,12}(?:\.\d{1,9})?)(?:\*(\w+))?\)")
 _HEADER: Final = re.compile(rb"/[A-Za-z0-9]{3}[ -~]+")
 _CRC_DIGITS: Final = re.compile(rb"[0-9A-Fa-f]{0,4}")
 _FACTORS: Final = {b"kW": 1000, b"W": 1, b"V": 1, b"A": 1, b"": 1}

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulators.dsmr_p1 import FAMILY
-from emulators.dsmr_p1.model import SPOILS, VERSIONS, Meter, Terminals, spoilt, timestamp
+from emulators.dsmr_p1.model import SPOILS, Meter, Terminals, spoilt, timestamp
+from emulators.dsmr_p1.versions import VERSIONS
 from emulators.kit.family import families
 from emulators.kit.p1 import Reading, TelegramReader
 from emulators.kit.parameters import ParameterStore

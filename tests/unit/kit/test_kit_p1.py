@@ -120,6 +120,12 @@ def test_decimals_seen_in_the_field_are_read() -> None:
     assert reading.currents_a == PerPhase(0.48, 5.1, 7)
 
 
+@pytest.mark.parametrize("value", ["9" * 400, "1.2.3", "-5", "0x10", "", "12*kV", "1e9"])
+def test_a_value_that_is_no_number_is_missing(value: str) -> None:
+    (reading,) = TelegramReader().feed(telegram("Ene5X", ["1-3:0.2.8(50)", f"1-0:31.7.0({value})"]))
+    assert reading.currents_a is None
+
+
 def test_a_telegram_without_currents_has_none() -> None:
     (reading,) = TelegramReader(require_crc=False).feed(telegram("ISk5X", ["1-0:1.7.0(001.19*kW)"], has_crc=False))
     assert (reading.currents_a, reading.signed_currents_a(), reading.phases) == (None, None, 0)
