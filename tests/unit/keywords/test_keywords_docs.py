@@ -107,9 +107,20 @@ def test_a_dry_run_starts_no_farm_and_accepts_every_suite(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_dry_run_finds_a_keyword_that_does_not_exist(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        pytest.param("Pulg In Vehicle    CP1", "No keyword with name 'Pulg In Vehicle'", id="keyword"),
+        pytest.param(
+            "Get Register    CP1    DLM_MODE    1", "does not have member '1'. Available: '!='", id="operator"
+        ),
+        pytest.param("Signalled Current    CP1    is    3 kW", "'3 kW' is not a current", id="unit"),
+    ],
+)
+def test_a_dry_run_finds_what_is_written_wrong(tmp_path: Path, call: str, message: str) -> None:
     head = "*** Settings ***\nResource    hil/keywords/farm.resource\n*** Test Cases ***\nT\n"
-    (tmp_path / "t.robot").write_text(head + "    Start Site    mennekes/car-park\n    Pulg In Vehicle    CP1\n")
-    command = [sys.executable, "-c", DRY, "t.robot"]
+    (tmp_path / "t.robot").write_text(head + f"    Start Site    mennekes/car-park\n    {call}\n")
+    command = [sys.executable, "-c", DRY.replace('console="none"', "stdout=sys.stdout"), "t.robot"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1, done.stdout + done.stderr
+    assert message in " ".join(done.stdout.split())
