@@ -256,11 +256,11 @@ MUTANTS = (
         (Check(MASTER, "mean_is_of"),),
     ),
     Mutant(
-        "a meter that is lost later is never lost",
+        "a meter that stops communicating is not reported",
         DLM,
         "return self._meter_heard_ns is None or now_ns - self._meter_heard_ns >= round(SILENT_S * NS_PER_S)",
         "return self._meter_heard_ns is None",
-        (suite("energy_meter_faults", "The Fallback Decides, Not The Real Load"),),
+        (suite("energy_meter_faults", "Without Meter Values Nothing Is Left When The Fallback Is 9999 A"),),
     ),
     Mutant(
         "External Load Headroom with the wrong sign",
