@@ -26,7 +26,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/robocop check robot hil/keywords
+	$(BIN)/robocop check robot hil/keywords hil/starter
 
 bench: $(READY)
 	@for one in benchmarks/*.py; do echo "== $$one"; $(BIN)/python "$$one"; done

@@ -14,9 +14,11 @@ from typing import Final
 
 from emulators.kit.family import Family, UnknownFamily, families, family
 from hil.errors import BenchError, HilError, ScenarioError
+from hil.hand.commands import add_commands
 from hil.report.runner import ExitCode, RunRequest, print_outcome, run_suites
 
-SHIPPED_SUITES: Final = Path("robot/suites")
+SUITE_FOLDERS: Final = (Path("robot/suites"), Path("suites"))  #: Where suites are looked for, the first that exists.
+MOST_JOBS: Final = 64
 
 _EPILOG: Final = """exit codes:
   0 all passed    1 a test failed    2 usage or site wrong, or no test selected
@@ -74,9 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     run = command("run", _run, "run Robot Framework suites on a bench")
-    run.add_argument(
-        "suites", metavar="SUITE", nargs="*", type=Path, help=f"file or folder (default: {SHIPPED_SUITES})"
-    )
+    default = " or ".join(str(folder) for folder in SUITE_FOLDERS)
+    run.add_argument("suites", metavar="SUITE", nargs="*", type=Path, help=f"file or folder (default: {default})")
     run.add_argument("--site", metavar="S", help="site that the suites use instead of their own")
     run.add_argument(
         "--bench", choices=["embedded"], default="embedded", help="where the devices live (default: embedded)"
@@ -93,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--trace", choices=["state", "frames"], default="state", help="frames: every protocol frame is in the trace too"
     )
+    run.add_argument(
+        "--jobs", type=_jobs, metavar="N", help="share the tests out over N processes (default: one on each core)"
+    )
     run.add_argument("--fail-on-skip", action="store_true", help="a skipped test makes the run fail")
 
     up = command("up", _up, "keep a farm running until Ctrl-C")
@@ -108,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("device", metavar="DEVICE", help="device type as in `hil devices`")
     command("doctor", _doctor, "look for what this machine lacks, each with its fix")
 
+    add_commands(command)
+
+    init = command("init", _init, "write a site, a suite and a robot.toml to begin with")
+    init.add_argument("folder", metavar="DIR", type=Path, help="an empty folder, made when it is missing")
+
     trace = command("trace", _trace, "print the traceability matrix of a run")
     trace.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="run folder, for example results/latest")
     trace.add_argument(
@@ -122,6 +131,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _speed(text: str) -> str:
     return text if text == "max" else _factor(text)
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_JOBS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes. Allowed: 1 to {MOST_JOBS}.")
+    return int(text)
 
 
 def _factor(text: str) -> str:
@@ -154,9 +169,10 @@ def _check(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     suites = args.suites
     if not suites:
-        if not SHIPPED_SUITES.is_dir():
-            raise ScenarioError(f"there is no {SHIPPED_SUITES} in this folder. Name the suites: hil run SUITE ...")
-        suites = [SHIPPED_SUITES]
+        suites = [folder for folder in SUITE_FOLDERS if folder.is_dir()][:1]
+        if not suites:
+            wanted = " nor ".join(str(folder) for folder in SUITE_FOLDERS)
+            raise ScenarioError(f"there is neither {wanted} in this folder. Name the suites: hil run SUITE ...")
     if args.site:
         from hil.site import load_site  # noqa: PLC0415
 
@@ -173,6 +189,7 @@ def _run(args: argparse.Namespace) -> int:
             output=args.output,
             trace=args.trace,
             fail_on_skip=args.fail_on_skip,
+            jobs=args.jobs,
             command_line=args.command_line,
         )
     )
@@ -232,6 +249,15 @@ def _sheet(args: argparse.Namespace) -> int:
         )
     print()
     print(device.sheet.read_text(encoding="utf-8").rstrip())
+    return ExitCode.PASSED
+
+
+def _init(args: argparse.Namespace) -> int:
+    from hil.starter import init  # noqa: PLC0415
+
+    for file in init(args.folder):
+        print(f"written: {file}")
+    print(f"Next: cd {args.folder} && hil check sites/car-park.yaml && hil run suites")
     return ExitCode.PASSED
 
 

@@ -111,6 +111,9 @@ class Meter:
         self._count = 0
         self._energy_wh = {"import_t1": 0.0, "import_t2": 0.0, "export_t1": 0.0, "export_t2": 0.0}
         self._shown: dict[str, float | Decimal | str] = {}
+        self._said: dict[str, tuple[float | Decimal | str, str]] = {}
+        absent = tuple(f"_{phase.lower()}" for phase in PHASES[phases:])
+        self._rows = [(name, row) for name, row in version.rows.items() if not (absent and name.endswith(absent))]
 
     def power_up(self) -> None:
         """Begin anew; what flowed while the meter was off is not counted."""
@@ -136,18 +139,21 @@ class Meter:
     def telegram(self, local: datetime) -> bytes:
         """Return the telegram of what was measured last, at a local time (Europe/Amsterdam)."""
         says = self._shown | {"timestamp": timestamp(local)}
-        lines = [row.line(self._fixed(name, row) if name not in says else says[name]) for name, row in self._rows()]
+        lines = [
+            self._line(name, row, says[name] if name in says else self._fixed(name, row)) for name, row in self._rows
+        ]
         return telegram(self.version.header, lines, has_crc=self.version.has_crc)
+
+    def _line(self, name: str, row: ObisRow, value: float | Decimal | str) -> str:
+        """Return a line; most are the same as in the telegram before."""
+        said = self._said.get(name)
+        if said is None or said[0] != value:
+            said = self._said[name] = (value, row.line(value))
+        return said[1]
 
     @property
     def _nets(self) -> bool:
         return self._parameters["Total power"] == "net"
-
-    def _rows(self) -> Iterator[tuple[str, ObisRow]]:
-        absent = tuple(f"_{phase.lower()}" for phase in PHASES[self.phases :])
-        for name, row in self.version.rows.items():
-            if not name.endswith(absent or "-"):
-                yield name, row
 
     def _own(self, values: PerPhase) -> tuple[float, ...]:
         return tuple(values)[: self.phases]

@@ -56,6 +56,8 @@ class Family:
         parameters: Documented parameters.
         registers: The Modbus table, None without Modbus.
         modbus_port: Documented Modbus TCP port, None without Modbus TCP.
+        modbus_port_parameter: Parameter that moves the server to another port, empty when none does.
+        modbus_switch_parameter: Parameter that switches the server on and off, empty when none does.
         modbus_unit: Unit id that clients use.
         serial_ports: Labels of its serial ports, by which a site's cables find them (``P1``).
         create: Makes the device on a host.
@@ -71,10 +73,22 @@ class Family:
     parameters: ParameterTable
     registers: Path | None = None
     modbus_port: int | None = None
+    modbus_port_parameter: str = ""
+    modbus_switch_parameter: str = ""
     modbus_unit: int = 1
     serial_ports: tuple[str, ...] = ()
     create: Callable[[Host, DeviceConfig], Device]
     sheet: Path
+
+    def modbus_port_with(self, setting: Callable[[str], object]) -> int | None:
+        """Return the Modbus TCP port of a device with these settings, None when it has no server or it is switched off.
+
+        Args:
+            setting: Returns the value in force of a parameter, by its name.
+        """
+        if self.modbus_switch_parameter and not setting(self.modbus_switch_parameter):
+            return None
+        return int(str(setting(self.modbus_port_parameter))) if self.modbus_port_parameter else self.modbus_port
 
 
 class UnknownFamily(LookupError):

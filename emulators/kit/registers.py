@@ -185,17 +185,24 @@ class Register:
         Raises:
             ValueError: The value does not fit into the type.
         """
+        return _words(self.to_bytes(value))
+
+    def to_bytes(self, value: Value) -> bytes:
+        """Return a physical value as it goes over the wire; None is *not available*.
+
+        Raises:
+            ValueError: The value does not fit into the type.
+        """
         code = _NUMBERS.get(self.type)
-        if code is not None:
-            values = value if isinstance(value, tuple) else (value,)
-            if len(values) * code.size != self.words * 2 and value is not None:
-                raise ValueError(f"{self.name}: {value!r} is not {self.words * 2 // code.size} numbers")
-            if value is None:
-                return _words(code.pack(math.nan) if self.type in _FLOATS else b"\xff" * code.size) * (
-                    self.words * 2 // code.size
-                )
-            return _words(b"".join(self._pack(code, item) for item in values))
-        return _words(self._bytes(value))
+        if code is None:
+            return self._bytes(value)
+        size = self.words * 2
+        if value is None:
+            return (code.pack(math.nan) if self.type in _FLOATS else b"\xff" * code.size) * (size // code.size)
+        values = value if isinstance(value, tuple) else (value,)
+        if len(values) * code.size != size:
+            raise ValueError(f"{self.name}: {value!r} is not {size // code.size} numbers")
+        return b"".join([self._pack(code, item) for item in values])
 
     def _pack(self, code: struct.Struct, value: object) -> bytes:
         if not isinstance(value, int | float):
@@ -417,6 +424,13 @@ def _check(row: Register, earlier: Iterable[Register], file: str) -> None:
             raise ValueError(f"{row.name} is already the name of {file}:{other.line}")
 
 
+_Piece = tuple[Register | None, int, int]
+"""A part of an answer: bytes ``begin`` to ``end`` of a row's value; without a row that many zeros."""
+
+_NOTHING: Final = bytes(2)
+_LAYOUTS: Final = 256  #: So many different reads are remembered; a client that scans all addresses pays each time.
+
+
 class RegisterBank:
     """What one Modbus unit answers: reads and writes of words, turned into values of named registers.
 
@@ -453,14 +467,19 @@ class RegisterBank:
         self._read, self._write = read, write
         self._missing, self._missing_write = missing, missing_write
         self._whole_values, self._whole_writes = whole_values, whole_values or whole_writes
-        self._absent_word = absent_word
+        self._absent = b"" if absent_word is None else absent_word.to_bytes(2)
         self._slots = {row.address + offset: (row, offset) for row in table for offset in range(row.words)}
         absent = {row.address + offset for row in table.lacking for offset in range(row.words)}
         self._zeros = frozenset(address for first, last in blocks for address in range(first, last + 1)) - absent
         self._parts: dict[str, list[int]] = {}
+        self._layouts: dict[tuple[int, int], tuple[_Piece, ...]] = {}
 
     def read_words(self, function: int, address: int, count: int) -> list[int]:
-        """Return ``count`` words from ``address`` on.
+        """Return ``count`` words from ``address`` on; as :meth:`read_bytes`."""
+        return _words(self.read_bytes(function, address, count))
+
+    def read_bytes(self, function: int, address: int, count: int) -> bytes:
+        """Return ``count`` words from ``address`` on as they go over the wire.
 
         Args:
             function: Modbus function code; 3 and 4 see the same registers, a device that has only one of them says so
@@ -471,28 +490,41 @@ class RegisterBank:
         Raises:
             ModbusError: The read is refused.
         """
-        words: list[int] = []
+        layout = self._layouts.get((address, count))
+        if layout is None:
+            layout = self._layout(address, count)
+        nothing = self._absent or _NOTHING
+        return b"".join(
+            [
+                nothing * ((end - begin) // 2) if row is None else self._bytes_of(row)[begin:end]
+                for row, begin, end in layout
+            ]
+        )
+
+    def _layout(self, address: int, count: int) -> tuple[_Piece, ...]:
+        """Return which bytes of which rows a read is made of, and remember it: clients ask the same again and again."""
+        pieces: list[_Piece] = []
         at, end = address, address + count
         while at < end:
-            slot = self._slots.get(at)
-            if slot is None or not slot[0].readable:
+            row, offset = self._slots.get(at, (None, 0))
+            if row is None or not row.readable:
                 if at not in self._zeros:
                     raise ModbusError(self._missing, f"nothing to read at {at}")
-                words.append(self._absent_word or 0)
+                pieces.append((None, 0, 2))
                 at += 1
                 continue
-            row, offset = slot
             self._check_read(row, offset, end)
-            chunk = self._words_of(row)[offset : offset + end - at]
-            words += chunk
-            at += len(chunk)
-        return words
+            words = min(row.words - offset, end - at)
+            pieces.append((None if row.type == "reserved" else row, 2 * offset, 2 * (offset + words)))
+            at += words
+        if len(self._layouts) >= _LAYOUTS:
+            self._layouts.clear()
+        layout = self._layouts[address, count] = tuple(pieces)
+        return layout
 
-    def _words_of(self, row: Register) -> list[int]:
-        value = None if row.type == "reserved" else self._read(row.name)
-        if value is None and self._absent_word is not None:
-            return [self._absent_word] * row.words
-        return row.encode(value)
+    def _bytes_of(self, row: Register) -> bytes:
+        value = self._read(row.name)
+        return self._absent * row.words if value is None and self._absent else row.to_bytes(value)
 
     def _check_read(self, row: Register, offset: int, end: int) -> None:
         is_inside = offset % row.width != 0

@@ -1,7 +1,7 @@
 """The side-band: what a person does at a site (plug a vehicle, switch a load, pull a cable), as a typed HTTP API.
 
-It listens on loopback, wants a bearer token, and knows the farm only by the callables of :class:`Actions`. Bodies are
-JSON objects; a wrong one gets 400 with the field and what is allowed. ``GET /v1/openapi.json`` describes all of it.
+It listens on loopback, wants a bearer token, and knows the farm only by the callables that it is given. Bodies are JSON
+objects; a wrong one gets 400 with the field and what is allowed. ``GET /v1/openapi.json`` describes all of it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ class _Body(BaseModel):
 
 
 class Plug(_Body):
-    """A vehicle to plug in."""
+    """A vehicle to plug in: one that the site or the presets know by name, or one described here."""
 
     point: str = Field(description="the name of a charging point of the site")
+    vehicle: str | None = Field(default=None, description="the name of a vehicle of the site or of a preset, or null")
     phases: int = Field(default=3, ge=1, le=3, description="1, 2 or 3, the phases of its on-board charger")
     max_current_a: float = Field(
         default=32.0, gt=0, le=80, description="a number above 0 up to 80, what it takes at most per phase [A]"
@@ -52,7 +53,7 @@ class Unplug(_Body):
 class Source(_Body):
     """What a load draws, or a PV system feeds in."""
 
-    name: str = Field(description="the name of a load or PV system of the site")
+    name: str = Field(description="the name of a load or PV system of the site, or of the feeder that has only one")
     current_a: Current | Annotated[list[Current], Field(min_length=3, max_length=3)] = Field(
         description="a number from 0 up to 10000 that means each phase, or three of them for L1, L2, L3 [A]"
     )
@@ -72,62 +73,64 @@ class Cable(_Body):
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actions:
-    """What the side-band can do; each callable raises :class:`Refused` when it cannot.
+class Parameter(_Body):
+    """A parameter to look at or to set, by the manual's own name."""
 
-    Attributes:
-        state: Returns what the farm looks like now, as JSON has it.
-        plug: Plugs a vehicle in.
-        unplug: Takes the vehicle away.
-        load: Sets what a load draws.
-        pv: Sets what a PV system feeds in.
-        cut: Pulls a network cable.
-        restore: Plugs it in again.
-    """
+    device: str = Field(description="the name of a device of the site")
+    name: str | None = Field(default=None, description="the parameter's name in the manual, or null for all of them")
+    value: str | None = Field(default=None, description="the new value as the device's form takes it, or null to look")
+    restart: bool = Field(default=False, description="true to restart the device after saving, or false")
 
-    state: Callable[[], Mapping[str, object]]
-    plug: Callable[[Plug], None]
-    unplug: Callable[[Unplug], None]
-    load: Callable[[Source], None]
-    pv: Callable[[Source], None]
-    cut: Callable[[Cable], None]
-    restore: Callable[[Cable], None]
+
+class Restart(_Body):
+    """A device to restart; unsaved edits are lost."""
+
+    device: str = Field(description="the name of a device of the site")
+
+
+class Do(_Body):
+    """A keyword of the farm's Robot library to run, with its arguments as a test writes them."""
+
+    keyword: str = Field(description="a keyword's name, such as Plug In Vehicle")
+    args: list[str] = Field(default_factory=list, description='a list of texts, such as ["CP1", "phases=3"]')
 
 
 T = TypeVar("T", bound=_Body)
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Answer = Mapping[str, object] | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Verb(Generic[T]):
-    """One POST: its body and what it calls."""
+class Verb(Generic[T]):
+    """One thing that the side-band does: ``POST /v1/NAME``.
+
+    Attributes:
+        body: What the request carries.
+        act: Does it on the farm's loop, and returns what the answer carries; raises :class:`Refused` when it cannot.
+    """
 
     body: type[T]
-    act: Callable[[T], None]
+    act: Callable[[T], Answer | Awaitable[Answer]]
 
-    def run(self, text: str) -> None:
-        self.act(self.body.model_validate_json(text or "{}"))
+    async def run(self, text: str) -> Answer:
+        """Read the request's text and do it."""
+        answer = self.act(self.body.model_validate_json(text or "{}"))
+        return await answer if isinstance(answer, Awaitable) else answer
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Sideband:
     """The API's server.
 
     Args:
-        actions: What it can do.
+        state: Returns what the farm looks like now, as JSON has it.
+        verbs: What it can do, by name.
         token: What a client has to show.
     """
 
-    def __init__(self, actions: Actions, token: str) -> None:
-        self._actions, self._token = actions, token
-        self._verbs: dict[str, _Verb[Any]] = {
-            "plug": _Verb(Plug, actions.plug),
-            "unplug": _Verb(Unplug, actions.unplug),
-            "load": _Verb(Source, actions.load),
-            "pv": _Verb(Source, actions.pv),
-            "cut": _Verb(Cable, actions.cut),
-            "restore": _Verb(Cable, actions.restore),
-        }
+    def __init__(self, state: Callable[[], Mapping[str, object]], verbs: Mapping[str, Verb[Any]], token: str) -> None:
+        self._current_state, self._verbs, self._token = state, dict(verbs), token
         app = web.Application(middlewares=[self._guard])
         app.router.add_get("/v1/state", self._state)
         app.router.add_get("/v1/openapi.json", self._describe)
@@ -160,22 +163,23 @@ class Sideband:
             return _error(401, "the header 'Authorization: Bearer TOKEN' is missing or wrong. TOKEN: the token file.")
         try:
             return await handler(request)
-        except ValidationError as error:
-            return _error(400, *_explain(error))
         except Refused as error:
             return _error(400, str(error))
         except UnicodeDecodeError as error:
             return _error(400, f"the body is not UTF-8: {error}")
 
     async def _state(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._actions.state())
+        return web.json_response(self._current_state())
 
     async def _post(self, request: web.Request) -> web.Response:
         verb = self._verbs.get(name := request.match_info["verb"])
         if verb is None:
             return _error(404, f"there is no {name!r}. Allowed: {', '.join(self._verbs)}.")
-        verb.run(await request.text())
-        return web.json_response({"ok": True})
+        try:
+            answer = await verb.run(await request.text())
+        except ValidationError as error:
+            return _error(400, *_explain(error, verb.body))
+        return web.json_response({"ok": True, **(answer or {})})
 
     async def _describe(self, _request: web.Request) -> web.Response:
         answers = {code: {"description": text} for code, text in _ANSWERS.items()}
@@ -231,9 +235,9 @@ def token_at(path: Path) -> str:
     return token
 
 
-def _explain(error: ValidationError) -> list[str]:
+def _explain(error: ValidationError, body: type[_Body]) -> list[str]:
     """Return pydantic's findings as: field, value, what is allowed; one a field."""
-    (fields,) = (body.model_fields for body in (Plug, Unplug, Source, Cable) if body.__name__ == error.title)
+    fields = body.model_fields
     texts: dict[str, None] = {}
     for problem in error.errors():
         field = str(problem["loc"][0]) if problem["loc"] else "body"

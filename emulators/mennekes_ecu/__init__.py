@@ -11,6 +11,8 @@ FAMILY = Family(
     parameters=PARAMETERS,
     registers=FOLDER / "registers.csv",
     modbus_port=502,
+    modbus_port_parameter="Modbus TCP Server Base Port",
+    modbus_switch_parameter="Modbus TCP Server",
     create=MennekesEcu,
     sheet=FOLDER / "fidelity.md",
 )

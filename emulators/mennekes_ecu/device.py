@@ -22,7 +22,7 @@ from emulators.kit.pilot import Offer, PilotState
 from emulators.kit.registers import RegisterBank, RegisterTable
 from emulators.mennekes_ecu import dlm
 from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
-from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, SLAVE_ROLES, ChargingPoint, per_phase
+from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint, per_phase
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
 
 FOLDER: Final = Path(__file__).parent
@@ -74,6 +74,7 @@ class MennekesEcu:
         self._server: ModbusServer | None = None
         self._polling: asyncio.Task[None] | None = None
         self._meter_error = False
+        self._other_master = ""
         self._meter_currents_a = PerPhase.zero()
         self._running = True
         if self.point.role in MASTER_ROLES:
@@ -104,6 +105,7 @@ class MennekesEcu:
             await self._server.stop()
         if self._group is not None:
             self._group.close()
+            await asyncio.sleep(0)  # the socket itself is closed in the loop's next turn: a restart binds it again
         self._wiring.set_contactor(False)
         self._wiring.set_offer(Offer())
 
@@ -133,8 +135,10 @@ class MennekesEcu:
 
     def page(self) -> Mapping[str, str]:
         """Return what the dashboard shows (System Status, DLM Status), as text by field."""
+        errors = [METER_ERROR] if self._meter_error else []
+        errors += [OTHER_MASTER.format(self._other_master)] if self._other_master else []
         fields = {
-            "Error(s)": METER_ERROR if self._meter_error else "no errors",
+            "Error(s)": ", ".join(errors) or "no errors",
             "DLM Master/Slave": self.point.role,
             "Signalled current": f"{self.point.signalled_a} A",
             "Limited by": self.point.binding.value,
@@ -315,6 +319,9 @@ class MennekesEcu:
         match telegram:
             case Beacon() if self.point.role == SLAVE_ROLES[0] and self._master_name in (None, telegram.master):
                 self._hear_master(telegram.master, sender)
+            case Beacon() if self.master is not None and self._other_master != telegram.master:
+                self._other_master = telegram.master
+                self.front.log(OTHER_MASTER.format(telegram.master))
             case Grant() if self._is_master(telegram, sender):
                 self._hear_master(telegram.master, sender)
                 self.point.dlm_a, self.point.wakeup_granted = telegram.current_a, telegram.wake

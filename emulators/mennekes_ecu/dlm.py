@@ -36,7 +36,7 @@ UNUSED_A: Final = (
 )
 ASLEEP_S: Final = 30.0  #: A vehicle that does not ask although it is offered keeps the minimum only (assumed).
 REOFFER_S: Final = 300.0  #: After this time an unused share is offered again (assumed).
-RAISE_AFTER_S: Final = OBEY_WITHIN_S + 1.0  #: A raise waits until the cuts that pay for it are obeyed.
+RAISE_AFTER_S: Final = OBEY_WITHIN_S  #: A raise waits until the cuts that pay for it must have been obeyed.
 SILENT_S: Final = 15.0  #: A slave or a meter that says nothing for this long is lost (assumed; the suites allow 65 s).
 NOISE_A: Final = 0.05  #: Measured currents are taken as whole amperes when they are this close (a meter's resolution).
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from operator import itemgetter
 from typing import Final
 
 from emulators.kit.host import NS_PER_S
@@ -22,6 +23,7 @@ SLAVE_ROLES: Final = ("DLM Slave (Master-Auto-Discovery)", "DLM Slave (Master-Fi
 DLM_MODES: Final = {"Disabled": 0, MASTER_ROLES[0]: 1, MASTER_ROLES[1]: 2, SLAVE_ROLES[0]: 3, SLAVE_ROLES[1]: 4}
 #: Error texts of the dashboard's Error(s) line.
 METER_ERROR: Final = "External meter not communicating"
+OTHER_MASTER: Final = "DLM Network Id is used by another DLM master: {}"
 #: IEC 61851-1 sequence 10.2: after the offer is withdrawn the vehicle has this long to stop before the contactor opens.
 STOP_WITHIN_S: Final = 6.0
 #: IEC 61851-1 A.5.3: a vehicle that stays in B although it is offered may be woken after this time ...
@@ -108,25 +110,25 @@ class ChargingPoint:
         """Return whether the vehicle asks for energy."""
         return self.pilot in (PilotState.C, PilotState.D)
 
-    def own_limits(self, now_ns: int) -> dict[Binding, int]:
-        """Return every limit but the DLM's, by name [A]."""
-        limits = {
-            Binding.INSTALLATION: _amperes(self._store["Installation Current Limit [A]"]),
-            Binding.OPERATOR: _amperes(self._store["Operator Current Limit [A]"]),
-        }
+    def own_limits(self, now_ns: int) -> list[tuple[int, Binding]]:
+        """Return every limit but the DLM's [A]."""
+        limits = [
+            (_amperes(self._store["Installation Current Limit [A]"]), Binding.INSTALLATION),
+            (_amperes(self._store["Operator Current Limit [A]"]), Binding.OPERATOR),
+        ]
         if self.cable_a is not None:
-            limits[Binding.CABLE] = int(self.cable_a)
+            limits.append((int(self.cable_a), Binding.CABLE))
         if self.hems_a is not None:
-            limits[Binding.HEMS] = self.hems_a
+            limits.append((self.hems_a, Binding.HEMS))
         if self.comm_timeout_s and now_ns - self._heard_ns >= self.comm_timeout_s * NS_PER_S:
-            limits[Binding.SAFE] = self.safe_current_a
+            limits.append((self.safe_current_a, Binding.SAFE))
         if not self.available:
-            limits[Binding.UNAVAILABLE] = 0
+            limits.append((0, Binding.UNAVAILABLE))
         return limits
 
     def cap_a(self, now_ns: int) -> int:
         """Return the most the point may offer by its own limits [A]; 0 when that is below its minimum."""
-        lowest = min(self.own_limits(now_ns).values())
+        lowest = min(limit_a for limit_a, _ in self.own_limits(now_ns))
         return lowest if lowest >= _amperes(self._store["Minimum Current Limit [A]"]) else 0
 
     def pilot_changed(self, now_ns: int, state: PilotState, cable_a: float | None) -> None:
@@ -149,11 +151,10 @@ class ChargingPoint:
         self._advanced_ns = now_ns
         limits = self.own_limits(now_ns)
         if self.role in SLAVE_ROLES and self.master_lost:
-            limits[Binding.DISCONNECTED] = _amperes(self._store["Disconnected Limit [A]"])
+            limits.append((_amperes(self._store["Disconnected Limit [A]"]), Binding.DISCONNECTED))
         elif self.role in (*SLAVE_ROLES, MASTER_ROLES[0]):
-            limits[Binding.DLM] = self.dlm_a or 0
-        binding = min(limits, key=lambda name: limits[name])
-        current_a = limits[binding]
+            limits.append((self.dlm_a or 0, Binding.DLM))
+        current_a, binding = min(limits, key=itemgetter(0))  # of equals the first
         if current_a < _amperes(self._store["Minimum Current Limit [A]"]):
             current_a = 0
         if not self.connected:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 from emulators.kit.host import NS_PER_S, ChargerWiring, Host
+from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PHASES, PerPhase
 from emulators.kit.pilot import PilotState
 from emulators.kit.registers import Value, WriteRefused
-from emulators.mennekes_ecu.model import DLM_MODES, per_phase
-
-if TYPE_CHECKING:
-    from emulators.mennekes_ecu.device import MennekesEcu
+from emulators.mennekes_ecu.dlm import Limits, Master
+from emulators.mennekes_ecu.model import DLM_MODES, ChargingPoint, per_phase
 
 #: Served ranges: an undefined address reads 0 inside and is refused outside (Bender Modbus documentation, as quoted in
 #: Tinkerforge/esp32-firmware modbus_tcp). 730 stands outside: a client takes any answer for the
@@ -22,6 +22,27 @@ PROTOCOL_VERSION: Final = "0.9c"
 _STATES: Final = {state: number for number, state in enumerate(PilotState, start=1)}
 _HEMS_MINIMUM_A, _HIGHEST_A, _SATURATED = 6, 80, 0xFFFF
 _HEMS_DEFAULT_A, _HEMS_DEFAULT_LEGACY_A = 32, 6
+
+
+class Controller(Protocol):
+    """What the registers show and change of their device."""
+
+    parameters: ParameterStore
+    point: ChargingPoint
+    master: Master | None
+    operator_override_a: PerPhase | None
+
+    def limits(self) -> Limits:
+        """Return the master's limits as they act now."""
+        ...
+
+    def connected_slaves(self) -> Sequence[str]:
+        """Return the names that 'DLM Connected Slaves' lists."""
+        ...
+
+    def refresh(self) -> None:
+        """Let a written register act."""
+        ...
 
 
 class Registers:
@@ -35,7 +56,7 @@ class Registers:
         legacy: Firmware before 5.22: availability (124) has the other polarity, 1000 reads 6 until it is written.
     """
 
-    def __init__(self, device: MennekesEcu, host: Host, wiring: ChargerWiring, firmware: str, *, legacy: bool) -> None:
+    def __init__(self, device: Controller, host: Host, wiring: ChargerWiring, firmware: str, *, legacy: bool) -> None:
         self._device, self._host, self._wiring = device, host, wiring
         self._firmware, self._legacy = firmware, legacy
 
@@ -86,7 +107,6 @@ class Registers:
     def _point(self, name: str) -> Value:  # noqa: PLR0912 - one case per register
         point, now_ns = self._device.point, self._host.now_ns()
         session_s = (now_ns - point.plugged_ns) // NS_PER_S if point.plugged_ns is not None else 0
-        session_wh = int(sum(self._wiring.energy_wh()) - point.session_start_wh)
         match name:
             case "FIRMWARE_VERSION":
                 return self._firmware[:4]
@@ -121,9 +141,9 @@ class Registers:
             case "MAX_CUR_EV":
                 return int(point.cable_a or 0)
             case "CHARGED_ENERGY":
-                return session_wh
+                return self._session_wh()
             case "CHARGED_ENERGY_16":
-                return min(session_wh, _SATURATED)
+                return min(self._session_wh(), _SATURATED)
             case "CHARGE_DURATION":
                 return session_s
             case "CHARGE_DURATION_16":
@@ -132,6 +152,9 @@ class Registers:
                 default_a = _HEMS_DEFAULT_LEGACY_A if self._legacy else _HEMS_DEFAULT_A
                 return default_a if point.hems_a is None else point.hems_a
         return "" if name.startswith(("EVCCID", "WRITE")) else 0
+
+    def _session_wh(self) -> int:
+        return int(sum(self._wiring.energy_wh()) - self._device.point.session_start_wh)
 
     def _meter(self, name: str) -> Value:
         _, quantity, phase = name.split("_") if name.count("_") == 2 else ("", "", "")

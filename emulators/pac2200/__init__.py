@@ -13,6 +13,7 @@ FAMILY = Family(
     parameters=PARAMETERS,
     registers=FOLDER / "registers.csv",
     modbus_port=502,
+    modbus_port_parameter="Modbus Port",
     create=Pac2200,
     sheet=FOLDER / "fidelity.md",
 )

@@ -34,6 +34,11 @@ CONNECTIONS: Final = (
 _NS_PER_S: Final = 1_000_000_000
 _WH_PER_J: Final = 1 / 3600
 _COUNTERS: Final = ("EA_IMP", "EA_EXP", "ER_IMP", "ER_EXP", "ES")
+#: Counters of imported, exported and apparent energy in the order of a step (total, L1, L2, L3), by tariff.
+_STEPPED: Final = tuple(
+    tuple(tuple(f"{kind}_{where}_T{tariff}" for where in ("TOT", *PHASES)) for kind in ("EA_IMP", "EA_EXP", "ES"))
+    for tariff in (1, 2)
+)
 _RESETS: Final = {
     1 + 2 * kind + tariff: f"{name}_{{}}_T{tariff + 1}" for kind, name in enumerate(_COUNTERS) for tariff in (0, 1)
 }
@@ -182,12 +187,13 @@ class Meter:
         )
 
     def _count(self, imported_wh: PerPhase, exported_wh: PerPhase) -> None:
-        tariff = f"T{self._tariff + 1}"
         # cos phi is 1 in the farm's plant: apparent energy is the sum of both directions, reactive energy stands still
-        for kind, step_wh in (("EA_IMP", imported_wh), ("EA_EXP", exported_wh), ("ES", imported_wh + exported_wh)):
-            for where, amount in zip(("TOT", *PHASES), (sum(step_wh), *step_wh), strict=True):
-                name = f"{kind}_{where}_{tariff}"
-                self._counters[name] = (self._counters[name] + amount) % WRAP
+        steps = (imported_wh, exported_wh, imported_wh + exported_wh)
+        for names, step_wh in zip(_STEPPED[self._tariff], steps, strict=True):
+            total_wh = sum(step_wh)
+            if total_wh:  # a direction that stands still is the usual case
+                for name, amount in zip(names, (total_wh, *step_wh), strict=True):
+                    self._counters[name] = (self._counters[name] + amount) % WRAP
 
     # --- tariff and demand
 

@@ -19,6 +19,7 @@ from emulators.kit.phases import PerPhase
 from hil.bench.addresses import LOW_PORT_FIX, Resolver, Slot
 from hil.bench.instants import Instants
 from hil.bench.lan import Group, Member
+from hil.bench.seats import refuse_seats
 from hil.bench.serial import SerialLines
 from hil.bench.wiring import Bay, Terminals
 from hil.clock import FarmLoop
@@ -34,7 +35,7 @@ from hil.plant import (
     Plant,
 )
 from hil.probes import ModbusProbe
-from hil.site import SERIAL_PORTS, DeviceSpec, Fuse, MeterSpec, Site
+from hil.site import SERIAL_PORTS, DeviceSpec, Fuse, Load, MeterSpec, Site
 from hil.trace import TraceWriter
 
 if TYPE_CHECKING:
@@ -164,20 +165,25 @@ class Farm:
         self.devices: dict[str, Device] = {}
         self.cuts: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._probes: dict[str, ModbusProbe] = {}
+        self._probes: dict[tuple[str, int], ModbusProbe] = {}
         self._p1_probes: dict[str, P1Probe] = {}
         self._plant_due: Cancel | None = None
         self._slot: Slot | None = None
         self._muted = False
         self._checked_ns = 0
+        self._added: set[str] = set()
         self.requests: dict[str, list[tuple[int, str]]] = {}
+        self._names: dict[str, str] = {}
 
     async def start(self) -> None:
         """Build the plant, power up meters, then charging points.
 
         Raises:
+            SiteFileError: The site has seats that this bench cannot fill; nothing was started.
             BenchError: An address or port is taken, or something failed on the way up.
         """
+        refuse_seats(self.site)
+        self.loop.set_exception_handler(self._loop_complained)
         self._slot = Slot()
         self.resolver = Resolver(self._slot.number, self.site.networks)
         for network in self.site.networks:
@@ -185,8 +191,6 @@ class Farm:
         self.plant = self._build_plant()
         seats: dict[str, DeviceSpec | MeterSpec] = {**self.site.meters, **self.site.devices}
         for name, spec in seats.items():
-            if spec.seat != "emulated":
-                raise ScenarioError(f"{name} has the seat {spec.seat!r}: the embedded bench has emulated seats only.")
             self._seat(name, spec.family, spec.config(), spec.network, spec.contacts)
         for name, device in self.devices.items():
             try:
@@ -261,22 +265,30 @@ class Farm:
         return self.bays[name]
 
     def probe(self, name: str) -> ModbusProbe:
-        """Return the tester's own Modbus probe of a device, from the tester's address.
+        """Return the tester's own Modbus probe of a device, from the tester's address, at the port that is in force.
 
         Raises:
-            ScenarioError: The device has no Modbus TCP server.
+            ScenarioError: The device has no Modbus TCP server, or it is switched off.
         """
+        spec, where = self.site.require(name), self.modbus_at(name)
+        if where is None:
+            switch = spec.family.modbus_switch_parameter
+            off = spec.family.modbus_port is not None and spec.address is not None
+            why = f"its Modbus TCP server is switched off ({switch!r}). Switch it on, save and restart."
+            raise ScenarioError(f"{name}: {why}" if off else f"{name} has no Modbus TCP server.")
+        host, port = where
+        if (name, port) not in self._probes:
+            source = self.resolver.tester(spec.network)
+            self._probes[name, port] = ModbusProbe(spec, host, port, source_address=source)
+        return self._probes[name, port]
+
+    def modbus_at(self, name: str) -> tuple[str, int] | None:
+        """Return where a device's Modbus TCP server is by its parameters in force, None without one."""
         spec = self.site.require(name)
-        if spec.family.modbus_port is None or spec.address is None:
-            raise ScenarioError(f"{name} has no Modbus TCP server.")
-        if name not in self._probes:
-            self._probes[name] = ModbusProbe(
-                spec,
-                self.resolver.local(spec.address),
-                self.resolver.port(spec.family.modbus_port),
-                source_address=self.resolver.tester(spec.network),
-            )
-        return self._probes[name]
+        port = spec.family.modbus_port_with(self.devices[name].parameters.__getitem__)
+        if port is None or spec.address is None:
+            return None
+        return self.resolver.local(spec.address), self.resolver.port(port)
 
     def p1(self, name: str) -> P1Probe:
         """Return the tester's own reader of a meter's P1 port, which listens from the first call on.
@@ -303,15 +315,12 @@ class Farm:
         self.bay(name).plug(traits, self.rng(f"{name}/vehicle/{self.instants.now_ns()}"))
 
     def set_load(self, name: str, current_a: PerPhase) -> None:
-        """Set what a consumer draws [A]."""
-        self.site.require_load(name)
-        self._set(name, current_a, pv=False)
+        """Set what a consumer draws [A]; a feeder's name means its only load, or a new one."""
+        self._set(self._source(name, "load", self.site.loads), current_a, pv=False)
 
     def set_pv(self, name: str, current_a: PerPhase) -> None:
-        """Set what a generator feeds in [A]."""
-        if name not in self.site.pv:
-            raise ScenarioError(f"the site has no PV {name!r}. It has: {', '.join(self.site.pv) or 'none'}.")
-        self._set(name, current_a, pv=True)
+        """Set what a generator feeds in [A]; a feeder's name means its only PV system, or a new one."""
+        self._set(self._source(name, "PV system", self.site.pv), current_a, pv=True)
 
     def peak_a(self, node: str, phase: str) -> float:
         """Return the highest current of a node's conductor since the start [A]."""
@@ -400,6 +409,25 @@ class Farm:
         for at_ns, current_a in profile:
             self.instants.call_at(at_ns, Phase.INPUTS, name, lambda a=current_a: self._set(name, a, pv=pv))  # type: ignore[misc]
 
+    def _source(self, name: str, kind: str, known: Mapping[str, Load]) -> str:
+        """Return the load or PV system that a name means."""
+        if name in known:
+            return name
+        if name != SUPPLY and name not in self.site.feeders:
+            nodes = ", ".join([SUPPLY, *self.site.feeders])
+            has = ", ".join(known) or "none"
+            raise ScenarioError(f"the site has no {kind} {name!r}. It has: {has}. A feeder will do as well: {nodes}.")
+        there = [one for one, load in known.items() if load.feeder == name]
+        if len(there) > 1:
+            raise ScenarioError(f"{name} has more than one {kind}: {', '.join(there)}. Name one of them.")
+        if there:
+            return there[0]
+        new = f"{kind} at {name}"
+        if new not in self._added:
+            self._added.add(new)
+            (self.plant.add_load if kind == "load" else self.plant.add_pv)(new, name)
+        return new
+
     def _set(self, name: str, current_a: PerPhase, *, pv: bool) -> None:
         now_ns = self.instants.now_ns()
         (self.plant.set_pv if pv else self.plant.set_load)(now_ns, name, current_a)
@@ -449,9 +477,10 @@ class Farm:
 
     def _at_address(self, local: str) -> str:
         """Return who has an address of this bench: a device, or ``tester``."""
-        seats = {**self.site.meters, **self.site.devices}
-        names = {self.resolver.local(seat.address): name for name, seat in seats.items() if seat.address}
-        return names.get(local, "tester")
+        if not self._names:
+            seats = {**self.site.meters, **self.site.devices}
+            self._names = {self.resolver.local(seat.address): name for name, seat in seats.items() if seat.address}
+        return self._names.get(local, "tester")
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -459,8 +488,19 @@ class Farm:
             self._died(task.get_name(), error)
 
     def _died(self, name: str, error: BaseException) -> None:
+        self._failed(f"{name} died", error)
+
+    def _loop_complained(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take what nobody caught in a callback of the loop, such as a bug in a register, as the farm's own failure."""
+        error = context.get("exception")
+        if error is None:
+            loop.default_exception_handler(context)
+        else:
+            self._failed(context["message"], error)
+
+    def _failed(self, what: str, error: BaseException) -> None:
         text = "".join(traceback.format_exception(error))
-        self.failures.append(f"{name} died at {self.instants.now_ns() / NS_PER_S:g} s farm time:\n{text}")
+        self.failures.append(f"{what} at {self.instants.now_ns() / NS_PER_S:g} s farm time:\n{text}")
 
     def low_port_notice(self) -> str:
         """Return what to say once when low ports are offered elsewhere, or nothing."""

@@ -23,10 +23,11 @@ from hil.errors import BenchError
 from hil.report.folder import RunFolder, surroundings
 from hil.report.wall import utc_now
 from hil.site import Site, load_site
-from hil.stimulus import actions
+from hil.stimulus import state, verbs
 from hil.trace import TraceWriter, trace_path
 
 TOKEN_FILE: Final = Path(".hil/token")
+FARMS: Final = Path(".hil/farms")  #: Each running farm of this folder has a file here: its endpoints, named by its pid.
 LOOK_REAL_S: Final = 0.25  #: How often the farm is looked at: its health, and the status line.
 STOP_REAL_S: Final = 10.0
 LIVE_CURRENT_A: Final = 0.1  #: From here on a point counts as charging.
@@ -76,18 +77,24 @@ def _run(site: Site, args: argparse.Namespace, trace: TraceWriter, console: Cons
         stack.callback(lambda: thread.run(_stop(farm), STOP_REAL_S))
         try:
             thread.run(farm.start())
-            sideband = Sideband(actions(farm), token_at(TOKEN_FILE))
+            sideband = Sideband(lambda: state(farm), verbs(farm), token_at(TOKEN_FILE))
             stack.callback(lambda: thread.run(sideband.stop(), STOP_REAL_S))
             thread.run(_start(sideband))
-            if args.endpoints is not None:
-                stack.callback(lambda: args.endpoints.unlink(missing_ok=True))
-                _write(args.endpoints, endpoints(farm, sideband.url))
+            where = endpoints(farm, sideband.url)
+            for file in filter(None, (args.endpoints, farm_file(os.getpid()))):
+                stack.callback(file.unlink, missing_ok=True)
+                _write(file, where)
             for line in _headlines(farm, sideband.url):
                 console.print(line, markup=False)
             thread.run(_watch(farm, console, float(args.speed), stack.enter_context(_live(console))))
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one does not spoil the stop
             console.print("stopping", markup=False)
+
+
+def farm_file(pid: int) -> Path:
+    """Return where a running farm says where it is reached."""
+    return FARMS / f"{pid}.json"
 
 
 def endpoints(farm: Farm, sideband_url: str) -> dict[str, Any]:
@@ -102,13 +109,12 @@ def endpoints(farm: Farm, sideband_url: str) -> dict[str, Any]:
 
 def _endpoint(farm: Farm, name: str) -> dict[str, Any]:
     spec = farm.site.require(name)
-    family, found = spec.family, {"type": spec.family.type, **_serial(farm, name)}
-    if spec.address is None or family.modbus_port is None:
+    found = {"type": spec.family.type, **_serial(farm, name)}
+    where = farm.modbus_at(name)
+    if where is None:  # it has none, or it is switched off in its parameters
         return found
-    host, port = farm.resolver.local(spec.address), farm.resolver.port(family.modbus_port)
-    if (host, port) not in farm.loop.ledger.listeners:  # switched off in its parameters
-        return found
-    return {**found, "modbus": {"host": host, "port": port, "unit": family.modbus_unit}}
+    host, port = where
+    return {**found, "modbus": {"host": host, "port": port, "unit": spec.family.modbus_unit}}
 
 
 def _serial(farm: Farm, name: str) -> dict[str, Any]:
@@ -214,6 +220,7 @@ def _ctrl_c() -> Iterator[None]:
 
 def _write(file: Path, content: Mapping[str, object]) -> None:
     """Write a file at once: whoever waits for it never reads half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     fresh.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     fresh.replace(file)

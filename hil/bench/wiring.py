@@ -74,6 +74,11 @@ class Bay:
         """Return the rating of the plugged cable [A]."""
         return None if self.vehicle is None else self.vehicle.cable_a
 
+    @property
+    def offer(self) -> Offer:
+        """Return what the pilot says now."""
+        return self._offer
+
     # --- the vehicle's side
 
     def plug(self, traits: VehicleTraits, rng: random.Random) -> Vehicle:

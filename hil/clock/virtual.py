@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any, Final
 
 from hil.clock.ledger import Debt
-from hil.clock.loop import FarmLoop
+from hil.clock.loop import NS_PER_S, FarmLoop
 from hil.clock.selector import ReadyList
 from hil.errors import BenchError
 
@@ -42,6 +42,7 @@ class VirtualTimeLoop(FarmLoop):
 
     def __init__(self, *, livelock_after: int = 1_000_000, give_up_after_real_s: float = 5.0) -> None:
         self._now = 0.0
+        self._now_ns = 0
         self._turns = 0
         self._livelock_after = livelock_after
         self._sample_from = livelock_after - SAMPLED_TURNS
@@ -54,6 +55,10 @@ class VirtualTimeLoop(FarmLoop):
     def time(self) -> float:
         """Return farm time since the loop's start [s]."""
         return self._now
+
+    def now_ns(self) -> int:
+        """Return farm time since the loop's start [ns]."""
+        return self._now_ns
 
     def describe(self) -> dict[str, object]:
         return {**super().describe(), "jumps": self.jumps, "time_flows": self._flow.count > 0}
@@ -111,6 +116,7 @@ class VirtualTimeLoop(FarmLoop):
     def _jump(self, when: float) -> None:
         if when > self._now:
             self._now = when
+            self._now_ns = round(when * NS_PER_S)
             self._turns = 0
             self.jumps += 1
             if self._busiest:

@@ -71,7 +71,7 @@ def _positional(signature: inspect.Signature) -> list[str]:
     return [
         name
         for name, parameter in signature.parameters.items()
-        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and name != "self"
+        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     ]
 
 

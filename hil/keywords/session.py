@@ -7,7 +7,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -25,6 +26,7 @@ from hil.trace import TraceWriter, trace_path
 T = TypeVar("T")
 
 STUCK_REAL_S: Final = 60.0  #: A farm call that takes longer without farm time passing is stuck.
+CONCLUDE_REAL_S: Final = 10.0  #: A farm that does not take the verdict for this long writes nothing else either.
 
 
 class Session:
@@ -81,7 +83,11 @@ class Session:
             await self.farm.loop.settle()
             return result
 
-        result = self._thread.run(run())
+        try:
+            result = self._thread.run(run())
+        except Exception:
+            self.farm.check()  # a device with a bug answers nonsense: the bug is what to tell
+            raise
         self.raise_findings()
         return result
 
@@ -140,13 +146,31 @@ class Session:
         return f'hil run robot/suites/{suite}.robot --test "{name}" --seed {self.run_seed}'
 
     def finish(self, status: str) -> None:
-        """Write the verdict, the frames around a failure and the index line; power everything down."""
+        """Write the verdict, the frames around a failure and the index line; power everything down.
+
+        The last line is written in the farm's thread: in scaled and real time devices write theirs meanwhile.
+        """
+
+        async def conclude() -> Record:
+            return self._conclude(status)
+
+        try:
+            record = self._thread.run(conclude(), CONCLUDE_REAL_S)
+        except BenchError:  # the loop is dead or stuck: nobody else writes any more, and `close` says why
+            record = self._conclude(status)
+        with (self._folder / "index.jsonl").open("a", encoding="utf-8") as index:
+            index.write(json.dumps(asdict(record)) + "\n")
+        self.close()
+
+    def _conclude(self, status: str) -> Record:
+        """End the trace; the farm writes nothing after it."""
+        self.farm.mute()
         farm_ns = self.farm.instants.now_ns()
         self.trace.verdict(farm_ns, "test", status.lower())
         if status == "FAIL":
             self.trace.dump_frames()
         site = self.farm.site
-        record = Record(
+        return Record(
             test=self.test,
             sha256=self.trace.close(),
             file=self.trace.path.name,
@@ -154,9 +178,6 @@ class Session:
             site=site.name,
             site_sha256=site.sha256,
         )
-        with (self._folder / "index.jsonl").open("a", encoding="utf-8") as index:
-            index.write(json.dumps(asdict(record)) + "\n")
-        self.close()
 
     def close(self) -> None:
         """Power everything down; the farm's own failures are raised, nothing is left behind."""
@@ -170,6 +191,24 @@ class Session:
         with self.farm.loop.time_flows():
             result = await work()
         return result
+
+
+_LENT: Final[list[Session]] = []
+
+
+@contextmanager
+def lend(session: Session) -> Iterator[None]:
+    """Let the tests that run meanwhile find a farm that runs already."""
+    _LENT.append(session)
+    try:
+        yield
+    finally:
+        _LENT.remove(session)
+
+
+def lent() -> Session | None:
+    """Return the farm that was lent to the test which begins now."""
+    return _LENT[-1] if _LENT else None
 
 
 def build_site(ref: str, overrides: Mapping[str, str]) -> Site:

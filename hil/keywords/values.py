@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from emulators.kit.phases import PHASES, PerPhase
 
@@ -46,6 +47,9 @@ class Amps3:
     def __str__(self) -> str:
         return f"{self.a} A"
 
+
+#: MEN catalogue: plant and meter currents within 0.5 A.
+PLANT_TOLERANCE: Final = Amps(0.5)
 
 _NUMBER = r"\s*(-?\d+(?:\.\d+)?)\s*"
 

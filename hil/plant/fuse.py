@@ -184,11 +184,18 @@ def curve(kind: str, rating_a: float, name: Trip) -> Curve:
         return Curve.through([(math.sqrt(i0 * i1), math.sqrt(t0 * t1)) for (i0, t0), (i1, t1) in both])
     points = _points(kind, rating_a, name)
     if len(points) != 3:
-        rows = [row for row in _table() if row.type == kind]
-        gates = [row.to_a for row in rows if row.above_a is None]
-        span = f"{min(gates):g} to {max(gates):g} A" if gates else f"above 0 to {max(row.to_a for row in rows):g} A"
+        low_a, high_a = rating_range_a(kind)
+        span = f"{low_a:g} to {high_a:g} A" if low_a else f"above 0 to {high_a:g} A"
         raise ScenarioError(f"fuse rating {rating_a:g} A is not in the table of {kind}: {span}")
     return Curve.through(points)
+
+
+@cache
+def rating_range_a(kind: str) -> tuple[float, float]:
+    """Return the lowest and the highest rating in a type's table [A]; a lowest of 0 is itself not in it."""
+    rows = [row for row in _table() if row.type == kind]
+    gates = [row.to_a for row in rows if row.above_a is None]
+    return (min(gates), max(gates)) if gates else (0.0, max(row.to_a for row in rows))
 
 
 @dataclass(slots=True)

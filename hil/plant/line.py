@@ -33,7 +33,11 @@ class Line:
 
         A sign change inside is split at the exact zero: no forward charge is lost against backward charge.
         """
-        start_a, end_a, lasts_s = self.at(from_ns), self.at(to_ns), (to_ns - from_ns) / NS_PER_S
+        lasts_s = (to_ns - from_ns) / NS_PER_S
+        if self.slope_a_per_s == 0:
+            charge = self.a * lasts_s
+            return (charge, 0.0) if charge >= 0 else (0.0, -charge)
+        start_a, end_a = self.at(from_ns), self.at(to_ns)
         if start_a * end_a >= 0:
             charge = (start_a + end_a) / 2 * lasts_s
             return (charge, 0.0) if charge >= 0 else (0.0, -charge)

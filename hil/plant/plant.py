@@ -423,11 +423,11 @@ class Plant:
 
     def import_wh(self, node: str, now_ns: int) -> PerPhase:
         """Return what a node has imported per phase since the start [Wh]."""
-        return self._energies(self._node(node), now_ns)[0]
+        return self._energy_wh(self._node(node), now_ns, 0)
 
     def export_wh(self, node: str, now_ns: int) -> PerPhase:
         """Return what a node has exported per phase since the start [Wh], positive."""
-        return self._energies(self._node(node), now_ns)[1]
+        return self._energy_wh(self._node(node), now_ns, 1)
 
     def voltage_v(self, node: str) -> PerPhase:
         """Return a node's voltages L-N [V]: nominal, or 0 behind an open fuse."""
@@ -457,7 +457,7 @@ class Plant:
     def socket_energy_wh(self, name: str, now_ns: int) -> PerPhase:
         """Return the energy that went through a socket's own conductors since the start [Wh]."""
         socket = self._named(self._sockets, name, "socket")
-        return self._to_socket(self._energies(socket, now_ns)[0], socket.order)
+        return self._to_socket(self._energy_wh(socket, now_ns, 0), socket.order)
 
     def fuse(self, node: str, phase: str, now_ns: int) -> FuseReading:
         """Return one pole of a node's fuse.
@@ -712,13 +712,15 @@ class Plant:
 
     def _currents(self, branch: _Branch, now_ns: int) -> PerPhase:
         self._run_to(now_ns)
-        return PerPhase(*(wire.line.at(now_ns) for wire in branch.wires))
+        l1, l2, l3 = branch.wires
+        return PerPhase(l1.line.at(now_ns), l2.line.at(now_ns), l3.line.at(now_ns))
 
-    def _energies(self, branch: _Branch, now_ns: int) -> tuple[PerPhase, PerPhase]:
+    def _energy_wh(self, branch: _Branch, now_ns: int, direction: int) -> PerPhase:
+        """Return what was imported (0) or exported (1) since the start [Wh]."""
         self._run_to(now_ns)
-        pairs = [wire.charges_as(now_ns) for wire in branch.wires]
+        l1, l2, l3 = (wire.charges_as(now_ns)[direction] for wire in branch.wires)
         factor = self._voltage_v * WH_PER_AS_AND_V
-        return PerPhase(*(pair[0] for pair in pairs)) * factor, PerPhase(*(pair[1] for pair in pairs)) * factor
+        return PerPhase(l1 * factor, l2 * factor, l3 * factor)
 
     @staticmethod
     def _net_as(wire: _Wire, now_ns: int) -> tuple[float, float]:
@@ -727,5 +729,7 @@ class Plant:
 
     @staticmethod
     def _to_socket(grid: PerPhase, order: str) -> PerPhase:
+        if order == "L1L2L3":
+            return grid
         conductors = [grid[phase] for phase in grid_phases(order)]
         return PerPhase(*conductors, *[0.0] * (3 - len(conductors)))

@@ -38,11 +38,16 @@ class ModbusProbe:
         self._client = ModbusClient(host, port, source_address=source_address)
 
     def register(self, name: str) -> Register:
-        """Return a documented register of this device.
+        """Return a documented register of this device, by its name or by its address.
 
         Raises:
             ScenarioError: This firmware and variant has none of that name; the nearest is named.
         """
+        if name.isdecimal():
+            row = next((row for row in self._table if row.address == int(name)), None)
+            if row is None:
+                raise ScenarioError(f"{self._name}: no documented register begins at address {name}.")
+            return row
         try:
             return self._table.named(name)
         except UnknownRegister as error:

@@ -7,7 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from hil.report.robot_listener import Counts, Failure, SuiteRow, clock_text
+from hil.report.progress import clock_text
+from hil.report.verdicts import SuiteRow, Verdicts
 
 _STYLE: Final = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:#1c2733;background:#fff}
@@ -23,9 +24,7 @@ dt{font-weight:600}code{font-size:.92em}
 
 def render(
     *,
-    counts: Counts,
-    suites: Sequence[SuiteRow],
-    failures: Sequence[Failure],
+    verdicts: Verdicts,
     facts: Mapping[str, object],
     farm_s: float,
     wall_s: float,
@@ -34,20 +33,19 @@ def render(
     """Return the page.
 
     Args:
-        counts: Verdicts of the run.
-        suites: Verdicts per suite.
-        failures: What failed and why.
+        verdicts: What the tests ended with.
         facts: What stands in run.json and is worth a line.
         farm_s: Farm time of all tests together [s].
         wall_s: Wall time of the run [s].
         traces: Test and trace file (relative to the page) of each test that had a farm.
     """
+    counts = verdicts.counts
     state = "fail" if counts.failed else "pass" if counts.passed else "skip"
     speed = f", x{farm_s / wall_s:.0f}" if farm_s and wall_s else ""
-    rows = "".join(_suite(row) for row in suites)
+    rows = "".join(_suite(row) for row in verdicts.suites)
     failed = "".join(
         f"<h3>{escape(one.test)}</h3><p><code>{escape(Path(one.source).name)}</code></p><pre>{escape(one.message)}</pre>"
-        for one in failures
+        for one in verdicts.failures
     )
     listed = "".join(f'<li><a href="{escape(file, quote=True)}">{escape(test)}</a></li>' for test, file in traces)
     known = "".join(

@@ -6,27 +6,29 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
+from io import StringIO
 from pathlib import Path
-from typing import Final, TextIO
+from tempfile import TemporaryDirectory
+from typing import Any, Final, TextIO
 
-from robot.api import TestSuite
-from robot.errors import DataError
-from robot.run import run as run_robot
+from robot.rebot import rebot
 
 import hil
-from hil.errors import ScenarioError
 from hil.report import page
 from hil.report.folder import RunFolder, surroundings
-from hil.report.robot_listener import NS_PER_S, Counts, ProgressListener
+from hil.report.merge import Part, merge
+from hil.report.parallel import Pool, known_durations, split, usable_cores
+from hil.report.part import Event, Work, run_part
+from hil.report.progress import NS_PER_S, Progress
+from hil.report.selection import Case, choose
+from hil.report.verdicts import STOPPED, Counts, Verdicts
 from hil.report.wall import Stopwatch, utc_now
 from hil.trace import Level, run_hash
 
-#: What Robot itself returns instead of a number of failed tests.
-_ROBOT_BAD_DATA: Final = 252
-_ROBOT_STOPPED: Final = 253
-_ROBOT_BROKEN: Final = 255
+ROBOT_MOST_FAILED: Final = 250  #: Up to here Robot's return code is a number of failed tests.
+LATEST: Final = Path("results/latest")
 
 
 class ExitCode(IntEnum):
@@ -54,6 +56,7 @@ class RunRequest:
         output: Run folder, None for a new one under ``results``.
         trace: What the traces hold.
         fail_on_skip: A skipped test makes the run fail.
+        jobs: Worker processes, None for one on each usable core.
         command_line: As the user typed it, for run.json.
     """
 
@@ -67,6 +70,7 @@ class RunRequest:
     output: Path | None = None
     trace: Level = "state"
     fail_on_skip: bool = False
+    jobs: int | None = None
     command_line: Sequence[str] = field(default_factory=tuple)
 
     def settings(self, folder: RunFolder) -> dict[str, str]:
@@ -104,7 +108,10 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
     Raises:
         ScenarioError: A suite does not exist or cannot be read, no test is selected, or the output folder is in use.
     """
-    _require_tests(request)
+    # Before there is a folder: a run that selects nothing leaves nothing, and ``latest`` stays the latest run.
+    cases = choose(request.suites, include=request.include, tests=request.tests)
+    queue = split(cases, request.jobs or usable_cores(), known_durations(LATEST))
+    jobs = min(request.jobs or usable_cores(), len(queue))
     folder = RunFolder.create(request.output)
     folder.traces.mkdir(exist_ok=True)
     settings = request.settings(folder)
@@ -118,54 +125,47 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
         "speed": request.speed,
         "seed": request.seed,
         "trace": request.trace,
+        "jobs": jobs,
         "started": started.isoformat(),
         "ended": None,
     }
     folder.write_run_json(facts)  # a run that is killed is still known
 
-    listener = ProgressListener(lambda: sum(record.farm_ns for record in folder.records()), stream=stream)
-    try:
-        with _environment(settings):
-            robot_code = run_robot(
-                *map(str, request.suites),
-                outputdir=str(folder.path),
-                xunit="junit.xml",
-                report="NONE",
-                console="none",
-                listener=listener,
-                include=list(request.include),
-                test=list(request.tests),
-                variable=[f"{name}:{value}" for name, value in settings.items()],
-                pythonpath=[str(Path(hil.__file__).parent.parent)],
-            )
-    except SystemExit:  # a second Ctrl-C
-        robot_code = _ROBOT_STOPPED
-    finally:
-        listener.close()
+    work = Work(suites=request.suites, folder=folder.path, variables=settings)
+    with (
+        TemporaryDirectory(prefix=".parts-", dir=folder.path) as parts_folder,
+        Progress(cases, lambda: sum(record.farm_ns for record in folder.records()), stream=stream) as progress,
+        _environment(settings),
+    ):
+        if jobs == 1:
+            parts, stopped = _run_here(work, cases, Path(parts_folder), progress)
+        else:
+            pool = Pool(work, queue, Path(parts_folder), progress)
+            pool.run(jobs)
+            parts, stopped = pool.parts, pool.stopped
+        result = merge(cases, parts, STOPPED)
+    _write_results(result, folder)
 
+    verdicts = Verdicts.of(result.suite.all_tests)
     records = list(folder.records())
     sha256 = run_hash(record.sha256 for record in records)
-    exit_code = _exit_code(robot_code, listener, fail_on_skip=request.fail_on_skip)
+    exit_code = _exit_code(verdicts, stopped=stopped, fail_on_skip=request.fail_on_skip)
     farm_s = sum(record.farm_ns for record in records) / NS_PER_S
     facts |= {
         "ended": utc_now().isoformat(),
         "wall_s": round(watch.elapsed_s, 3),
         "farm_s": farm_s,
         "sites": {record.site: record.site_sha256 for record in records if record.site},
-        "counts": {
-            "passed": listener.counts.passed,
-            "failed": listener.counts.failed,
-            "skipped": listener.counts.skipped,
-        },
+        "counts": asdict(verdicts.counts),
         "trace_sha256": sha256,
         "exit_code": int(exit_code),
     }
     folder.write_run_json(facts)
+    order = {case.stable: number for number, case in enumerate(cases)}
+    records.sort(key=lambda record: order.get(record.test, len(order)))
     (folder.path / "report.html").write_text(
         page.render(
-            counts=listener.counts,
-            suites=listener.suites,
-            failures=listener.failures,
+            verdicts=verdicts,
             facts={name: facts[name] for name in ("bench", "speed", "seed", "site", "started", "trace_sha256")},
             farm_s=farm_s,
             wall_s=watch.elapsed_s,
@@ -173,23 +173,40 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
         ),
         encoding="utf-8",
     )
-    return RunOutcome(folder, listener.counts, sha256, exit_code)
+    return RunOutcome(folder, verdicts.counts, sha256, exit_code)
 
 
-def _require_tests(request: RunRequest) -> None:
-    """Refuse what selects no test before there is a run folder, so that ``latest`` stays the latest run."""
-    for suite in request.suites:
-        if not suite.exists():
-            raise ScenarioError(f"there is no suite {suite}.")
+def _write_results(result: Any, folder: RunFolder) -> None:
+    """Write output.xml, and log.html and junit.xml of it."""
+    output = folder.path / "output.xml"
+    result.save(output)
+    said = StringIO()
+    code = rebot(
+        str(output),
+        outputdir=str(folder.path),
+        log="log.html",
+        xunit="junit.xml",
+        report="NONE",
+        stdout=said,
+        stderr=said,
+    )
+    if code > ROBOT_MOST_FAILED:
+        raise RuntimeError(f"log.html cannot be written:\n{said.getvalue()}")
+
+
+def _run_here(work: Work, cases: Sequence[Case], parts: Path, progress: Progress) -> tuple[list[Part], bool]:
+    """Run everything in this process; return it, and whether it was ended by force."""
+    part = Part(tuple(cases), parts / "1.xml")
+
+    def note(event: Event) -> None:
+        part.note(event)
+        progress.show(event)
+
     try:
-        chosen = TestSuite.from_file_system(*request.suites)
-    except DataError as error:
-        raise ScenarioError(str(error)) from error
-    there = chosen.test_count
-    chosen.filter(included_tests=list(request.tests) or None, included_tags=list(request.include) or None)
-    if chosen.test_count == 0:
-        asked = [f"--include {tag}" for tag in request.include] + [f"--test {name!r}" for name in request.tests]
-        raise ScenarioError(f"no test selected: {' '.join(asked) or 'the suites are empty'} ({there} tests are there).")
+        run_part(work, [case.id for case in cases], part.output, note)
+    except SystemExit:  # Robot's way to end at a second Ctrl-C
+        return [part], True
+    return [part], False
 
 
 def print_outcome(outcome: RunOutcome, stream: TextIO) -> None:
@@ -203,14 +220,14 @@ def print_outcome(outcome: RunOutcome, stream: TextIO) -> None:
     print(f"trace: {path / 'trace'} sha256={outcome.trace_sha256}", file=stream, flush=True)
 
 
-def _exit_code(robot_code: int, listener: ProgressListener, *, fail_on_skip: bool) -> ExitCode:
-    if listener.interrupted or robot_code == _ROBOT_STOPPED:
+def _exit_code(verdicts: Verdicts, *, stopped: bool, fail_on_skip: bool) -> ExitCode:
+    if stopped or any(failure.stopped for failure in verdicts.failures):
         return ExitCode.INTERRUPTED
-    if listener.farm_failed or robot_code == _ROBOT_BROKEN:
+    if any(failure.farm_failed for failure in verdicts.failures):
         return ExitCode.FARM_FAILED
-    if listener.site_wrong or robot_code == _ROBOT_BAD_DATA or listener.counts.total == 0:
+    if any(failure.site_wrong for failure in verdicts.failures):
         return ExitCode.USAGE
-    if listener.counts.failed or (fail_on_skip and listener.counts.skipped):
+    if verdicts.counts.failed or (fail_on_skip and verdicts.counts.skipped):
         return ExitCode.FAILED
     return ExitCode.PASSED
 
@@ -230,6 +247,7 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
     for name in names:
         os.environ.pop(name, None)
     os.environ.update(settings)
+    sys.path.insert(0, str(Path(hil.__file__).parent.parent))  # where Robot finds hil/keywords/farm.resource
     try:
         yield
     finally:

@@ -301,7 +301,7 @@ def _groups(groups: Sequence[Group]) -> Iterator[Remark]:
             text = (
                 f"{group.masters[0]} and {name} are both DLM master of id {group.number} in network {group.network!r}."
             )
-            yield Remark(("devices", name, "parameters", ROLE), text, "Allowed: one master for each id.", refuses=False)
+            yield Remark(("devices", name, "parameters", ROLE), text, "Allowed: one master for each id.")
         for name in group.points[LARGEST_GROUP:]:
             text = f"id {group.number} has {len(group.points)} charging points."
             yield Remark(("devices", name, "parameters", GROUP), text, f"Allowed: {LARGEST_GROUP} in one group.")

@@ -31,6 +31,7 @@ from emulators.kit import family as kit
 from emulators.kit.parameters import Parameter, ParameterError, Value
 from emulators.kit.phases import PerPhase, grid_phases
 from hil.errors import Problem, ScenarioError
+from hil.plant.fuse import rating_range_a
 from hil.site.document import Mark
 from hil.site.values import (
     Address,
@@ -58,7 +59,7 @@ SUPPLY: Final = "supply"
 DEFAULT_NETWORK: Final = "lan"
 DEFAULT_EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
-FuseType = Literal["gG", "B", "C"]
+FuseType = Literal["gG", "B", "C", "D"]
 Trip = Literal["earliest", "latest", "typical"]
 Seat = Literal["emulated", "image", "real"]
 Measures = Literal["including", "excluding"]
@@ -90,13 +91,24 @@ class Fuse(_Part):
 
     Attributes:
         rating_a: Rated current [A].
-        type: gG fuse (IEC 60269) or circuit breaker B or C (IEC 60898).
+        type: gG fuse (IEC 60269) or circuit breaker B, C or D (IEC 60898).
         trip: Where in its band it opens; the site's ``trip`` when it says nothing.
     """
 
     rating_a: Number = Field(gt=0)
     type: FuseType = "gG"
     trip: Trip = "earliest"
+
+    @model_validator(mode="after")
+    def _is_in_the_plants_table(self) -> Self:
+        low_a, high_a = rating_range_a(self.type)
+        if not low_a <= self.rating_a <= high_a:
+            allowed = "Allowed: gG {:g} to {:g} A; B, C, D up to {:g} A.".format(
+                *rating_range_a("gG"), rating_range_a("B")[1]
+            )
+            text = f"the plant has no {self.type} of {self.rating_a:g} A."
+            raise wrong(Finding(text, allowed, ("rating_a",)))
+        return self
 
 
 class Supply(_Part):
@@ -340,11 +352,15 @@ class VehicleSpec(_Named):
         quantum_a: Steps in which it follows an offer, rounded down; 0 = exactly [A].
         ramp_a_per_s: How fast its current rises and falls [A/s], None = as the vehicle model does.
         reaction_s: Time from a new offer to the first change; the standard allows 5 s [s].
+        reaction_jitter_s: Random part around ``reaction_s``, from the run's seed [s].
         asks_for_a: Constant demand per phase [A], None = all it can take.
         battery: Demand by state of charge instead.
         cable_a: Current rating of its cable by the plug's resistor [A].
         sleep_after_pause_s: A pause of this length sends it to sleep; None = it never sleeps [s].
         wake: What wakes it then: a new duty, the edge from steady pilot to PWM, a step to state F, or nothing.
+        refuse_to_resume: Once the station has stopped it, it stays in state B until it is plugged in again.
+        ignores_duty_for_s: Fault: acts on a new offer only after this time, instead of after ``reaction_s`` [s].
+        overshoot_pct: Fault: takes this much more than it is offered [%].
         departure_ns: When it leaves [ns of farm time], None = it stays.
     """
 
@@ -356,11 +372,15 @@ class VehicleSpec(_Named):
     quantum_a: Number = Field(default=0.0, ge=0)
     ramp_a_per_s: Number | None = Field(default=None, gt=0)
     reaction_s: Number = Field(default=2.0, ge=0, le=5)
+    reaction_jitter_s: Number = Field(default=0.0, ge=0, le=5)
     asks_for_a: Number | None = Field(default=None, ge=0)
     battery: Battery | None = None
     cable_a: Number = Field(default=32.0, gt=0)
     sleep_after_pause_s: Number | None = Field(default=None, gt=0)
     wake: Literal["new duty", "edge", "state F", "nothing"] = "edge"
+    refuse_to_resume: bool = False
+    ignores_duty_for_s: Number = Field(default=0.0, ge=0)
+    overshoot_pct: Number = Field(default=0.0, ge=0, le=100)
     departure_ns: DurationNs | None = Field(default=None, alias="departure")
 
     @model_validator(mode="before")
@@ -402,6 +422,10 @@ class VehicleSpec(_Named):
             "min_hold_a",
             "quantum_a",
             "reaction_s",
+            "reaction_jitter_s",
+            "refuse_to_resume",
+            "ignores_duty_for_s",
+            "overshoot_pct",
             "asks_for_a",
             "cable_a",
             "sleep_after_pause_s",
@@ -650,6 +674,13 @@ class Site(_Part):
         known = {**self.loads, **self.pv}
         if name not in known:
             self._refuse("load or PV system", name, known)
+        return known[name]
+
+    def vehicle(self, name: str) -> VehicleSpec:
+        """Return a vehicle of the site or of the presets, or raise ScenarioError."""
+        known = {**vehicle_presets(), **self.vehicles}
+        if name not in known:
+            self._refuse("vehicle", name, known)
         return known[name]
 
     def require_parameter(self, device: str, name: str) -> Parameter:

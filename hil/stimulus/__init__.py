@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from hil.stimulus.hand import actions
+from hil.stimulus.hand import state, verbs
 
-__all__ = ["actions"]
+__all__ = ["state", "verbs"]

@@ -1,72 +1,115 @@
-"""A running farm in the hands of somebody outside: the side-band's actions, and what it shows."""
+"""A running farm in the hands of somebody outside: what the side-band does, and what it shows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
 
+from emulators.kit import sideband
 from emulators.kit.host import NS_PER_S
-from emulators.kit.sideband import Actions, Refused
+from emulators.kit.sideband import Answer, Refused, Verb
 from hil.bench.embedded import Farm
+from hil.configure import Form
 from hil.errors import ScenarioError
 from hil.site import VehicleSpec
 
 T = TypeVar("T")
 
-MILLIAMPERES = 3  #: Decimals of a current that is shown: what the devices' own meters resolve.
+MILLIAMPERES: Final = 3  #: Decimals of a current that is shown: what the devices' own meters resolve.
 
 
-def actions(farm: Farm) -> Actions:
-    """Return what the side-band can do with a farm; every callable runs on the farm's loop."""
-    voltage_v = farm.site.supply.voltage_v
-    return Actions(
-        state=lambda: state(farm),
-        plug=_refusing(
-            lambda body: farm.plug(
-                body.point,
-                VehicleSpec(phases=body.phases, max_current_a=body.max_current_a).traits(voltage_v=voltage_v),
-            )
-        ),
-        unplug=_refusing(lambda body: farm.bay(body.point).unplug()),
-        load=_refusing(lambda body: farm.set_load(body.name, body.per_phase_a)),
-        pv=_refusing(lambda body: farm.set_pv(body.name, body.per_phase_a)),
-        cut=_refusing(lambda body: farm.cut(body.device, body.other)),
-        restore=_refusing(lambda body: farm.restore(body.device, body.other)),
-    )
+def verbs(farm: Farm) -> dict[str, Verb[Any]]:
+    """Return what the side-band can do with a farm; everything runs on the farm's loop."""
+    return {
+        "plug": Verb(sideband.Plug, _refusing(lambda body: _plug(farm, body))),
+        "unplug": Verb(sideband.Unplug, _refusing(lambda body: farm.bay(body.point).unplug())),
+        "load": Verb(sideband.Source, _refusing(lambda body: farm.set_load(body.name, body.per_phase_a))),
+        "pv": Verb(sideband.Source, _refusing(lambda body: farm.set_pv(body.name, body.per_phase_a))),
+        "cut": Verb(sideband.Cable, _refusing(lambda body: farm.cut(body.device, body.other))),
+        "restore": Verb(sideband.Cable, _refusing(lambda body: farm.restore(body.device, body.other))),
+        "param": Verb(sideband.Parameter, lambda body: _parameter(farm, body)),
+        "restart": Verb(sideband.Restart, lambda body: _restart(farm, body.device)),
+    }
 
 
 def state(farm: Farm) -> dict[str, Any]:
     """Return what a farm looks like now, as JSON has it: points, currents of each node, cuts, findings."""
-    now_ns, plant = farm.instants.now_ns(), farm.plant
+    now_ns, plant, site = farm.instants.now_ns(), farm.plant, farm.site
+    fuses = {name: line.fuse for name, line in site.feeders.items()} | {"supply": site.supply.main_fuse}
     return {
-        "site": farm.site.name,
+        "site": site.name,
         "farm_s": now_ns / NS_PER_S,
         "utc": farm.utc().isoformat(),
         "points": {
             name: {
                 "vehicle": None if (vehicle := bay.vehicle) is None else {"phases": vehicle.traits.phases},
                 "pilot": bay.pilot_state().value,
+                "offered_a": round(bay.offer.current_a, MILLIAMPERES),
                 "current_a": [round(value, MILLIAMPERES) for value in bay.currents_a()],
+                "display": farm.devices[name].front.display,
                 "why": farm.devices[name].explain(),
             }
             for name, bay in farm.bays.items()
         },
         "nodes": {
-            node: {"current_a": [round(value, MILLIAMPERES) for value in plant.currents_a(node, now_ns)]}
+            node: {
+                "current_a": [round(value, MILLIAMPERES) for value in plant.currents_a(node, now_ns)],
+                "fuse_a": None if (fuse := fuses.get(node)) is None else fuse.rating_a,
+            }
             for node in plant.node_names()
         },
+        "meters": list(site.meters),
+        "loads": list(site.loads),
+        "pv": list(site.pv),
         "cuts": sorted(farm.cuts),
         "findings": [{"farm_s": one.at_ns / NS_PER_S, "kind": one.kind, "text": one.text} for one in farm.findings],
     }
 
 
-def _refusing(act: Callable[[T], None]) -> Callable[[T], None]:
+def _plug(farm: Farm, body: sideband.Plug) -> None:
+    spec = (
+        farm.site.vehicle(body.vehicle)
+        if body.vehicle
+        else VehicleSpec(phases=body.phases, max_current_a=body.max_current_a)
+    )
+    farm.plug(body.point, spec.traits(voltage_v=farm.site.supply.voltage_v))
+
+
+async def _parameter(farm: Farm, body: sideband.Parameter) -> Answer:
+    """Show parameters, or set and save one as the device's form does."""
+    try:
+        form = Form(farm.device(body.device))
+        if body.name is None:
+            return {"parameters": {name: form.shown(name) for name in form.offered()}}
+        farm.site.require_parameter(body.device, body.name)
+        waiting: list[str] = []
+        if body.value is not None:
+            form.edit(body.name, body.value)
+            waiting = form.save()
+            if body.restart:
+                await farm.device(body.device).restart()
+                waiting = []
+        return {"parameters": {body.name: form.shown(body.name)}, "waiting_for_restart": waiting}
+    except ScenarioError as error:
+        raise Refused(str(error)) from error
+
+
+async def _restart(farm: Farm, device: str) -> Answer:
+    try:
+        await farm.device(device).restart()
+    except ScenarioError as error:
+        raise Refused(str(error)) from error
+    return None
+
+
+def _refusing(act: Callable[[T], None]) -> Callable[[T], Answer | Awaitable[Answer]]:
     """Return the action with the farm's refusals as the side-band's."""
 
-    def run(body: T) -> None:
+    def run(body: T) -> Mapping[str, object] | None:
         try:
             act(body)
         except ScenarioError as error:
             raise Refused(str(error)) from error
+        return None
 
     return run

@@ -56,12 +56,12 @@ class TraceWriter:
         self.path = path
         self._level = level
         self._header = {"trace": "hilfarm", "version": FORMAT_VERSION, "test": test, "site": site, "seed": seed}
-        self._ring: deque[str] = deque(maxlen=ring)
+        self._ring: deque[tuple[int, str, str, str, str]] = deque(maxlen=ring)
         self._frames_seen = 0
         self._hash = hashlib.sha256()
         self._last_ns = 0
         self._lines = 0
-        self._lock = threading.Lock()  # a verdict comes from Robot's thread, everything else from the farm's
+        self._lock = threading.Lock()  # a farm that died is given its verdict by Robot's thread
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("xb", buffering=0)
         self._append(_encode(self._header))
@@ -90,12 +90,12 @@ class TraceWriter:
 
     def frame(self, t_ns: int, who: str, direction: str, protocol: str, text: str) -> None:
         """Keep one decoded protocol frame; only level ``frames`` writes it into the trace."""
-        line = _line(t_ns, "frame", who, protocol, {"direction": direction, "text": text})
+        frame = (t_ns, who, direction, protocol, text)  # most are never looked at: a line is made for those that are
         with self._lock:
             self._frames_seen += 1
-            self._ring.append(line)
+            self._ring.append(frame)
             if self._level == "frames":
-                self._append_in_order(t_ns, line)
+                self._append_in_order(t_ns, _frame_line(*frame))
 
     def dump_frames(self) -> Path:
         """Write the frames of the ring beside the trace, outside its hash, and return the file.
@@ -104,7 +104,7 @@ class TraceWriter:
         """
         with self._lock:
             header = {**self._header, "frames_kept": len(self._ring), "frames_seen": self._frames_seen}
-            lines = [_encode(header), *self._ring]
+            lines = [_encode(header), *(_frame_line(*frame) for frame in self._ring)]
         self.frames_path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         return self.frames_path
 
@@ -196,6 +196,10 @@ def trace_path(folder: Path, test: str) -> Path:
     while path.exists():
         path, again = folder / f"{stem}-{again}.jsonl", again + 1
     return path
+
+
+def _frame_line(t_ns: int, who: str, direction: str, protocol: str, text: str) -> str:
+    return _line(t_ns, "frame", who, protocol, {"direction": direction, "text": text})
 
 
 def _line(t_ns: int, kind: str, who: str, event: str, fields: Mapping[str, object]) -> str:

@@ -13,12 +13,18 @@ DEVICE = "emulators/mennekes_ecu/device.py"
 MODEL = "emulators/mennekes_ecu/model.py"
 REGISTERS = "emulators/mennekes_ecu/registers.py"
 VEHICLE = "emulators/ev/model.py"
+METER = "emulators/pac2200/model.py"
+FUSE = "hil/plant/fuse.py"
+JUDGE = "hil/plant/judge.py"
+PLANT = "hil/plant/plant.py"
 
 SUITES = "robot/suites/mennekes"
 MASTER = "tests/unit/mennekes_ecu/test_ecu_master.py"
 DISTRIBUTE = "tests/unit/mennekes_ecu/test_ecu_distribute.py"
 POINT = "tests/unit/mennekes_ecu/test_ecu_point.py"
 PROTOCOL = "tests/protocol/test_protocol_ecu.py"
+METER_PROTOCOL = "tests/protocol/test_protocol_pac2200.py"
+FUSE_UNIT = "tests/unit/plant/test_plant_fuse.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +33,11 @@ class Check:
 
     Attributes:
         path: A Robot suite or a pytest file.
-        test: A test's name (Robot) or an expression for ``-k`` (pytest); empty for all of the file.
+        test: A test's name (Robot) or an expression for ``-k`` (pytest).
     """
 
     path: str
-    test: str = ""
+    test: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ MUTANTS = (
         '.startswith("Including")',
         '.startswith("Excluding")',
         (
-            suite("energy_meter_settings", "The Meter Location Including Keeps The Meter At The Limit"),
+            suite("energy_meter_including", "The Measured Value Stays At The Main Distribution Limit"),
             suite("energy_meter_including", "Two Vehicles Fill The Connection Up To Its Limit"),
             suite("energy_meter_excluding", "The Master Offers What The Meter Leaves Of The Main Distribution Limit"),
         ),
@@ -103,7 +109,7 @@ MUTANTS = (
         DLM,
         "used = tuple(wired[i] for i in",
         "used = tuple(i for i in",
-        (suite("car_park", "One Phase Vehicles Are Limited On Their Own Phase"), Check(MASTER, "grid")),
+        (suite("car_park", "Rotated One Phase Vehicles Are Counted Where They Load The Feeder"),),
     ),
     Mutant(
         "current of a vehicle that left never given back",
@@ -152,14 +158,14 @@ MUTANTS = (
         MODEL,
         'limits[Binding.DISCONNECTED] = _amperes(self._store["Disconnected Limit [A]"])',
         "limits[Binding.DISCONNECTED] = 80",
-        (Check(POINT, "lowest_limit"),),
+        (suite("car_park", "A Point That Has Lost Its Master Offers Its Disconnected Limit"),),
     ),
     Mutant(
         "Disconnected Limit of a lost slave not kept free",
         DLM,
         "(self.available_a - kept)",
         "(self.available_a - kept * 0)",
-        (Check(MASTER, "disconnected_limit"),),
+        (suite("car_park", "A Point That Has Lost Its Master Offers Its Disconnected Limit"),),
     ),
     Mutant(
         "External Load Fallback ignored",
@@ -191,10 +197,7 @@ MUTANTS = (
         DLM,
         "if self._fits(after):",
         "if after:",
-        (
-            suite("car_park", "The Sum Of All Points Never Exceeds Fuse F3 In Two Random Hours"),
-            Check(MASTER, "cuts_come"),
-        ),
+        (suite("car_park", "A Raise Waits Until The Cuts That Pay For It Are Obeyed"),),
     ),
     Mutant(
         "an earlier cut forgotten by the next",
@@ -230,5 +233,124 @@ MUTANTS = (
         "point.available = bool(number) != self._legacy",
         "point.available = bool(number)",
         (Check(PROTOCOL, "polarities"),),
+    ),
+    Mutant(
+        "a vehicle asks without an offer",
+        VEHICLE,
+        "State.IDLE and wants and self._obeyed_a >= self.traits.min_start_a - SAME_A:",
+        "State.IDLE and wants:",
+        (suite("car_park", "The Vehicle Draws Only What It Is Offered"),),
+    ),
+    Mutant(
+        "a vehicle goes on drawing when its offer is withdrawn",
+        VEHICLE,
+        "self._limit_a(self._obeyed_a) if self._state is State.CHARGING else 0.0",
+        "self._limit_a(max(self._obeyed_a, 6.0)) if self._state is not State.IDLE else 0.0",
+        (Check("tests/unit/ev/test_ev_vehicle.py", "obeyed_within"),),
+    ),
+    Mutant(
+        "the last sample instead of the average",
+        DLM,
+        "return total * (1 / len(self._samples))",
+        "return self._samples[-1][1]",
+        (Check(MASTER, "mean_is_of"),),
+    ),
+    Mutant(
+        "a meter that is lost later is never lost",
+        DLM,
+        "return self._meter_heard_ns is None or now_ns - self._meter_heard_ns >= round(SILENT_S * NS_PER_S)",
+        "return self._meter_heard_ns is None",
+        (suite("energy_meter_faults", "The Fallback Decides, Not The Real Load"),),
+    ),
+    Mutant(
+        "External Load Headroom with the wrong sign",
+        DLM,
+        "external_a - limits.headroom_a",
+        "external_a + limits.headroom_a",
+        (suite("energy_meter_excluding", "Headroom Is Kept Free At The Main Fuse"),),
+    ),
+    Mutant(
+        "a raise waits for the next sample",
+        DLM,
+        "self._raise_ns = min(pending, default=None)",
+        "self._raise_ns = None if pending else None",
+        (suite("car_park", "Four One Phase Vehicles Share L1"),),
+    ),
+    Mutant(
+        "what was cut is never released",
+        DLM,
+        "if now_ns < self.obeyed_ns else self.granted_a",
+        "if self.obeyed_ns else self.granted_a",
+        (suite("car_park", "A Raise Waits Until The Cuts That Pay For It Are Obeyed"),),
+    ),
+    Mutant(
+        "a slave does not notice that its master is gone",
+        DEVICE,
+        "silent = now_ns - self._master_heard_ns >= round(dlm.SILENT_S * NS_PER_S)",
+        "silent = now_ns < 0",
+        (suite("car_park", "A Point That Has Lost Its Master Offers Its Disconnected Limit"),),
+    ),
+    Mutant(
+        "a master does not notice another one of its id",
+        DEVICE,
+        "case Beacon() if self.master is not None and",
+        "case Beacon() if self.master is None and",
+        (suite("car_park", "There Is One Master For Each Network Id"),),
+    ),
+    Mutant(
+        "every slave counts as lost at once",
+        DLM,
+        "if not slave.lost and now_ns - slave.heard_ns >= round(SILENT_S * NS_PER_S):",
+        "if not slave.lost and now_ns - slave.heard_ns >= 0:",
+        (suite("car_park", "Vehicles Charge With Full Power Until The Supply Line Is Used Up"),),
+    ),
+    Mutant(
+        "the contactor stays closed when the vehicle is unplugged",
+        MODEL,
+        "elif self.contactor and (not self.charging or",
+        "elif self.contactor and ((self.connected and not self.charging) or",
+        (suite("car_park", "Vehicles That Leave Give Their Current To The Others"),),
+    ),
+    Mutant(
+        "a lost Modbus client is ignored",
+        MODEL,
+        "if self.comm_timeout_s and now_ns - self._heard_ns >= self.comm_timeout_s * NS_PER_S:",
+        "if self.comm_timeout_s < 0:",
+        (Check(POINT, "lost_modbus_client"),),
+    ),
+    Mutant(
+        "L2 and L3 of the PAC2200 are swapped",
+        METER,
+        "for phase, current, power in zip(PHASES, currents",
+        'for phase, current, power in zip(("L1", "L3", "L2"), currents',
+        (suite("energy_meter_excluding", "The Master Offers What The Meter Leaves Of The Main Distribution Limit"),),
+    ),
+    Mutant(
+        "import and export of the PAC2200 are swapped",
+        METER,
+        '("EA_IMP", imported_wh), ("EA_EXP", exported_wh)',
+        '("EA_IMP", exported_wh), ("EA_EXP", imported_wh)',
+        (Check(METER_PROTOCOL, "energy_is_counted"),),
+    ),
+    Mutant(
+        "a fuse never cools",
+        FUSE,
+        "return value * math.exp(-lasts_s / COOLING_S)",
+        "return value",
+        (Check(FUSE_UNIT, "decays"),),
+    ),
+    Mutant(
+        "the plant forgets how a socket is wired",
+        PLANT,
+        "current_a = to_grid(draw.current_a(now_ns), self.order)[phase]",
+        "current_a = draw.current_a(now_ns)[phase]",
+        (suite("car_park", "Rotated One Phase Vehicles Are Counted Where They Load The Feeder"),),
+    ),
+    Mutant(
+        "a conductor may be above its limit for ever",
+        JUDGE,
+        "self.since_ns + self.allowed_ns + 1",
+        "self.since_ns + 1000 * self.allowed_ns",
+        (suite("car_park", "F3 Is The Fuse That The Limit Guards"),),
     ),
 )

@@ -14,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mutants import MUTANTS, Check, Mutant
+from mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("hil", "emulators", "robot", "tests", "pyproject.toml")
@@ -56,20 +57,20 @@ def plant(mutant: Mutant, tree: Path) -> None:
     path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
 
 
-def killer(check: Check, tree: Path) -> str | None:
-    """Return the first test that fails, None when all pass.
+def killer(path: str, tests: Sequence[str], tree: Path) -> str | None:
+    """Return the first of a file's tests that fails, None when all pass.
 
     Raises:
         Broken: It could not be run.
     """
     out = Path(tempfile.mkdtemp(dir=tree))
-    if check.path.endswith(".robot"):
-        report, words = out / "junit.xml", ["-m", "hil", "run", "--output", str(out), check.path]
-        words += ["--test", check.test] if check.test else []
+    if path.endswith(".robot"):
+        report, words = out / "junit.xml", ["-m", "hil", "run", "--output", str(out), path]
+        words += [word for test in tests for word in ("--test", test)]
     else:
         report = out / "pytest.xml"
-        words = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--junitxml={report}", check.path]
-        words += ["-k", check.test] if check.test else []
+        words = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--junitxml={report}", path]
+        words += ["-k", " or ".join(tests)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HIL_")}
     environment = {**kept, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
@@ -83,21 +84,21 @@ def killer(check: Check, tree: Path) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise Broken(f"{check.path} ({check.test or 'all'}) took more than {TIMEOUT_REAL_S} s") from None
+        raise Broken(f"{path} ({', '.join(tests)}) took more than {TIMEOUT_REAL_S} s") from None
     if done.returncode not in (0, FAILED):
-        raise Broken(f"{check.path} ({check.test or 'all'}) ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise Broken(f"{path} ({', '.join(tests)}) ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     if done.returncode == 0:
         return None
     for case in ET.parse(report).iter("testcase"):
         if case.find("failure") is not None:
-            return f"{Path(check.path).name}: {case.get('name')}"
-    raise Broken(f"{check.path} ended with {done.returncode}, but its report names no failed test:\n{done.stdout}")
+            return f"{Path(path).name}: {case.get('name')}"
+    raise Broken(f"{path} ended with {done.returncode}, but its report names no failed test:\n{done.stdout}")
 
 
-def unharmed(check: Check, folder: Path) -> str:
-    """Return nothing when a check passes on the source as it is, otherwise what is wrong."""
+def unharmed(path: str, tests: Sequence[str], folder: Path) -> str:
+    """Return nothing when a file's tests pass on the source as it is, otherwise what is wrong."""
     try:
-        failed = killer(check, folder)
+        failed = killer(path, tests, folder)
     except Broken as error:
         return str(error)
     return f"{failed} fails without any fault planted" if failed else ""
@@ -112,7 +113,7 @@ def attack(number: int, mutant: Mutant, folder: Path) -> str | None:
     tree = copy(folder / f"mutant{number:02}")
     try:
         plant(mutant, tree)
-        return next(filter(None, (killer(check, tree) for check in mutant.checks)), None)
+        return next(filter(None, (killer(check.path, [check.test], tree) for check in mutant.checks)), None)
     finally:
         shutil.rmtree(tree, ignore_errors=True)
 
@@ -124,9 +125,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-") as name, ThreadPoolExecutor(PROCESSES) as pool:
         folder = Path(name)
         clean = copy(folder / "clean")
-        checks = list(dict.fromkeys(check for mutant in MUTANTS for check in mutant.checks))
-        print(f"{len(checks)} tests on the source as it is", flush=True)
-        broken += filter(None, pool.map(lambda check: unharmed(check, clean), checks))
+        files: dict[str, list[str]] = {}  # one run for all tests of a file: starting costs more than testing
+        for check in dict.fromkeys(check for mutant in MUTANTS for check in mutant.checks):
+            files.setdefault(check.path, []).append(check.test)
+        print(f"{sum(map(len, files.values()))} tests on the source as it is", flush=True)
+        broken += filter(None, pool.map(lambda path: unharmed(path, files[path], clean), files))
         if not broken:
             runs = {pool.submit(attack, number, mutant, folder): mutant for number, mutant in enumerate(MUTANTS)}
             for count, run in enumerate(as_completed(runs), start=1):

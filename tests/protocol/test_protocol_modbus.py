@@ -18,11 +18,14 @@ from pymodbus.client import AsyncModbusTcpClient
 
 from emulators.kit.modbus import (
     FUNCTIONS,
+    Engine,
+    Lean,
     ModbusClient,
     ModbusConnectionLost,
     ModbusRefused,
     ModbusServer,
     ModbusTimeout,
+    Pymodbus,
     check_pdu,
 )
 from emulators.kit.registers import RegisterBank, RegisterTable, Value, WriteRefused
@@ -47,7 +50,7 @@ with (Path(__file__).parent / "modbus_frames.csv").open(encoding="utf-8", newlin
 class Device:
     """Four registers and a server."""
 
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(self, tmp_path: Path, engine: Engine) -> None:
         path = tmp_path / "registers.csv"
         path.write_text(TABLE, encoding="utf-8")
         self.values: dict[str, Value] = {"ONE": 0x10, "TWO": 0x20, "LIMIT": 0x30, "OTHER": 0x40, "LONG": bytes(250)}
@@ -61,6 +64,7 @@ class Device:
             on_activity=self.heard,
             unknown_unit=0x0B,
             identity={0: "Maker", 1: "M-1", 2: "V1.2", 3: "https://example.org"},
+            engine=engine,
         )
 
     def heard(self) -> None:
@@ -72,9 +76,9 @@ class Device:
         self.values[name] = value
 
 
-@pytest.fixture
-def device(tmp_path: Path) -> Device:
-    return Device(tmp_path)
+@pytest.fixture(params=[Lean, Pymodbus])
+def device(request: pytest.FixtureRequest, tmp_path: Path) -> Device:
+    return Device(tmp_path, request.param())
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=lambda row: str(row["case"]))

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -86,6 +88,18 @@ def test_the_same_seed_gives_the_same_hash_however_it_is_run(tmp_path: Path) -> 
     assert hashes(tmp_path / "parallel") == alone
 
 
+def test_the_same_seed_gives_the_same_hash_on_any_number_of_processes(tmp_path: Path) -> None:
+    hil = ("hil", "run", str(SUITE.parent), "--seed", "7", "--output", "out")
+    runs = [start(tmp_path / jobs, *hil, "--jobs", jobs) for jobs in ("1", "2")]
+    said = [end(process) for process in runs]
+    assert [process.returncode for process in runs] == [0, 0], said
+    assert said[0].splitlines()[-2:] == said[1].splitlines()[-2:]
+    one, two = (hashes(tmp_path / jobs / "out") for jobs in ("1", "2"))
+    assert one == two
+    assert list(one) != list(two)  # it was another order
+    assert robot_tests(tmp_path / "1" / "out").keys() == robot_tests(tmp_path / "2" / "out").keys()
+
+
 def test_another_seed_gives_other_traces(tmp_path: Path) -> None:
     pair = [
         start(tmp_path / seed, "hil", "run", str(SUITE), "--test", TESTS[0], "--seed", seed, "--output", "out")
@@ -115,7 +129,11 @@ def big_site(folder: Path) -> Path:
     return folder / "big.yaml"
 
 
-HUNG = """
+KEYWORD_TIMEOUT_S = 1
+TEST_TIMEOUT_S = 8  # for a farm of 100 devices that starts, and a keyword that hangs
+ENDS_WITHIN_S = 2
+
+HUNG = f"""
 *** Settings ***
 Resource    hil/keywords/farm.resource
 
@@ -124,7 +142,14 @@ Hangs
     [Setup]    Start Site    big.yaml
     Plug In Vehicle    CP1
     Wait For Years
-    [Teardown]    Log    teardown ran
+    [Teardown]    Every Device Answers
+
+Hangs As A Whole
+    [Timeout]    {TEST_TIMEOUT_S} s
+    Start Site    big.yaml
+    Plug In Vehicle    CP1
+    Advance Clock    1000 days
+    [Teardown]    Every Device Answers
 
 Goes On
     Start Site    big.yaml
@@ -134,8 +159,13 @@ Goes On
 
 *** Keywords ***
 Wait For Years
-    [Timeout]    1 s
+    [Timeout]    {KEYWORD_TIMEOUT_S} s
     Advance Clock    1000 days
+
+Every Device Answers
+    FOR    ${{number}}    IN RANGE    1    {POINTS + 1}
+        Get Register    CP${{number}}    SIGNALED_CURRENT    >=    0 A
+    END
 """
 
 
@@ -149,24 +179,40 @@ def robot_tests(run: Path) -> dict[str, tuple[str, str, float]]:
     return tests
 
 
+def ran(run: Path, test: str, keyword: str) -> Iterator[tuple[str, float, float]]:
+    """Yield status, begin and end of each such keyword of a test [s since the test began]."""
+    (element,) = (one for one in ElementTree.parse(run / "output.xml").iter("test") if one.attrib["name"] == test)
+    own = element.find("status")
+    assert own is not None
+    began = datetime.fromisoformat(own.attrib["start"])
+    for one in element.iter("kw"):
+        status = one.find("status")
+        if one.attrib["name"] == keyword and status is not None:
+            at_s = (datetime.fromisoformat(status.attrib["start"]) - began).total_seconds()
+            yield status.attrib["status"], at_s, at_s + float(status.attrib["elapsed"])
+
+
 def test_timeout_ends_a_hung_keyword_with_100_devices_alive(tmp_path: Path) -> None:
     big_site(tmp_path)
     (tmp_path / "hung.robot").write_text(HUNG)
     process = start(tmp_path, "hil", "run", "hung.robot", "--output", "out")
     text = end(process)
     assert process.returncode == 1, text
-    tests = robot_tests(tmp_path / "out")
-    status, message, _ = tests["Hangs"]
-    assert status == "FAIL"
-    assert "Keyword timeout 1 second exceeded" in message
-    waits = [
-        float(status.attrib["elapsed"])
-        for keyword in ElementTree.parse(tmp_path / "out" / "output.xml").iter("kw")
-        if keyword.attrib["name"] == "Advance Clock" and (status := keyword.find("status")) is not None
-    ]
-    assert max(waits) < 1 + 2  # ended within 2 s of its timeout
-    assert tests["Goes On"][:1] == ("PASS",), tests
-    assert "teardown ran" in (tmp_path / "out" / "output.xml").read_text(encoding="utf-8")
+    out = tmp_path / "out"
+    tests = robot_tests(out)
+    assert {name: status for name, (status, _, _) in tests.items()} == {
+        "Hangs": "FAIL",
+        "Hangs As A Whole": "FAIL",
+        "Goes On": "PASS",
+    }
+    assert tests["Hangs"][1] == f"Keyword timeout {KEYWORD_TIMEOUT_S} second exceeded."  # and no device that is silent
+    assert tests["Hangs As A Whole"][1] == f"Test timeout {TEST_TIMEOUT_S} seconds exceeded."
+    ((_, began_s, ended_s),) = ran(out, "Hangs", "Advance Clock")
+    assert began_s + KEYWORD_TIMEOUT_S <= ended_s + 0.1 < began_s + KEYWORD_TIMEOUT_S + ENDS_WITHIN_S
+    ((_, began_s, ended_s),) = ran(out, "Hangs As A Whole", "Advance Clock")
+    assert began_s < TEST_TIMEOUT_S <= ended_s + 0.1 < TEST_TIMEOUT_S + ENDS_WITHIN_S
+    for test in ("Hangs", "Hangs As A Whole"):
+        assert [status for status, _, _ in ran(out, test, "Get Register")] == ["PASS"] * POINTS
 
 
 STOPPED = """
@@ -175,8 +221,10 @@ Resource    hil/keywords/farm.resource
 
 *** Test Cases ***
 Waits For Ever
-    Start Site    mennekes/car-park
-    Plug In Vehicle    CP1
+    Start Site    SITE
+    FOR    ${number}    IN RANGE    POINTS
+        Plug In Vehicle    CP${number + 1}
+    END
     Create File Of    started
     Advance Clock    1000 days
     [Teardown]    Create File Of    torn-down
@@ -191,9 +239,17 @@ Create File Of
 """
 
 
-def test_ctrl_c_fails_the_test_and_leaves_log_and_trace(tmp_path: Path) -> None:
-    (tmp_path / "stopped.robot").write_text(STOPPED)
-    process = start(tmp_path, "hil", "run", "stopped.robot", "--output", "out", "--speed", "50")
+@pytest.mark.parametrize(
+    ("speed", "site", "points"),
+    [
+        pytest.param("4", "mennekes/car-park", 4, id="scaled"),
+        pytest.param("max", "big.yaml", POINTS, id="as fast as it can, 100 devices"),
+    ],
+)
+def test_ctrl_c_fails_the_test_and_leaves_log_and_trace(tmp_path: Path, speed: str, site: str, points: int) -> None:
+    big_site(tmp_path)
+    (tmp_path / "stopped.robot").write_text(STOPPED.replace("SITE", site).replace("POINTS", str(points)))
+    process = start(tmp_path, "hil", "run", "stopped.robot", "--output", "out", "--speed", speed)
     until_real_s = FarmLoop.real_s() + 30
     while not (tmp_path / "started").exists():
         assert process.poll() is None

@@ -7,9 +7,10 @@ Test Tags           keywords
 *** Test Cases ***
 Registers By Their Documented Names
     Start Site    mennekes/car-park
-    Register    CP1    DLM_MODE    1
-    ${mode} =    Register    CP2    DLM_MODE
+    Get Register    CP1    DLM_MODE    ==    1
+    ${mode} =    Get Register    CP2    DLM_MODE
     Should Be Equal As Integers    ${mode}    3
+    Get Register    CP1    706    <=    16 A
     Plug In Vehicle    CP1    phases=3    max_current=32 A
     Plug In Vehicle    CP2    phases=3    max_current=32 A
     Write Register    CP1    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT_L1    60
@@ -25,6 +26,40 @@ What A Point Signals
     Signalled Current Of Each Point    settles at    25 A
     Charging Current    CP1    settles at    25 A
     Feeder Current    F3    L1    should never exceed    100 A
+
+The Highest Current Of A Feeder
+    Start Site    mennekes/car-park
+    Plug In Vehicle    CP1    phases=1    max_current=20 A
+    Charging Current    CP1    settles at    20/0/0 A
+    Unplug Vehicle    CP1
+    Charging Current    CP1    settles at    0 A
+    ${peak} =    Get Peak Current    F3    L1
+    Should Be True    19.5 < ${peak} < 20.5
+    Get Peak Current    F3    L1    <=    100 A
+    Get Peak Current    F3    L2    ==    0 A
+
+A Comparison That Does Not Hold Says Value Limit Time And Cause
+    [Setup]    Start Site    mennekes/car-park
+    [Template]    Run Keyword And Expect Error
+    # what is said                                                    what is read
+    Register DLM_MODE (600) of CP1 should be 3: was 1 at 0 s*CP1*     Get Register    CP1    DLM_MODE    ==    3
+    Register SIGNALED_CURRENT (706)*more than 16 A: was 0 A at*       Get Register    CP1    706    >    16 A
+    *'16 W' is not a number in A.                                     Get Register    CP1    706    ==    16 W
+    ValueError: *does not have member '1'. Available: '!='*           Get Register    CP1    DLM_MODE    1
+    *no documented register begins at address 9999.                   Get Register    CP1    9999
+    *of F3 takes a phase*: got 'L1${SPACE * 4}100 A'.                 Feeder Current    F3    L1    100 A
+    Parameter 'DLM Network Id' of CP1 should be '5': was '0'*         Get Parameter    CP1    DLM Network Id    ==    5
+    Field 'Error(s)' of CP1 should contain 'x': was 'no errors'*      Get Page Field    CP1    Error(s)    contains    x
+    Farm time should be at least 600 s: was 0 s*                      Get Farm Time    >=    10 minutes
+    Peak current of F3 L1 should be at least 1 A: was 0 A*            Get Peak Current    F3    L1    >=    1 A
+
+A Comparison May Be An Expression
+    Start Site    mennekes/car-park
+    Get Register    CP1    DLM_NUM_SLAVES_CONNECTED    validate    value in (0, 1, 4)
+    Run Keyword And Expect Error    Register DLM_MODE (600) of CP1 should validate to true with 'value > 3': was 1*
+    ...    Get Register    CP1    DLM_MODE    validate    value > 3
+    ${more} =    Get Register    CP1    DLM_MODE    then    value + 1
+    Should Be Equal    ${more}    ${2}
 
 What Each Point Signals, One By One
     Start Site    mennekes/two-networks

@@ -119,14 +119,25 @@ The Network Id Of Each Point Is Set As In The Example
     END
     All Satellites Are In The Group Of CP1
 
+There Is One Master For Each Network Id
+    [Documentation]    The site check refuses two; two that are set so in operation name each other.
+    [Tags]    MEN-DLM-011
+    Site Check Should Accept    ${CAR_PARK}
+    Site Check Should Say    ${CAR_PARK}    CP1 and CP2 are both DLM master of id 0
+    ...    devices.CP2.parameters.${ROLE}=${MASTER}
+    Page Should Show    CP1    Error(s)    no errors
+    Configure    CP2    ${ROLE}    ${MASTER}
+    Page Should Show    CP1    Error(s)    DLM Network Id is used by another DLM master: CP2    within=65 s
+    Page Should Show    CP2    Error(s)    DLM Network Id is used by another DLM master: CP1    within=65 s
+
 A Point With Another Network Id Leaves The Group
     [Tags]    MEN-SUB-021
     All Satellites Are In The Group Of CP1
-    ${before} =    Register    CP1    DLM_NUM_SLAVES_CONNECTED
+    ${before} =    Get Register    CP1    DLM_NUM_SLAVES_CONNECTED
     Configure    CP4    ${GROUP}    5
     Page Should Not Show    CP1    DLM Connected Slaves    CP4    within=65 s
     ${one_less} =    Evaluate    str(${before} - 1)
-    Register    CP1    DLM_NUM_SLAVES_CONNECTED    ${one_less}
+    Get Register    CP1    DLM_NUM_SLAVES_CONNECTED    ==    ${one_less}
     Advance Clock    5 minutes
     Page Should Show    CP4    DLM Master    none
 
@@ -164,12 +175,23 @@ Only A Saved Limit Survives And Takes Effect
     Set Parameter    CP1    ${OPERATOR}    60/60/60
     Signalled Current Of Each Point    stays at    25 A    within=65 s
     Restart Device    CP1
-    Parameter Should Be    CP1    ${OPERATOR}    100/100/100
+    Get Parameter    CP1    ${OPERATOR}    ==    100/100/100
     Signalled Current Of Each Point    settles at    25 A
     Configure    CP1    ${OPERATOR}    60/60/60
-    Parameter Should Be    CP1    ${OPERATOR}    60/60/60
+    Get Parameter    CP1    ${OPERATOR}    ==    60/60/60
     Limit Registers Should Be    CP1    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    60/60/60
     Signalled Current Of Each Point    settles at    15 A
+
+Four One Phase Vehicles Share L1
+    [Documentation]    They come at the same instant; 65 s later each is signalled its share, and keeps it.
+    [Tags]    MEN-SUB-025
+    [Setup]    Start Car Park    60/40/20
+    Plug In At All Points    phases=1
+    Advance Clock    65 s
+    Signalled Current Of Each Point    is    15 A
+    Signalled Current Of Each Point    stays at    15 A    within=5 minutes
+    Feeder Current    F3    is    60/0/0 A
+    Feeder Current    F3    should never exceed    60 A
 
 One Phase Vehicles Are Limited On Their Own Phase
     [Tags]    MEN-SUB-025
@@ -191,12 +213,61 @@ The Weakest Phase Decides For Three Phase Vehicles And One Waits
     Points That Charge    is    3    6 A
     Feeder Current    F3    is    18 A
 
+Rotated One Phase Vehicles Are Counted Where They Load The Feeder
+    [Documentation]    CP1 and CP2 hang on L2/L3/L1: what they call L1 is L2 of the supply line, whose limit is lower.
+    [Tags]    MEN-SUB-025
+    [Setup]    Start Car Park    60/40/20    devices.CP1.phase_order=L2L3L1    devices.CP2.phase_order=L2L3L1
+    Plug In At All Points    phases=1
+    Signalled Current Of Each Point    settles at    20 A    20 A    30 A    30 A    within=130 s
+    Charging Current    CP1    settles at    20/0/0 A
+    Feeder Current    F3    is    60/40/0 A
+    Register    CP1    DLM_OVERALL_CURRENT_APPLIED_L1    60
+    Register    CP1    DLM_OVERALL_CURRENT_APPLIED_L2    40
+    Feeder Current    F3    should never exceed    60/40/20 A
+
+A Point That Has Lost Its Master Offers Its Disconnected Limit
+    [Documentation]    The master keeps that much free for it and shares out the rest.
+    [Setup]    Start Car Park    60/60/60    devices.CP4.parameters.Disconnected Limit [A]=10
+    Four Vehicles Charge With    15 A
+    Cut Link    CP4
+    Signalled Current    CP4    settles at    10 A    within=30 s
+    Signalled Current Of Each Point    settles at    16 A    16 A    16 A    10 A
+    Feeder Current    F3    settles at    58 A
+    Restore Link    CP4
+    Signalled Current Of Each Point    settles at    15 A
+    Feeder Current    F3    should never exceed    60 A
+
+A Raise Waits Until The Cuts That Pay For It Are Obeyed
+    [Documentation]    A vehicle may take 5 s to follow a lower offer; so long the newcomer gets nothing of it.
+    [Setup]    Start Car Park    64/64/64    vehicles.slow.reaction_s=4.5
+    Plug In Vehicle    CP1    vehicle=slow
+    Plug In Vehicle    CP2    vehicle=slow
+    Feeder Current    F3    settles at    64 A    within=20 s
+    Plug In Vehicle    CP3    phases=3    max_current=32 A
+    Signalled Current Of Each Point    settles at    21 A    21 A    21 A    0 A
+    Feeder Current    F3    settles at    63 A
+    Feeder Current    F3    should never exceed    64 A
+
+The Vehicle Draws Only What It Is Offered
+    [Documentation]    The master has nothing to give: the vehicle waits. Then there are 10 A, then nothing again.
+    [Setup]    Start Car Park    5/5/5
+    Plug In Vehicle    CP1    phases=3    max_current=32 A
+    Signalled Current    CP1    stays at    0 A
+    Charging Current    CP1    is    0 A
+    Register    CP1    VEHICLE_STATE    2
+    Configure    CP1    ${EVSE}    10/10/10
+    Configure    CP1    ${OPERATOR}    10/10/10
+    Charging Current    CP1    settles at    10/10/10 A
+    Configure    CP1    ${OPERATOR}    5/5/5
+    Charging Current    CP1    settles at    0 A
+    Register    CP1    VEHICLE_STATE    2
+
 
 *** Keywords ***
 Start Car Park
     [Documentation]    The car park with other limits, and another fuse F3 if need be.
-    [Arguments]    ${limit}    ${operator_limit}=${limit}    ${fuse_a}=100
-    Start Site    ${CAR_PARK}    feeders.F3.fuse.rating_a=${fuse_a}
+    [Arguments]    ${limit}    ${operator_limit}=${limit}    ${fuse_a}=100    &{fields}
+    Start Site    ${CAR_PARK}    &{fields}    feeders.F3.fuse.rating_a=${fuse_a}
     ...    devices.CP1.parameters.${EVSE}=${limit}
     ...    devices.CP1.parameters.${OPERATOR}=${operator_limit}
 

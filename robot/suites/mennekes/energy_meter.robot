@@ -141,7 +141,7 @@ The Siemens Meter Is One Device Family With Four Order Numbers
 The Siemens Meter Keeps Its Text In The Form
     [Tags]    MEN-MTR-066
     [Setup]    Start Site    mennekes/meter-excluding
-    Parameter Should Be    CP1    ${METER_TYPE}    Modbus Siemens 7KM2200 (TCP)
+    Get Parameter    CP1    ${METER_TYPE}    ==    Modbus Siemens 7KM2200 (TCP)
     Parameter Should Refuse    CP1    ${METER_TYPE}    Modbus Siemens PAC2200 (TCP)
 
 

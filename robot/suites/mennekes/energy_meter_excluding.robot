@@ -75,7 +75,7 @@ The Main Distribution Limit Is The Rating Of Main Fuse F1
     [Setup]    Start Site With    mennekes/meter-excluding    ${MAIN_LIMIT}    63/63/63    supply.main_fuse.rating_a=63
     External Load Is    40 A
     Vehicles Come To    CP1    CP2
-    Register    CP1    DLM_EVSE_SUB_DISTRIBUTION_LIMIT_L1    100
+    Get Register    CP1    DLM_EVSE_SUB_DISTRIBUTION_LIMIT_L1    ==    100
     Signalled Current Of Each Point    settles at    11 A
     Feeder Current    supply    settles at    62 A
 

@@ -21,6 +21,11 @@ The Measured Value Stays At The Main Distribution Limit
     Signalled Current Of Each Point    settles at    15 A
     Meter Current    M2    settles at    100/90/80 A
     Load Varies    house    duration=30 minutes    max_load=70 A
+    Vehicles Leave    CP2    CP3    CP4
+    Set Load    house    70/20/20 A
+    Signalled Current Of Each Point    settles at    30 A
+    Signalled Current Of Each Point    stays at    30 A    within=5 minutes
+    Meter Current    M2    is    100/50/50 A
 
 In A House The Meter Sits At The Main Connection
     [Tags]    MEN-MTR-046

@@ -18,31 +18,31 @@ Meter Settings Are Made In The Master
 The Role Makes A Point The Master
     [Tags]    MEN-MTR-022
     [Setup]    Start Site With    mennekes/meter-excluding    ${ROLE}    DLM Master (Standalone)
-    Register    CP1    DLM_MODE    2
+    Get Register    CP1    DLM_MODE    ==    2
     Value Is Kept    ${ROLE}    DLM Master (With internal DLM-Slave)
-    Register    CP1    DLM_MODE    1
+    Get Register    CP1    DLM_MODE    ==    1
 
 A Single Point With A Meter Is A Master Too
     [Tags]    MEN-MTR-022
     [Setup]    Start Site    mennekes/standalone-excluding
-    Parameter Should Be    CP1    ${ROLE}    DLM Master (With internal DLM-Slave)
-    Register    CP1    DLM_MODE    1
+    Get Parameter    CP1    ${ROLE}    ==    DLM Master (With internal DLM-Slave)
+    Get Register    CP1    DLM_MODE    ==    1
 
 The Network Id Makes The Group
     [Tags]    MEN-MTR-023
     [Setup]    Start Site With    mennekes/meter-excluding    ${GROUP}    3
     Advance Clock    30 s
-    Register    CP1    DLM_NUM_SLAVES_CONNECTED    1
+    Get Register    CP1    DLM_NUM_SLAVES_CONNECTED    ==    1
     Value Is Kept    ${GROUP}    0
-    Register    CP1    DLM_NUM_SLAVES_CONNECTED    4    within=65 s
+    Wait Until Keyword Succeeds    65 s    1 s    Get Register    CP1    DLM_NUM_SLAVES_CONNECTED    ==    4
 
 Satellites Find A Master That Broadcasts
     [Tags]    MEN-MTR-024
     [Setup]    Start Site With    mennekes/meter-excluding    Disable Discovery Broadcasting    On
     Advance Clock    65 s
-    Register    CP1    DLM_NUM_SLAVES_CONNECTED    1
+    Get Register    CP1    DLM_NUM_SLAVES_CONNECTED    ==    1
     Value Is Kept    Disable Discovery Broadcasting    Off
-    Register    CP1    DLM_NUM_SLAVES_CONNECTED    4    within=65 s
+    Wait Until Keyword Succeeds    65 s    1 s    Get Register    CP1    DLM_NUM_SLAVES_CONNECTED    ==    4
 
 Redistribution Takes Place At Most Once Per Sample Rate
     [Documentation]    A load step right after a redistribution has to wait for the next one.
@@ -90,10 +90,10 @@ External Meter Support Makes The Meter's Parameters Appear
     [Tags]    MEN-MTR-029
     [Setup]    Start Site    mennekes/meter-excluding
     Configure    CP1    ${METER_SUPPORT}    Off
-    Register    CP1    DLM_EXTERNAL_METER_SUPPORT    0
+    Get Register    CP1    DLM_EXTERNAL_METER_SUPPORT    ==    0
     Parameter Should Not Be Offered    CP1    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}    ${MAIN_LIMIT}
     Value Is Kept    ${METER_SUPPORT}    On
-    Register    CP1    DLM_EXTERNAL_METER_SUPPORT    1
+    Get Register    CP1    DLM_EXTERNAL_METER_SUPPORT    ==    1
     Parameter Should Be Offered    CP1    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}    ${MAIN_LIMIT}
 
 The Meter Configuration Makes The Master Read A PAC2200
@@ -197,8 +197,8 @@ The Meter's Display Shows The Address And The Port That The Master Needs
     [Setup]    Start Site    mennekes/meter-excluding
     Page Should Show    M2    IP    192.168.0.20
     Page Should Show    M2    Modbus Port    502
-    Parameter Should Be    CP1    ${METER_ADDRESS}    192.168.0.20
-    Parameter Should Be    CP1    ${METER_PORT}    502
+    Get Parameter    CP1    ${METER_ADDRESS}    ==    192.168.0.20
+    Get Parameter    CP1    ${METER_PORT}    ==    502
 
 
 *** Keywords ***

@@ -71,7 +71,7 @@ def test_exit_codes_and_the_two_last_lines(tmp_path: Path, words: list[str], cod
     ("words", "complaint"),
     [
         (["run", "nothing.robot"], "there is no suite nothing.robot"),
-        (["run"], "there is no robot/suites in this folder"),
+        (["run"], "there is neither robot/suites nor suites in this folder"),
         (["run", "mixed.robot", "--test", "Nobody"], "no test selected: --test 'Nobody' (3 tests are there)"),
         (["run", "mixed.robot", "--include", "nothing"], "no test selected: --include nothing"),
         (["run", "mixed.robot", "--speed", "0"], "'0' is no speed"),

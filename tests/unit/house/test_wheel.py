@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-DATA = {".csv", ".yaml", ".md", ".json", ".resource", ".typed"}
+DATA = {".csv", ".yaml", ".md", ".json", ".resource", ".robot", ".toml", ".typed"}
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +111,23 @@ def test_an_own_site_and_suite_in_an_empty_folder(installed: Path, tmp_path: Pat
     assert done.stdout.splitlines()[-2] == "1 passed, 0 failed, 0 skipped"
     (trace,) = (tmp_path / "results" / "latest" / "trace").glob("garage-Garage*.jsonl")
     assert '"event":"plugged"' in trace.read_text(encoding="utf-8")
+
+
+def test_hil_init_writes_what_runs_green_at_once(installed: Path, tmp_path: Path) -> None:
+    made = hil(installed, tmp_path, "init", "mine")
+    assert made.returncode == 0, made.stderr
+    mine = tmp_path / "mine"
+    assert hil(installed, mine, "check", "sites/car-park.yaml").returncode == 0
+    done = hil(installed, mine, "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-2] == "3 passed, 0 failed, 0 skipped"
+    again = hil(installed, tmp_path, "init", "mine")
+    assert again.returncode == 2
+    assert "nothing was written" in again.stderr
+
+
+def test_hil_init_overwrites_nothing(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "robot.toml").write_text("mine")
+    assert hil(installed, tmp_path, "init", ".").returncode == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["robot.toml"]
+    assert (tmp_path / "robot.toml").read_text() == "mine"

@@ -9,9 +9,11 @@ import pytest
 from robot.running import TestSuite as Suite
 
 from hil.errors import ScenarioError
-from hil.keywords.Farm import SIGNATURES
+from hil.keywords.Farm import Farm
 from hil.keywords.names import check_names, normal
 from hil.site import load_site
+
+SIGNATURES = Farm().context.signatures
 
 
 def body_of(text: str) -> list[Any]:
@@ -24,6 +26,7 @@ def body_of(text: str) -> list[Any]:
     [
         pytest.param("Plug In Vehicle    CP9    phases=3", "no device 'CP9'. Did you mean 'CP", id="charging point"),
         pytest.param("Feeder Current    F33    L1    is    3 A", "no feeder 'F33'. Did you mean 'F3'", id="feeder"),
+        pytest.param("Get Peak Current    F33    L1    <=    3 A", "no feeder 'F33'. Did you mean 'F3'", id="getter"),
         pytest.param("set_load    hose    3 A", "no load or PV system 'hose'", id="load, keyword with underscores"),
         pytest.param("Set Parameter    CP1    DLM Netwrk Id    5", "Did you mean 'DLM Network Id'", id="parameter"),
         pytest.param("IF    True\n        Unplug Vehicle    CP9\n    END", "no device 'CP9'", id="inside a block"),

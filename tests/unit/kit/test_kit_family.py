@@ -28,3 +28,13 @@ def test_a_familys_tables_have_sources(one: Family) -> None:
     assert one.sheet.read_text(encoding="utf-8").count("\n## ") >= 3
     if one.registers is not None:
         assert all(row.source for row in RegisterTable.load(one.registers))
+
+
+@pytest.mark.parametrize("one", families().values(), ids=lambda one: one.type)
+def test_a_family_knows_the_parameters_that_place_its_server(one: Family) -> None:
+    settings = {name: row.parse(row.default) for name, row in one.parameters.items()}
+    assert one.modbus_port_with(settings.__getitem__) == one.modbus_port
+    if one.modbus_port_parameter:
+        assert one.modbus_port_with({**settings, one.modbus_port_parameter: 1502}.__getitem__) == 1502
+    if one.modbus_switch_parameter:
+        assert one.modbus_port_with({**settings, one.modbus_switch_parameter: False}.__getitem__) is None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from hil.errors import Problem
+from hil.plant import FuseSpec
 from hil.site import Site
 
 Load = Callable[[str], Site]
@@ -195,10 +196,45 @@ def test_a_master_in_another_network_manages_nobody_here(load: Load) -> None:
     assert "CP2 is unmanaged" in warning.message
 
 
-def test_two_masters_of_one_id_are_a_warning(load: Load) -> None:
-    (warning,) = load("site: G\nfeeders: {F: {}}\n" + points(MASTER, MASTER)).warnings
-    assert (warning.line, warning.field) == (5, "devices.CP2.parameters.DLM Master/Slave")
-    assert warning.message == "CP1 and CP2 are both DLM master of id 0 in network 'lan'."
+def test_two_masters_of_one_id_are_refused(load: Load, problems: Problems) -> None:  # MEN-DLM-011
+    text = "site: G\nfeeders: {F: {}}\n" + points(MASTER, MASTER)
+    (problem,) = problems(text)
+    assert (problem.line, problem.field) == (5, "devices.CP2.parameters.DLM Master/Slave")
+    assert problem.message == "CP1 and CP2 are both DLM master of id 0 in network 'lan'."
+    assert problem.allowed == "Allowed: one master for each id."
+    networks = "networks: {lan: 192.168.0.0/24, other: 10.0.0.0/24}\n"
+    assert load(networks + text.replace("192.168.0.12", "10.0.0.12, network: other")).warnings == ()
+
+
+# what the plant can model
+
+
+@pytest.mark.parametrize(
+    ("fuse", "allowed"),
+    [
+        ("{rating_a: 15.9}", "Allowed: gG 16 to 400 A; B, C, D up to 125 A."),
+        ("{rating_a: 401, type: gG}", "Allowed: gG 16 to 400 A; B, C, D up to 125 A."),
+        ("{rating_a: 126, type: B}", "Allowed: gG 16 to 400 A; B, C, D up to 125 A."),
+        ("{rating_a: 160, type: C}", "Allowed: gG 16 to 400 A; B, C, D up to 125 A."),
+        ("{rating_a: 1000, type: D}", "Allowed: gG 16 to 400 A; B, C, D up to 125 A."),
+    ],
+)
+@pytest.mark.parametrize("where", ["supply:\n  main_fuse: {}\n", "feeders:\n  F: {{fuse: {}}}\n"])
+def test_a_fuse_that_the_plant_cannot_model_is_refused(problems: Problems, where: str, fuse: str, allowed: str) -> None:
+    (problem,) = problems("site: P\n" + where.format(fuse))
+    assert problem.line == 3
+    assert problem.field in ("supply.main_fuse.rating_a", "feeders.F.fuse.rating_a")
+    rating = fuse.strip("{}").split(",")[0].removeprefix("rating_a: ")
+    kind = fuse.rpartition("type: ")[2].strip("}") if "type" in fuse else "gG"
+    assert problem.message == f"the plant has no {kind} of {rating} A."
+    assert problem.allowed == allowed
+
+
+@pytest.mark.parametrize("fuse", ["16, type: gG", "400, type: gG", "0.5, type: B", "6, type: D", "125, type: C"])
+def test_every_fuse_that_is_accepted_can_be_modelled(load: Load, fuse: str) -> None:
+    found = load(f"site: P\nsupply: {{main_fuse: {{rating_a: {fuse}}}}}\n").supply.main_fuse
+    assert found is not None
+    assert FuseSpec(rating_a=found.rating_a, type=found.type, trip=found.trip).rating_a == found.rating_a
 
 
 def test_points_without_load_management_are_nobody_s_business(load: Load) -> None:

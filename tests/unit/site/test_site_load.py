@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from emulators.ev.model import VehicleTraits
 from emulators.kit.phases import PerPhase
 from hil.errors import ScenarioError, SiteFileError
 from hil.site import DeviceSpec, MeterSpec, Site, VehicleSpec, duration_ns, load_site, vehicle_presets
@@ -335,3 +336,15 @@ def test_a_profile_from_a_file_is_part_of_the_hash(load: Load, write: Write) -> 
     write("time_s,l1_a,l2_a,l3_a\n0,1,1,2\n", "h.csv")
     assert one != load(text).sha256
     assert json.loads(json.dumps(one)) == one
+
+
+def test_a_vehicle_can_be_odd_or_faulty(load: Load) -> None:
+    site = load(
+        "site: V\nvehicles:\n"
+        "  bad: {refuse_to_resume: true, ignores_duty_for_s: 20, overshoot_pct: 10, reaction_jitter_s: 1.5}\n"
+        "  good: {}\n"
+    )
+    bad, good = site.vehicles["bad"].traits(), site.vehicles["good"].traits()
+    odd = (bad.refuse_to_resume, bad.ignores_duty_for_s, bad.overshoot_pct, bad.reaction_jitter_s)
+    assert odd == (True, 20, 10, 1.5)
+    assert good == VehicleTraits()

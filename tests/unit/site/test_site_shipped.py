@@ -11,6 +11,7 @@ import pytest
 import hil.site.schema
 from emulators.kit.phases import PerPhase
 from hil.site import Site, load_site, shipped_sites
+from hil.site.load import SHIPPED
 
 ALFEN = ("alfen/alb-modbus-meter", "alfen/alb-p1")
 SITES = (
@@ -33,6 +34,14 @@ def per_phase(site: Site, charger: str, name: str) -> PerPhase:
 
 def test_the_list_is_complete() -> None:
     assert shipped_sites() == [*ALFEN, *SITES]
+
+
+@pytest.mark.parametrize("name", SITES)
+def test_a_shipped_site_names_the_schema_for_editors(name: str) -> None:
+    path = SHIPPED / f"{name}.yaml"
+    key, _, schema = path.read_text(encoding="utf-8").splitlines()[0].partition("=")
+    assert key == "# yaml-language-server: $schema"
+    assert (path.parent / schema).resolve() == SHIPPED.parent / "schema.json"
 
 
 @pytest.mark.parametrize("name", SITES)

@@ -1,0 +1,154 @@
+"""The commands of a second shell, as ``hil``'s command line has them."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from hil.hand.client import Client, find
+from hil.hand.watch import watch
+from hil.keywords.values import to_amps, to_amps3
+
+Add = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
+Body = Callable[[argparse.Namespace], Mapping[str, object]]
+
+_PASSED: Final = 0
+
+
+def add_commands(add: Add) -> None:
+    """Add the commands to ``hil``.
+
+    Args:
+        add: Adds one: its name, what runs, its help.
+    """
+    plug = _verb(add, "plug", "plug a vehicle in", _plug)
+    plug.add_argument("point", metavar="POINT", help="charging point")
+    plug.add_argument("--vehicle", metavar="NAME", help="a vehicle of the site or a preset, instead of the next two")
+    plug.add_argument("--phases", type=int, choices=(1, 2, 3), default=3, help="of its on-board charger (default: 3)")
+    plug.add_argument(
+        "--max-current", type=_amps, default=32.0, metavar="A", help="what it takes at most, as 16A (default: 32A)"
+    )
+    unplug = _verb(add, "unplug", "take the vehicle away", lambda args: {"point": args.point})
+    unplug.add_argument("point", metavar="POINT", help="charging point")
+    for name, text in (("load", "set what a consumer draws"), ("pv", "set what a PV system feeds in")):
+        source = _verb(add, name, text, lambda args: {"name": args.node, "current_a": args.current})
+        source.add_argument("node", metavar="NODE", help=f"{'load' if name == 'load' else 'PV system'} or feeder")
+        source.add_argument("current", type=_amps3, metavar="CURRENT", help="as 12A for each phase, or 10A/0A/5A")
+    for name, text in (("cut", "pull a device's cable, or break one path"), ("restore", "undo cut")):
+        cable = _verb(add, name, text, _cable)
+        cable.add_argument("link", metavar="LINK", help="a device (CP1), or the path between two (CP1-CP3)")
+        cable.add_argument("other", metavar="OTHER", nargs="?", help="the other end, instead of writing CP1-CP3")
+    restart = _verb(add, "restart", "restart a device", lambda args: {"device": args.device})
+    restart.add_argument("device", metavar="DEVICE", help="device of the site")
+
+    param = _on_farm(add("param", _param, "show a device's parameters, or set one and save"))
+    param.add_argument("device", metavar="DEVICE", help="device of the site")
+    param.add_argument("name", metavar="NAME", nargs="?", help="the manual's name; none: show all")
+    param.add_argument("value", metavar="VALUE", nargs="?", help="new value; none: show it")
+    param.add_argument("--restart", action="store_true", help="restart the device, where the parameter needs it")
+
+    do = _on_farm(add("do", _do, "run any keyword of the farm's Robot library"))
+    do.add_argument("keyword", metavar="KEYWORD", help="such as 'Plug In Vehicle'")
+    do.add_argument("args", metavar="ARG", nargs="*", help="as a test writes them: CP1 phases=3")
+
+    look = _on_farm(add("watch", _watch, "show phases, limits and states live"))
+    look.add_argument("--once", action="store_true", help="show them once")
+    look.add_argument("--json", action="store_true", help="show them once, as JSON")
+
+
+def _on_farm(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument(
+        "--endpoints", type=Path, metavar="FILE", help="which farm (default: the one that runs in this folder)"
+    )
+    return parser
+
+
+def _verb(add: Add, name: str, text: str, body: Body) -> argparse.ArgumentParser:
+    def run(args: argparse.Namespace) -> int:
+        _ask(args, name, body(args))
+        return _PASSED
+
+    return _on_farm(add(name, run, text))
+
+
+def _ask(args: argparse.Namespace, verb: str, body: Mapping[str, object]) -> dict[str, Any]:
+    async def ask() -> dict[str, Any]:
+        async with Client(find(args.endpoints)) as client:
+            return await client.do(verb, body)
+
+    return asyncio.run(ask())
+
+
+def _plug(args: argparse.Namespace) -> Mapping[str, object]:
+    if args.vehicle:
+        return {"point": args.point, "vehicle": args.vehicle}
+    return {"point": args.point, "phases": args.phases, "max_current_a": args.max_current}
+
+
+def _cable(args: argparse.Namespace) -> Mapping[str, object]:
+    """Split ``CP1-CP3`` by the names of the site, for a name may have a hyphen itself."""
+    if args.other is not None:
+        return {"device": args.link, "other": args.other}
+
+    async def names() -> set[str]:
+        async with Client(find(args.endpoints)) as client:
+            state = await client.state()
+        return {*state["points"], *state["meters"]}
+
+    known = asyncio.run(names())
+    if args.link not in known:
+        for place, letter in enumerate(args.link):
+            device, other = args.link[:place], args.link[place + 1 :]
+            if letter == "-" and {device, other} <= known:
+                return {"device": device, "other": other}
+    return {"device": args.link, "other": None}
+
+
+def _param(args: argparse.Namespace) -> int:
+    answer = _ask(
+        args, "param", {"device": args.device, "name": args.name, "value": args.value, "restart": args.restart}
+    )
+    for name, value in answer["parameters"].items():
+        print(f"{name}: {value}")
+    if answer.get("waiting_for_restart"):
+        print(f"acts after a restart: hil restart {args.device} (or --restart)")
+    return _PASSED
+
+
+def _do(args: argparse.Namespace) -> int:
+    answer = _ask(args, "do", {"keyword": args.keyword, "args": args.args})
+    if answer.get("output"):
+        print(answer["output"])
+    return 0 if answer["passed"] else 1
+
+
+def _watch(args: argparse.Namespace) -> int:
+    async def look() -> None:
+        async with Client(find(args.endpoints)) as client:
+            if args.json:
+                print(json.dumps(await client.state(), indent=2))
+            else:
+                await watch(client, Console(highlight=False), once=args.once)
+
+    asyncio.run(look())
+    return _PASSED
+
+
+def _amps(text: str) -> float:
+    try:
+        return to_amps(text).a
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _amps3(text: str) -> list[float]:
+    try:
+        return list(to_amps3(text).a)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,0 +1,115 @@
+"""Charging: what the points signal to their vehicles, and what these take."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from robot.api.deco import keyword
+
+from hil.errors import ScenarioError
+from hil.keywords.comparisons import compare
+from hil.keywords.context import Context
+from hil.keywords.values import PLANT_TOLERANCE, Amps, Amps3, Verb
+
+EXACT: Final = Amps(0)  #: MEN catalogue: a signalled current is exact.
+
+
+class Charging:
+    """Words for the current of charging points."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @keyword(tags=("Assertion",))
+    def signalled_current(
+        self,
+        point: str,
+        verb: Verb,
+        expected: Amps,
+        *,
+        within: timedelta = timedelta(seconds=65),
+        tolerance: Amps = EXACT,
+    ) -> None:
+        """Compare what a point signals to its vehicle (Modbus register 706).
+
+        | Signalled Current | CP1 | settles at | 32 A | within=65 s |
+        | Signalled Current | CP1 | stays at | 20 A | within=5 minutes |
+        """
+        compare(
+            self._context.session, f"Signalled Current of {point}", lambda: [self._signalled_a(point)],
+            verb, [expected.a], within=within, tolerance_a=tolerance.a,
+        )  # fmt: skip
+
+    @keyword(tags=("Assertion",))
+    def signalled_current_of_each_point(
+        self,
+        verb: Verb,
+        *expected: Amps,
+        points: str = "",
+        within: timedelta = timedelta(seconds=65),
+        tolerance: Amps = EXACT,
+    ) -> None:
+        """Compare what the points signal.
+
+        One value is for every point with a vehicle, several are for all points in the site's order. ``points`` names
+        the points that are looked at; without it, all are.
+
+        | Signalled Current Of Each Point | settles at | 25 A |
+        | Signalled Current Of Each Point | settles at | 20 A | 20 A | 32 A | 32 A |
+        | Signalled Current Of Each Point | stays at | 20 A | points=CP3, CP4 |
+        """
+        session = self._context.session
+        farm = session.farm
+        names = list(farm.site.charger_names())
+        if points:
+            names = [farm.site.require_charger(name.strip()).name for name in points.split(",")]
+        if len(expected) == 1:
+            names = [name for name in names if points or farm.bays[name].vehicle is not None]
+            expected = expected * len(names)
+        if len(expected) != len(names):
+            raise ScenarioError(f"{len(expected)} values for {len(names)} points: {', '.join(names)}.")
+        compare(
+            session, "Signalled Current of " + ", ".join(names), lambda: [self._signalled_a(name) for name in names],
+            verb, [amps.a for amps in expected], within=within, tolerance_a=tolerance.a,
+        )  # fmt: skip
+
+    @keyword(tags=("Assertion",))
+    def points_that_charge(
+        self, verb: Verb, count: int, current: Amps, *, within: timedelta = timedelta(seconds=65)
+    ) -> None:
+        """Compare how many points signal a current, whichever they are; the others have to signal nothing.
+
+        | Points That Charge | settles at | 1 | 8 A |
+        """
+        session = self._context.session
+        names = list(session.farm.site.charger_names())
+        wanted = sorted([current.a] * count + [0.0] * (len(names) - count))
+        compare(
+            session, "Signalled Currents, sorted,", lambda: sorted(self._signalled_a(name) for name in names),
+            verb, wanted, within=within, tolerance_a=EXACT.a,
+        )  # fmt: skip
+
+    @keyword(tags=("Assertion",))
+    def charging_current(
+        self,
+        point: str,
+        verb: Verb,
+        expected: Amps3,
+        *,
+        within: timedelta = timedelta(seconds=65),
+        tolerance: Amps = PLANT_TOLERANCE,
+    ) -> None:
+        """Compare what a point's own meter says flows in its conductors L1/L2/L3 (Modbus registers 212 to 216).
+
+        | Charging Current | CP1 | settles at | 25/0/0 A |
+        """
+        names = ("METER_CUR_L1", "METER_CUR_L2", "METER_CUR_L3")
+        compare(
+            self._context.session, f"Charging Current of {point}",
+            lambda: [self._context.register(point, name) / 1000 for name in names],
+            verb, list(expected.a), within=within, tolerance_a=tolerance.a,
+        )  # fmt: skip
+
+    def _signalled_a(self, point: str) -> float:
+        return float(self._context.register(point, "SIGNALED_CURRENT"))

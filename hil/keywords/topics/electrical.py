@@ -1,0 +1,109 @@
+"""Electrical: what flows in the installation's conductors, and what meters show of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from assertionengine import AssertionOperator
+from robot.api.deco import keyword
+
+from emulators.kit.phases import PHASES
+from hil.errors import ScenarioError
+from hil.keywords.assertions import JUST_READ, verify
+from hil.keywords.comparisons import compare
+from hil.keywords.context import Context
+from hil.keywords.values import PLANT_TOLERANCE, Amps, Amps3, Phase, Verb, to_amps3, to_verb
+
+
+class Electrical:
+    """Words for currents of feeders and meters."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @keyword(tags=("Assertion",))
+    def feeder_current(
+        self,
+        feeder: str,
+        *arguments: str,
+        within: timedelta = timedelta(seconds=65),
+        tolerance: Amps = PLANT_TOLERANCE,
+    ) -> None:
+        """Compare what flows in a feeder (``supply`` is the main connection): all three phases, or one.
+
+        *should never exceed* looks at the whole test so far.
+
+        | Feeder Current | F3 | settles at | 100/50/50 A |
+        | Feeder Current | F3 | L1 | should never exceed | 100 A |
+        """
+        session = self._context.session
+        plant, node = session.farm.plant, session.farm.site.require_feeder(feeder)
+        one_phase = bool(arguments) and arguments[0] in PHASES
+        phases = [arguments[0]] if one_phase else list(PHASES)
+        words = arguments[1:] if one_phase else arguments
+        if len(words) != 2:
+            raise ScenarioError(
+                f"Feeder Current of {feeder} takes a phase if need be, a comparison and a current, such as "
+                f"'L1    settles at    100 A': got {'    '.join(arguments) or 'nothing'!r}."
+            )
+        verb, limit_a = to_verb(words[0]), to_amps3(words[1]).a
+        if verb is Verb.SHOULD_NEVER_EXCEED:
+            for phase in phases:
+                peak_a = self._peak_a(node, phase)
+                if peak_a > limit_a[phase] + tolerance.a:
+                    raise AssertionError(
+                        f"Feeder Current of {feeder} {phase} should never exceed {limit_a[phase]:g} A "
+                        f"(tolerance {tolerance}): was {peak_a:.1f} A.\n{session.why()}"
+                    )
+            return
+        compare(
+            session, f"Feeder Current of {feeder} {'/'.join(phases)}",
+            lambda: session.do(
+                lambda: [plant.currents_a(node, session.farm.instants.now_ns())[phase] for phase in phases]
+            ),
+            verb, [limit_a[phase] for phase in phases], within=within, tolerance_a=tolerance.a,
+        )  # fmt: skip
+
+    @keyword(tags=("Getter", "Assertion"))
+    def get_peak_current(
+        self,
+        feeder: str,
+        phase: Phase,
+        assertion_operator: AssertionOperator = JUST_READ,
+        assertion_expected: Any = None,
+    ) -> float:
+        """Return the highest current of a feeder's conductor since the start of the test [A]; compare it if asked to.
+
+        | ${peak} = | Get Peak Current | F3 | L1 | | |
+        | Get Peak Current | F3 | L1 | <= | 100 A | |
+        """
+        session = self._context.session
+        peak_a = self._peak_a(session.farm.site.require_feeder(feeder), phase.name)
+        what = f"Peak current of {feeder} {phase.name}"
+        return verify(session, what, peak_a, assertion_operator, assertion_expected, unit="A")  # type: ignore[no-any-return]
+
+    @keyword(tags=("Assertion",))
+    def meter_current(
+        self,
+        meter: str,
+        verb: Verb,
+        expected: Amps3,
+        *,
+        within: timedelta = timedelta(seconds=65),
+        tolerance: Amps = PLANT_TOLERANCE,
+    ) -> None:
+        """Compare the currents that a PAC2200 shows on its Modbus port (registers 13 to 17).
+
+        | Meter Current | M2 | settles at | 40/30/20 A |
+        """
+        session = self._context.session
+        compare(
+            session, f"Meter Current of {meter}",
+            lambda: [self._context.register(meter, name) for name in ("I_L1", "I_L2", "I_L3")],
+            verb, list(expected.a), within=within, tolerance_a=tolerance.a,
+        )  # fmt: skip
+
+    def _peak_a(self, node: str, phase: str) -> float:
+        session = self._context.session
+        return session.do(lambda: session.farm.peak_a(node, phase))

@@ -1,0 +1,93 @@
+"""Vehicles: they come, take less, leave."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from robot.api.deco import keyword
+
+from emulators.kit.phases import PHASES, PerPhase
+from hil.errors import ScenarioError
+from hil.keywords.context import Context
+from hil.keywords.values import Amps
+from hil.site import VehicleSpec, vehicle_presets
+
+NOTHING: Final = Amps(0)
+FULL: Final = Amps(32)
+
+
+class Vehicles:
+    """Words for vehicles."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @keyword(tags=("Stimulus",))
+    def plug_in_vehicle(
+        self,
+        point: str,
+        *,
+        vehicle: str = "",
+        phases: int = 3,
+        max_current: Amps = FULL,
+        asks_for: Amps | None = None,
+    ) -> None:
+        """Plug a vehicle in: one of the site, a preset, or one described here.
+
+        | Plug In Vehicle | CP1 | phases=3 | max_current=32 A |
+        | Plug In Vehicle | CP2 | vehicle=zoe |
+        """
+        session = self._context.session
+        site = session.farm.site
+        known = {**vehicle_presets(), **site.vehicles}
+        if vehicle and vehicle not in known:
+            raise ScenarioError(f"there is no vehicle {vehicle!r}. Known: {', '.join(sorted(known))}.")
+        spec = known[vehicle] if vehicle else VehicleSpec(
+            phases=phases, max_current_a=max_current.a, asks_for_a=None if asks_for is None else asks_for.a
+        )  # fmt: skip
+        session.do(lambda: session.farm.plug(point, spec.traits(voltage_v=site.supply.voltage_v)))
+
+    @keyword(tags=("Stimulus",))
+    def unplug_vehicle(self, point: str) -> None:
+        """Unplug the vehicle and drive away.
+
+        | Unplug Vehicle | CP1 |
+        """
+        session = self._context.session
+        session.do(lambda: session.farm.bay(point).unplug())
+
+    @keyword(tags=("Stimulus",))
+    def vehicle_takes(self, point: str, current: Amps | None = None) -> None:
+        """Let the vehicle take no more than a current per phase, as at the end of charging; ``None``: all it can.
+
+        | Vehicle Takes | CP4 | 6 A |
+        """
+        session = self._context.session
+        amps = None if current is None else current.a
+        session.do(lambda: session.farm.bay(point).act(lambda vehicle, now_ns: vehicle.ask_for(now_ns, amps)))
+
+    @keyword(tags=("Stimulus",))
+    def random_vehicles_come_and_go(
+        self, *, duration: timedelta, seed_name: str = "arrivals", load: str | None = None, max_load: Amps = NOTHING
+    ) -> None:
+        """Let seeded vehicles, one- and three-phase, arrive at free points and leave again, for a time.
+
+        With ``load``, that consumer draws a new random current up to ``max_load`` on each phase now and then.
+
+        | Random Vehicles Come And Go | duration=2 hours |
+        """
+        session = self._context.session
+        farm = session.farm
+        rng = farm.rng(seed_name)
+        until_s = session.now_s() + duration.total_seconds()
+        while session.now_s() < until_s:
+            point = rng.choice(farm.site.charger_names())
+            if farm.bays[point].vehicle is None:
+                self.plug_in_vehicle(point, phases=rng.choice((1, 3)), max_current=Amps(rng.choice((16, 20, 32))))
+            elif rng.random() < 0.5:
+                self.unplug_vehicle(point)
+            if load is not None and rng.random() < 0.5:
+                drawn_a = PerPhase(*(rng.uniform(0, max_load.a) for _ in PHASES))
+                session.do(lambda drawn_a=drawn_a: farm.set_load(load, drawn_a))  # type: ignore[misc]
+            session.wait(min(rng.uniform(30, 300), max(1.0, until_s - session.now_s())))

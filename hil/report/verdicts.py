@@ -1,0 +1,103 @@
+"""What a run's tests ended with, read from Robot's result: counts, rows, failures, and who has to act."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+#: Robot writes the class of an error in front of its message, on a line of its own below "Setup failed:" and the like.
+_FARM_FAILED: Final = re.compile(r"^(?:\d+\) )?BenchError\b", re.MULTILINE)
+_SITE_WRONG: Final = re.compile(r"^(?:\d+\) )?SiteFileError\b", re.MULTILINE)
+#: What Robot says of a test that a signal ended.
+STOPPED: Final = "Execution terminated by signal"
+
+
+@dataclass(slots=True)
+class Counts:
+    """Verdicts of a run, a suite or a test."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, status: str) -> None:
+        """Count one verdict of Robot: PASS, FAIL or SKIP."""
+        match status:
+            case "PASS":
+                self.passed += 1
+            case "SKIP":
+                self.skipped += 1
+            case _:
+                self.failed += 1
+
+    @property
+    def total(self) -> int:
+        """Return how many tests were counted."""
+        return self.passed + self.failed + self.skipped
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+@dataclass(slots=True)
+class SuiteRow:
+    """One suite file's verdicts; ``wall_s`` is what its tests took together, on however many cores [s]."""
+
+    name: str
+    counts: Counts = field(default_factory=Counts)
+    wall_s: float = 0.0
+
+    def __str__(self) -> str:
+        counts = self.counts
+        parts = [f"{counts.passed:>3} passed"]
+        parts += [f"{counts.failed} failed"] if counts.failed else []
+        parts += [f"{counts.skipped} skipped"] if counts.skipped else []
+        return f"{self.name:<40} {', '.join(parts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A test that failed, with what Robot says about it."""
+
+    test: str
+    source: str
+    message: str
+
+    @property
+    def farm_failed(self) -> bool:
+        """Return whether the farm itself is to blame."""
+        return bool(_FARM_FAILED.search(self.message))
+
+    @property
+    def site_wrong(self) -> bool:
+        """Return whether the site is to blame."""
+        return bool(_SITE_WRONG.search(self.message))
+
+    @property
+    def stopped(self) -> bool:
+        """Return whether a signal ended the test."""
+        return STOPPED in self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The whole run."""
+
+    counts: Counts
+    suites: tuple[SuiteRow, ...]
+    failures: tuple[Failure, ...]
+
+    @classmethod
+    def of(cls, tests: Iterable[Any]) -> Verdicts:
+        """Return the verdicts of Robot's test results, suite by suite."""
+        whole, rows, failures = Counts(), dict[str, SuiteRow](), list[Failure]()
+        for test in tests:
+            row = rows.setdefault(test.parent.full_name, SuiteRow(test.parent.name))
+            row.wall_s += test.elapsed_time.total_seconds()
+            for counts in (whole, row.counts):
+                counts.add(test.status)
+            if test.failed:
+                failures.append(Failure(test.name, str(test.source or ""), test.message))
+        return cls(whole, tuple(rows.values()), tuple(failures))

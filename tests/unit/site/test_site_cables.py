@@ -1,0 +1,75 @@
+"""Serial cables of a site file: who may be joined, and how a wrong one is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+import emulators.dsmr_p1
+from emulators.kit import family as kit
+from hil.errors import Problem
+from hil.site import Site
+
+Problems = Callable[[str], list[Problem]]
+Load = Callable[[str], Site]
+
+GOOD = """
+    site: s
+    devices: {CP1: {type: mennekes_ecu, feeder: supply, address: 192.168.0.11}}
+    meters: {M1: {type: dsmr_p1}, M2: {type: pac2200, address: 192.168.0.12}}
+    links: [{kind: p1, between: [M1, CP1]}]
+    """
+
+
+@pytest.fixture(autouse=True)
+def with_ports(two_families: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the charger a P1 port, and let there be a meter with one."""
+    found = dict(kit.families())
+    found["mennekes_ecu"] = replace(found["mennekes_ecu"], serial_ports=("P1",))
+    found["dsmr_p1"] = emulators.dsmr_p1.FAMILY
+    monkeypatch.setattr(kit, "families", lambda: found)
+
+
+@pytest.mark.parametrize("ends", ["[M1, CP1]", "[CP1, M1]"])
+def test_the_meter_talks_whichever_end_is_written_first(load: Load, ends: str) -> None:
+    site = load(GOOD.replace("[M1, CP1]", ends))
+    assert site.serial_cables() == (("P1", "M1", "CP1"),)
+    assert site.serial_talkers() == (("P1", "M1"),)
+    assert site.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("link", "field", "says", "allowed"),
+    [
+        ("{kind: p1, between: [M1, CP2]}", "between", "there is no device 'CP2'. Did you mean 'CP1'?", ""),
+        ("{kind: p1, between: [M1, switch]}", "between", "there is no device 'switch'.", "CP1, M1, M2"),
+        ("{kind: p1, between: [M1]}", "between", "['M1'] are no two ends.", "[CP1, M1]"),
+        ("{kind: p2, between: [M1, CP1]}", "kind", "'p2' is not possible. Did you mean 'p1'?", "network, p1"),
+        ("{kind: p1, between: [M1, CP1], cable_m: 25}", "cable_m", "25 is out of range.", "20 or less"),
+        ("{kind: p1, between: [M2, CP1]}", "between", "M2 (pac2200) has no P1 port.", "CP1, M1"),
+        ("{kind: p1, between: [M1, M1]}", "between", "joins one meter and one reader, not M1 and M1.", "M1, M2"),
+        ("{kind: p1, between: [CP1, CP1]}", "between", "joins one meter and one reader, not CP1 and CP1.", "M1, M2"),
+    ],
+)
+def test_a_wrong_cable(problems: Problems, link: str, field: str, says: str, allowed: str) -> None:
+    (problem,) = problems(GOOD.replace("{kind: p1, between: [M1, CP1]}", link))
+    assert (problem.line, problem.field) == (4, f"links.0.{field}")
+    assert says in problem.message
+    assert allowed in problem.allowed
+
+
+def test_a_network_cable_may_be_longer_and_go_to_a_switch(load: Load) -> None:
+    assert (
+        load(GOOD.replace("kind: p1, between: [M1, CP1]", "between: [M2, switch], cable_m: 25")).serial_cables() == ()
+    )
+
+
+def test_two_meters_at_one_station_are_a_warning(load: Load) -> None:
+    """ALF-P1-006, ALF-P1-016: at most one; a test may want to see them collide."""
+    two = GOOD.replace("M2: {type: pac2200, address: 192.168.0.12}", "M2: {type: dsmr_p1}")
+    site = load(two.replace("CP1]}]", "CP1]}, {kind: p1, between: [M2, CP1]}]"))
+    (warning,) = site.warnings
+    assert (warning.field, warning.allowed) == ("links.1.between", "Allowed: one meter for one station.")
+    assert "M1 and M2 are both in the P1 port of CP1" in warning.message
