@@ -17,7 +17,7 @@ from emulators.alfen_ng9xx.registers import ABSENT, BLOCKS, Registers, SocketMet
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import NS_PER_S, Cancel, Host, SerialPort, SerialSettings
-from emulators.kit.modbus import READ_HOLDING, WRITE_REGISTER, WRITE_REGISTERS, ModbusClient, ModbusFault, ModbusServer
+from emulators.kit.modbus import ModbusClient, ModbusFault, ModbusServer
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
 from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase
 from emulators.kit.pilot import NO_OFFER, PilotState
@@ -151,7 +151,7 @@ class AlfenNg9xx:
         }
         self._server = ModbusServer(
             banks.get,
-            frozenset({READ_HOLDING, WRITE_REGISTER, WRITE_REGISTERS}),
+            frozenset({3, 6, 16}),
             on_frame=self._host.frame_hook("modbus"),
             on_activity=self._master_spoke,
             unknown_unit=UNKNOWN_UNIT,
