@@ -31,7 +31,7 @@ VARIANTS: Final = ("NG910-60023", "NG910-60027", "NG910-60003", "NG910-60007")
 SINGLE_PHASE: Final = VARIANTS[2:]
 PORT: Final = 502
 MASTERS: Final = 2  #: Modbus masters at a time (Modbus slave document v2.3).
-KEEP_ALIVE_S: Final = 60  #: A master that is silent for longer is not in use any more (guide 5.3.1.2).
+KEEP_ALIVE_S: Final = 60  #: After this time without a request a master's connection is closed (guide 5.3.1.2).
 UNKNOWN_UNIT: Final = 0x0B  #: Exception for another unit than 200 and 1 (assumed).
 TICK_S: Final = 1.0  #: The socket's own meter, display and LED (assumed).
 POLL_S: Final = 10  #: A Modbus meter is read this often (evcc-io/evcc issue 22686).
@@ -156,6 +156,7 @@ class AlfenNg9xx:
             on_activity=self._master_spoke,
             unknown_unit=UNKNOWN_UNIT,
             connection_limit=MASTERS,
+            idle_timeout_s=KEEP_ALIVE_S,
         )
         await self._server.start(*self._host.listen_at(PORT))
 

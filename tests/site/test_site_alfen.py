@@ -118,6 +118,17 @@ def test_returned_current_raises_what_the_vehicle_may_take(start: Start, site: s
     assert rig.after(40) == [20, 0, 0]
 
 
+@pytest.mark.parametrize(("site", "meter"), [(P1, "P1"), (MODBUS, "M1")])
+def test_returned_current_is_seen_as_negative(start: Start, site: str, meter: str) -> None:
+    """ALF-PV-017: the currents on the wire have no sign; read without one, 10 A would leave 15 A instead of 32."""
+    rig = start(site, excluding(meter))
+    rig.pv(12)
+    rig.house(2)
+    rig.plug()
+    assert rig.after(100) == [32, 32, 32]  # 25 + 10, capped by the socket
+    assert rig.device.page()["Smart meter currents"] == "-10/-10/-10 A"
+
+
 @pytest.mark.parametrize(("site", "lost_s", "number"), [(P1, 30, "209"), (MODBUS, 60, "210")])
 def test_a_lost_meter_gives_the_safe_current_until_it_is_back(
     start: Start, site: str, lost_s: int, number: str
@@ -217,6 +228,19 @@ def test_an_energy_manager_sets_the_socket(start: Start) -> None:
     assert (rig.register("modbus_slave_max_current_valid_time"), rig.register("modbus_slave_max_current")) == (0, 7)
     assert rig.device.page()["Modbus TCP/IP Connection State"] == "Not in use (communication idle)"
     assert rig.log[-2:] == ["Modbus TCP/IP lost, in safe mode max 7.0A", "Enter ActiveLB safeMode: 7.0A"]
+
+
+def test_a_silent_master_is_disconnected_after_a_minute(start: Start) -> None:
+    rig = start(MODBUS)
+    assert rig.register("nr_of_sockets") == 1
+    rig.after(40)
+    assert rig.register("modbus_table_version") == 1
+    server = rig.device._server
+    rig.after(59)
+    assert len(server.connections) == 1
+    rig.after(2)
+    assert len(server.connections) == 0
+    assert rig.register("nr_of_sockets") == 1  # it may come again
 
 
 def test_settings_act_after_a_reboot_and_alb_needs_its_licence(start: Start) -> None:
