@@ -23,14 +23,28 @@ from emulators.kit.modbus.client import (
     ModbusRefused,
     ModbusTimeout,
 )
-from emulators.kit.modbus.frames import CLIENT, FUNCTIONS, check_pdu
+from emulators.kit.modbus.frames import (
+    CLIENT,
+    DEVICE_IDENTIFICATION,
+    FUNCTIONS,
+    READ_HOLDING,
+    READ_INPUT,
+    WRITE_REGISTER,
+    WRITE_REGISTERS,
+    check_pdu,
+)
 from emulators.kit.modbus.lean import Lean
 from emulators.kit.modbus.reference import Pymodbus
 from emulators.kit.modbus.server import Engine, ModbusServer
 
 __all__ = [
     "CLIENT",
+    "DEVICE_IDENTIFICATION",
     "FUNCTIONS",
+    "READ_HOLDING",
+    "READ_INPUT",
+    "WRITE_REGISTER",
+    "WRITE_REGISTERS",
     "Engine",
     "Lean",
     "ModbusClient",
