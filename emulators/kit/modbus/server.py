@@ -149,8 +149,9 @@ class _Connection(asyncio.Protocol):
             return
         self._server.connections.add(self)
         self._transport.set_write_buffer_limits(high=_UNREAD_ANSWERS_BYTES)
-        self._heard_s = asyncio.get_running_loop().time()
-        self._watch_idle()
+        if self._server.idle_timeout_s is not None:
+            self._heard_s = asyncio.get_running_loop().time()
+            self._watch_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
