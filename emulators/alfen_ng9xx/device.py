@@ -17,7 +17,7 @@ from emulators.alfen_ng9xx.registers import ABSENT, BLOCKS, Registers, SocketMet
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import NS_PER_S, Cancel, Host, SerialPort, SerialSettings
-from emulators.kit.modbus import READ_HOLDING, WRITE_REGISTER, WRITE_REGISTERS, ModbusClient, ModbusFault, ModbusServer
+from emulators.kit.modbus import ModbusClient, ModbusFault, ModbusServer
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
 from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase
 from emulators.kit.pilot import NO_OFFER, PilotState
@@ -31,7 +31,7 @@ VARIANTS: Final = ("NG910-60023", "NG910-60027", "NG910-60003", "NG910-60007")
 SINGLE_PHASE: Final = VARIANTS[2:]
 PORT: Final = 502
 MASTERS: Final = 2  #: Modbus masters at a time (Modbus slave document v2.3).
-KEEP_ALIVE_S: Final = 60  #: A master that is silent for longer is not in use any more (guide 5.3.1.2).
+KEEP_ALIVE_S: Final = 60  #: After this time without a request a master's connection is closed (guide 5.3.1.2).
 UNKNOWN_UNIT: Final = 0x0B  #: Exception for another unit than 200 and 1 (assumed).
 TICK_S: Final = 1.0  #: The socket's own meter, display and LED (assumed).
 POLL_S: Final = 10  #: A Modbus meter is read this often (evcc-io/evcc issue 22686).
@@ -151,11 +151,12 @@ class AlfenNg9xx:
         }
         self._server = ModbusServer(
             banks.get,
-            frozenset({READ_HOLDING, WRITE_REGISTER, WRITE_REGISTERS}),
+            frozenset({3, 6, 16}),
             on_frame=self._host.frame_hook("modbus"),
             on_activity=self._master_spoke,
             unknown_unit=UNKNOWN_UNIT,
             connection_limit=MASTERS,
+            idle_timeout_s=KEEP_ALIVE_S,
         )
         await self._server.start(*self._host.listen_at(PORT))
 

@@ -60,11 +60,11 @@ class P1Port:
         """Return what was left out since the last call, as lines for the device log; each kind once in 10 s."""
         lines = []
         for kind, count in self._reader.rejected.items():
-            if count == self._rejected.get(kind) or now_ns < self._said_ns.get(kind, now_ns):
-                continue
-            self._rejected[kind], self._said_ns[kind] = count, now_ns + REPEAT_NS
-            text = "Read CRC Error" if kind == "crc" else self._reader.last_reason[kind]
-            lines.append(f"P1 Device failure: {text}")
+            is_new, self._rejected[kind] = count != self._rejected.get(kind), count
+            if is_new and now_ns >= self._said_ns.get(kind, now_ns):
+                self._said_ns[kind] = now_ns + REPEAT_NS
+                text = "Read CRC Error" if kind == "crc" else self._reader.last_reason[kind]
+                lines.append(f"P1 Device failure: {text}")
         return lines
 
 

@@ -10,7 +10,7 @@ from emulators.countis_e27.model import SAMPLE_S, Reading, values
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import Cancel, Host, Phase
-from emulators.kit.modbus import READ_HOLDING, WRITE_REGISTER, WRITE_REGISTERS, ModbusServer
+from emulators.kit.modbus import ModbusServer
 from emulators.kit.parameters import ParameterStore, ParameterTable
 from emulators.kit.registers import DEVICE_FAILURE, RegisterBank, RegisterTable, Value, WriteRefused
 
@@ -38,7 +38,7 @@ class CountisE27:
         bank = RegisterBank(REGISTERS, self._read, _refuse, blocks=BLOCKS)
         self._server = ModbusServer(
             lambda unit: bank if unit == self.parameters["Modbus address"] else None,
-            frozenset({READ_HOLDING, WRITE_REGISTER, WRITE_REGISTERS}),
+            frozenset({3, 6, 16}),
             on_frame=host.frame_hook("modbus"),
         )
 

@@ -27,6 +27,7 @@ Value = str | int | float | bool | PerPhase | tuple[tuple[int, PerPhase], ...]
 N = TypeVar("N", int, float)
 _NUMBER: Final = re.compile(r"\s*[+-]?[0-9]+\s*")
 _DECIMAL: Final = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]+)?\s*")
+DECIMALS: Final = 6  #: Of a decimal value.
 TYPES = ("enum", "integer", "decimal", "per_phase", "switch", "text", "address", "table")
 
 
@@ -98,7 +99,7 @@ class Parameter:
             case "integer":
                 return self._in_range(text)
             case "decimal":
-                return self._checked(float(text)) if _DECIMAL.fullmatch(text) else self._no()
+                return self._checked(round(float(text), DECIMALS)) if _DECIMAL.fullmatch(text) else self._no()
             case "per_phase":
                 parts = text.split("/")
                 if len(parts) != 3:
@@ -146,6 +147,9 @@ def as_text(value: Value) -> str:
     """Return a value as the web interface prints it."""
     if isinstance(value, bool):
         return "On" if value else "Off"
+    if isinstance(value, float):
+        text = f"{value:.{DECIMALS}f}".rstrip("0")
+        return text + "0" if text.endswith(".") else text
     if isinstance(value, tuple):
         return "; ".join(f"{hour} {currents}" for hour, currents in value)
     return str(value)

@@ -446,8 +446,8 @@ class RegisterBank:
             row, are refused with ILLEGAL_ADDRESS (PAC2200). Otherwise (False) a value may be read and written in
             parts: ``write`` is called when its last word arrives. A ``struct`` is always whole, ``reserved`` never.
         whole_writes: The same for writes alone (Alfen).
-        absent_word: What each word reads of a value that is not available, and of a gap in a block (Alfen FFFFh).
-            None: a value reads what its type says, a gap 0.
+        absent_word: What each word reads of a value that is not available, of a reserved row, and of a gap in a block
+            (Alfen FFFFh). None: a value reads what its type says, the others 0.
     """
 
     def __init__(

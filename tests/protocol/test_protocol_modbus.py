@@ -249,6 +249,24 @@ def test_a_request_ends_at_once_when_its_connection_goes(device: Device, run: Ru
     run(scenario())
 
 
+def test_an_idle_connection_is_closed(device: Device, run: Run) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        device.server.idle_timeout_s = 0.2
+        await device.server.start("127.0.0.1", 0)
+        one = await Raw.open(device.server.port)
+        begun_s = loop.time()
+        while loop.time() < begun_s + 0.4:  # in use for longer than that: it stays
+            assert await one.ask(GOOD) == GOOD_ANSWER
+        last_s = loop.time()
+        assert await one.receive() == b""
+        assert loop.time() >= last_s + 0.15
+        assert not device.server.connections
+        await device.server.stop()
+
+    run(scenario())
+
+
 def test_one_connection_too_many_is_closed(device: Device, run: Run) -> None:
     async def scenario() -> None:
         device.server.connection_limit = 1

@@ -47,6 +47,7 @@ class ModbusServer:
         response_delay_s: Time the device takes to answer [s].
         unknown_unit: What a request for an unknown unit gets: ``silence`` or an exception code (0Bh).
         connection_limit: Connections at the same time; one more is closed at once. None: as many as come.
+        idle_timeout_s: A connection without a request for this long is closed [s]. None: never.
         identity: Objects of function 2Bh by id (0 vendor, 1 product code, 2 revision, ...).
         engine: What works off the requests, :class:`Lean` unless it says otherwise.
 
@@ -66,6 +67,7 @@ class ModbusServer:
         response_delay_s: float = 0.0,
         unknown_unit: Literal["silence"] | int = "silence",
         connection_limit: int | None = None,
+        idle_timeout_s: float | None = None,
         identity: Mapping[int, str] | None = None,
         engine: Engine | None = None,
     ) -> None:
@@ -78,6 +80,7 @@ class ModbusServer:
         self.response_delay_s = response_delay_s
         self.unknown_unit = unknown_unit
         self.connection_limit = connection_limit
+        self.idle_timeout_s = idle_timeout_s
         self.identity = dict(identity or {})
         self.engine: Engine = engine or Lean()
         self.refuse_with: int | None = None
@@ -134,6 +137,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = b""
         self._client_address = ""
+        self._idle: asyncio.TimerHandle | None = None
+        self._heard_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -144,10 +149,27 @@ class _Connection(asyncio.Protocol):
             return
         self._server.connections.add(self)
         self._transport.set_write_buffer_limits(high=_UNREAD_ANSWERS_BYTES)
+        if self._server.idle_timeout_s is not None:
+            self._heard_s = asyncio.get_running_loop().time()
+            self._watch_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
         self._transport = None
+        if self._idle is not None:
+            self._idle.cancel()
+
+    def _watch_idle(self) -> None:
+        """Close when nothing was asked for the server's idle time; otherwise look again when that could be so."""
+        if self._server.idle_timeout_s is None or self._transport is None:
+            return
+        loop = asyncio.get_running_loop()
+        due_s = self._heard_s + self._server.idle_timeout_s
+        if loop.time() < due_s:
+            self._idle = loop.call_at(due_s, self._watch_idle)
+        else:
+            self._note("rx", f"no request for {self._server.idle_timeout_s:g} s: connection closed")
+            self._transport.close()
 
     def pause_writing(self) -> None:
         """Give up a client that sends requests and never reads the answers."""
@@ -184,6 +206,8 @@ class _Connection(asyncio.Protocol):
     def _request(self, frame: bytes) -> None:
         server = self._server
         unit = frame[6]
+        if server.idle_timeout_s is not None:
+            self._heard_s = asyncio.get_running_loop().time()
         CLIENT.set(self._client_address)
         if server.on_frame is not None:
             server.on_frame("rx", describe_request(unit, frame[7:]))

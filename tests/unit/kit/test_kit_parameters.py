@@ -15,6 +15,7 @@ TABLE_TEXT = """\
 name,type,allowed,minimum,maximum,default,unit,needs_restart,offered_to,menu,source,note
 Role,enum,Off|Master|Slave,,,Off,,yes,,M,a manual,
 Limit [A],integer,,6,80,32,A,no,,M,a manual,
+Safe [A],decimal,,0,32.5,6,A,no,,M,a manual,
 Sub Limit [A],per_phase,,0,100,16/16/16,A,no,Role=Master|Slave,M,a manual,
 Meter,switch,,,,Off,,yes,Role=Master,M,a manual,
 Meter IP,address,,,,,,no,Role=Master&Meter=On,M,a manual,
@@ -40,6 +41,10 @@ def load(folder: Path, text: str) -> ParameterTable:
         ("Role", " Master ", "Master", "Master"),
         ("Limit [A]", "16", 16, "16"),
         ("Limit [A]", 80, 80, "80"),
+        ("Safe [A]", "7", 7.0, "7.0"),
+        ("Safe [A]", "0.000010", 0.00001, "0.00001"),
+        ("Safe [A]", 7.5, 7.5, "7.5"),
+        ("Safe [A]", 32.5, 32.5, "32.5"),
         ("Sub Limit [A]", "100/0/16", PerPhase(100, 0, 16), "100/0/16"),
         ("Sub Limit [A]", PerPhase(1, 2, 3), PerPhase(1, 2, 3), "1/2/3"),
         ("Meter", True, True, "On"),
@@ -73,6 +78,10 @@ def test_values(table: ParameterTable, name: str, raw: object, value: object, te
         ("Sub Limit [A]", "16/16", "three whole numbers a/b/c"),
         ("Sub Limit [A]", "16/16/101", "each 0 to 100 A"),
         ("Sub Limit [A]", "16", "three whole numbers"),
+        ("Safe [A]", "20,5", "a number from 0 to 32.5 A, with a point if it has decimals."),
+        ("Safe [A]", "32.6", "0 to 32.5 A"),
+        ("Safe [A]", "1e1", "0 to 32.5 A"),
+        ("Safe [A]", "nan", "0 to 32.5 A"),
         ("Meter", "yes", "On, Off."),
         ("Meter", 1, "On, Off."),
         ("Meter IP", "192.168.0.256", "an IPv4 address"),
@@ -121,7 +130,7 @@ def test_a_wrong_table_is_refused(tmp_path: Path, old: str, new: str, message: s
 
 def test_offered_to(table: ParameterTable) -> None:
     store = ParameterStore(table, {"Role": "Slave"})
-    assert store.offered() == ["Role", "Limit [A]", "Sub Limit [A]", "Schedule", "Label"]
+    assert store.offered() == ["Role", "Limit [A]", "Safe [A]", "Sub Limit [A]", "Schedule", "Label"]
     with pytest.raises(ParameterError, match=r"is not offered by this device\. It needs Role=Master"):
         store.set("Meter", "On")
     store.set("Role", "Master")  # what the form offers follows what it shows
@@ -129,7 +138,7 @@ def test_offered_to(table: ParameterTable) -> None:
     store.set("Meter", "On")
     store.set("Meter IP", "10.0.0.1")
     store.set("Role", "Off")
-    assert store.offered() == ["Role", "Limit [A]", "Schedule", "Label"]
+    assert store.offered() == ["Role", "Limit [A]", "Safe [A]", "Schedule", "Label"]
     with pytest.raises(ParameterError, match="is not offered"):
         store.text("Meter IP")
 

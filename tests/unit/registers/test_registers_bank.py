@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,25 @@ def test_whole_values(table: RegisterTable, device: Device) -> None:
     assert device.written == []
 
 
+def test_whole_writes_alone(table: RegisterTable, device: Device) -> None:
+    bank = bank_of(table, device, whole_writes=True)
+    assert bank.read_words(3, 202, 1) == [2]
+    with pytest.raises(ModbusError) as caught:
+        bank.write_words(16, 201, [1])
+    assert caught.value.code == 2
+    bank.write_words(16, 201, [0, 5])
+    assert device.written == [("ENERGY", 5)]
+
+
+def test_what_is_absent_reads_the_word_that_the_device_has_for_it(table: RegisterTable, device: Device) -> None:
+    device.values |= {"VOLTS": None, "FIRMWARE": None}
+    bank = bank_of(table, device, blocks=[(100, 119)], absent_word=0xFFFF)
+    assert bank.read_words(3, 110, 4) == [0xFFFF] * 4  # a value that is not available, and a gap
+    assert bank.read_words(3, 100, 2) == [0xFFFF] * 2
+    assert bank.read_words(3, 104, 1) == [6]
+    assert bank.read_words(3, 203, 4) == [0xFFFF] * 4  # reserved
+
+
 def test_parts_of_a_value_may_be_read_and_written_elsewhere(table: RegisterTable, device: Device) -> None:
     bank = bank_of(table, device)
     assert bank.read_words(3, 202, 1) == [2]
@@ -178,3 +198,19 @@ def test_the_shared_tables_are_the_ones_of_the_families() -> None:
         assert (ours.address, ours.words, ours.type, ours.access) == (
             theirs.address, theirs.words, theirs.type, theirs.access,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("family", "reference"),
+    [("alfen_ng9xx", "alfen-ng9xx-modbus.csv"), ("countis_e27", "countis-e27-modbus.csv")],
+)
+def test_a_family_keeps_the_addresses_of_its_reference(family: str, reference: str) -> None:
+    root = Path(__file__).resolve().parents[3]
+
+    def rows(path: Path) -> set[tuple[str, ...]]:
+        with path.open(encoding="utf-8", newline="") as file:
+            columns = ("address", "words", "scale", "unit_of_measure", "access", "name", "source")
+            return {tuple(row[column] for column in columns) for row in csv.DictReader(file)}
+
+    theirs = rows(root / "hil" / "requirements" / "reference" / reference)
+    assert theirs == rows(root / "emulators" / family / "registers.csv")

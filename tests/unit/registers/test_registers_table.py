@@ -17,6 +17,8 @@ VARIED = HEAD + ",from_fw,to_fw,variant"
 SAMPLES: dict[str, list[Value]] = {
     "uint16": [0, 1, 32, 65535],
     "int16": [-32768, 0, 32767],
+    "int32": [-2_000_000_000, 0, 2_000_000_000],
+    "uint64": [0, 1, 1 << 40],
     "uint32": [0, 1, 73536, 0xFFFFFFFF],
     "uint32-be": [0, 1, 73536, 0xFFFFFFFF],
     "float32": [0.0, -230.5, 16.0, 1e9],
@@ -27,6 +29,9 @@ SAMPLES: dict[str, list[Value]] = {
     "struct": [],
     "reserved": [None],
 }
+
+
+NUMBERS = ("uint16", "int16", "uint32", "int32", "uint64")
 
 
 def load(tmp_path: Path, *rows: str, head: str = HEAD) -> RegisterTable:
@@ -51,8 +56,8 @@ def every_row() -> list[object]:
     ]
 
 
-def test_both_families_have_a_table() -> None:
-    assert {"pac2200", "mennekes_ecu"} <= {path.parent.name for path in FILES}
+def test_the_families_have_a_table() -> None:
+    assert {"pac2200", "mennekes_ecu", "alfen_ng9xx", "countis_e27"} <= {path.parent.name for path in FILES}
 
 
 @pytest.mark.parametrize("register", every_row())
@@ -63,7 +68,9 @@ def test_each_documented_register_round_trips(register: Register) -> None:
     if register.name == "MEAN_BLOCK":
         samples = [tuple(float(number) for number in range(32))]
     for sample in samples:
-        value = sample * register.scale if isinstance(sample, int) else sample
+        value = sample * register.scale if isinstance(sample, int) and register.scale != 1 else sample
+        if register.type in NUMBERS and register.words > register.width:
+            value = (value,) * (register.words // register.width)  # type: ignore[assignment]
         words = register.encode(value)
         assert len(words) == register.words
         assert all(0 <= word <= 0xFFFF for word in words)
@@ -80,7 +87,7 @@ def test_each_documented_register_can_be_unavailable(register: Register) -> None
     if register.type.startswith("float"):
         value = register.decode(words)
         assert all(math.isnan(number) for number in (value if isinstance(value, tuple) else (value,)))
-    elif register.type.startswith(("uint", "bitfield")):
+    elif register.type.startswith(("uint", "int", "bitfield")):
         assert set(words) == {0xFFFF}
         assert register.is_unavailable(words)
     else:
@@ -167,6 +174,13 @@ def test_an_unknown_name_finds_the_nearest(tmp_path: Path) -> None:
     assert table.named("SIGNALED_CURRENT").address == 100
     with pytest.raises(UnknownRegister, match="Did you mean 'SIGNALED_CURRENT'"):
         table.named("signalled_current")
+
+
+def test_units_select_rows(tmp_path: Path) -> None:
+    rows = ["200,100,1,uint16,1,A,R,STATION,,s", "1-2,100,1,uint16,1,A,R,SOCKET,,s", "2,101,1,uint16,1,A,R,SECOND,,s"]
+    table = load(tmp_path, *rows)
+    found = {unit: [register.name for register in table.of_unit(unit)] for unit in (1, 2, 3, 200)}
+    assert found == {1: ["SOCKET"], 2: ["SOCKET", "SECOND"], 3: [], 200: ["STATION"]}
 
 
 def test_firmware_and_variant_select_rows(tmp_path: Path) -> None:

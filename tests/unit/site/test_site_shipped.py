@@ -13,6 +13,7 @@ from emulators.kit.phases import PerPhase
 from hil.site import Site, load_site, shipped_sites
 from hil.site.load import SHIPPED
 
+ALFEN = ("alfen/alb-modbus-meter", "alfen/alb-p1")
 SITES = (
     "mennekes/apartment-excluding",
     "mennekes/apartment-including",
@@ -32,7 +33,7 @@ def per_phase(site: Site, charger: str, name: str) -> PerPhase:
 
 
 def test_the_list_is_complete() -> None:
-    assert shipped_sites() == list(SITES)
+    assert shipped_sites() == [*ALFEN, *SITES]
 
 
 @pytest.mark.parametrize("name", SITES)
@@ -51,7 +52,7 @@ def test_a_shipped_site_is_right(two_families: None, name: str) -> None:
     assert "application note" in site.source
 
 
-@pytest.mark.parametrize("name", SITES)
+@pytest.mark.parametrize("name", [*ALFEN, *SITES])
 def test_a_shipped_site_is_right_for_the_real_families(name: str) -> None:
     site = load_site(name)
     assert site.warnings == ()
@@ -88,6 +89,24 @@ def test_two_networks_is_6_2(two_families: None) -> None:
     }
     assert per_phase(site, "CP3", "Operator EVSE Sub-Distribution Limit") == PerPhase.all(100)
     assert len({device.network for device in site.devices.values()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "meter"),
+    [(ALFEN[0], "Modbus TCP/IP", "countis_e27"), (ALFEN[1], "DSMR4.x/SMR5.0 (P1)", "dsmr_p1")],
+)
+def test_alfen_sites_are_5_1_4_3(name: str, protocol: str, meter: str) -> None:
+    """The grid's meter sees house, PV and station; the limit is below the station's own, so that it can bind."""
+    site = load_site(name)
+    point, (one,) = site.devices["CP1"], site.meters.values()
+    assert point.parameter("Protocol Selection") == protocol
+    assert (one.type, one.node, one.measures) == (meter, "supply", "including")
+    assert point.parameter("Received Measurements") == "Include charging EV"
+    assert (point.parameter("Maximum smart meter current (A)"), point.parameter("Connector 1 max current")) == (25, 32)
+    if one.address is not None:
+        assert (point.parameter("IP address"), point.parameter("Slave address")) == (one.address, 5)
+    assert site.loads["house"].feeder == site.pv["roof"].feeder == "H1"
+    assert "Alfen smart charging implementation guide" in site.source
 
 
 @pytest.mark.parametrize(
