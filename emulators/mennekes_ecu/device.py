@@ -343,7 +343,7 @@ class MennekesEcu:
 
     def _watch_master(self, now_ns: int) -> None:
         silent = now_ns - self._master_heard_ns >= round(dlm.SILENT_S * NS_PER_S)
-        if self.point.role in SLAVE_ROLES and self._master_name is not None and silent:
+        if silent and self._master_name is not None and self.point.role in SLAVE_ROLES:
             self._host.trace("master_lost", master=self._master_name)
             self._master_name, self._master_address = None, ""
             self.point.master_lost = True
