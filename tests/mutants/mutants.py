@@ -150,8 +150,8 @@ MUTANTS = (
     Mutant(
         "Disconnected Limit ignored by a slave without a master",
         MODEL,
-        'limits[Binding.DISCONNECTED] = _amperes(self._store["Disconnected Limit [A]"])',
-        "limits[Binding.DISCONNECTED] = 80",
+        '(_amperes(self._store["Disconnected Limit [A]"]), Binding.DISCONNECTED)',
+        "(80, Binding.DISCONNECTED)",
         (Check(POINT, "lowest_limit"),),
     ),
     Mutant(
@@ -213,8 +213,8 @@ MUTANTS = (
     Mutant(
         "Installation Current Limit ignored",
         MODEL,
-        'Binding.INSTALLATION: _amperes(self._store["Installation Current Limit [A]"])',
-        "Binding.INSTALLATION: 80",
+        '(_amperes(self._store["Installation Current Limit [A]"]), Binding.INSTALLATION)',
+        "(80, Binding.INSTALLATION)",
         (suite("energy_meter", "Installation Current Limits Guard A Smaller Cable"),),
     ),
     Mutant(
