@@ -32,6 +32,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -295,6 +296,12 @@ class RegisterTable:
         self._rows = tuple(rows)
         self._by_name = {row.name: row for row in self._rows}
         self.lacking = tuple(lacking)
+        self._selected: dict[tuple[str, str], RegisterTable] = {}
+
+    @cached_property
+    def slots(self) -> Mapping[int, tuple[Register, int]]:
+        """Return row and offset in it by wire address [words]; all devices of a table share it."""
+        return {row.address + offset: (row, offset) for row in self._rows for offset in range(row.words)}
 
     @classmethod
     def load(cls, path: Path) -> RegisterTable:
@@ -323,7 +330,12 @@ class RegisterTable:
         return cls(rows)
 
     def select(self, firmware: str = "", variant: str = "") -> RegisterTable:
-        """Return the table of one firmware and variant; an empty firmware means whatever is newest."""
+        """Return the table of one firmware and variant, the same each time; an empty firmware means the newest."""
+        if (firmware, variant) not in self._selected:
+            self._selected[firmware, variant] = self._select(firmware, variant)
+        return self._selected[firmware, variant]
+
+    def _select(self, firmware: str, variant: str) -> RegisterTable:
         own = {address for row in self._rows if variant in row.variants for address in range(row.address, row.last + 1)}
         mine = [
             row
@@ -468,7 +480,7 @@ class RegisterBank:
         self._missing, self._missing_write = missing, missing_write
         self._whole_values, self._whole_writes = whole_values, whole_values or whole_writes
         self._absent = b"" if absent_word is None else absent_word.to_bytes(2)
-        self._slots = {row.address + offset: (row, offset) for row in table for offset in range(row.words)}
+        self._slots = table.slots
         absent = {row.address + offset for row in table.lacking for offset in range(row.words)}
         self._zeros = frozenset(address for first, last in blocks for address in range(first, last + 1)) - absent
         self._parts: dict[str, list[int]] = {}

@@ -6,6 +6,7 @@ No behaviour in here: :mod:`model` decides what the point offers, :mod:`dlm` who
 from __future__ import annotations
 
 import asyncio
+import csv
 import math
 import struct
 from collections.abc import Mapping
@@ -28,6 +29,9 @@ from emulators.mennekes_ecu.registers import BLOCKS, Registers
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
 REGISTERS: Final = RegisterTable.load(FOLDER / "registers.csv")
+LED: Final = "LED info field"  #: The manual's name (AMTRON Professional+ E 7,4 manual 7.1).
+with (FOLDER / "leds.csv").open(encoding="utf-8", newline="") as _file:
+    LEDS: Final = {int(row["status"]): row["shows"] for row in csv.DictReader(_file)}  #: By the status of register 104.
 
 TICK_S: Final = (
     1.0  #: Reports, meter readings and the master's samples (assumed; MEN-MTR-014 reads 'at regular intervals').
@@ -108,6 +112,7 @@ class MennekesEcu:
             await asyncio.sleep(0)  # the socket itself is closed in the loop's next turn: a restart binds it again
         self._wiring.set_contactor(False)
         self._wiring.set_offer(Offer())
+        self.front.light(LED, "off")
 
     async def restart(self) -> None:
         """Restart as after *Save, Restart*: unsaved edits are lost, saved parameters act."""
@@ -235,6 +240,7 @@ class MennekesEcu:
         self._output = (output.offer, output.contactor)
         if (self.point.signalled_a, self.point.binding) != before:
             self._host.trace("signalled", current_a=self.point.signalled_a, binding=self.point.binding.value)
+        self.front.light(LED, LEDS[self.point.ocpp_status()])
         if self._deadline is not None:
             self._deadline.cancel()
         deadline_ns = self.point.next_deadline_ns()
@@ -350,7 +356,7 @@ class MennekesEcu:
 
     def _watch_master(self, now_ns: int) -> None:
         silent = now_ns - self._master_heard_ns >= round(dlm.SILENT_S * NS_PER_S)
-        if self.point.role in SLAVE_ROLES and self._master_name is not None and silent:
+        if silent and self._master_name is not None and self.point.role in SLAVE_ROLES:
             self._host.trace("master_lost", master=self._master_name)
             self._master_name, self._master_address = None, ""
             self.point.master_lost = True

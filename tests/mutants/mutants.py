@@ -162,8 +162,8 @@ MUTANTS = (
     Mutant(
         "Disconnected Limit ignored by a slave without a master",
         MODEL,
-        'limits[Binding.DISCONNECTED] = _amperes(self._store["Disconnected Limit [A]"])',
-        "limits[Binding.DISCONNECTED] = 80",
+        '(_amperes(self._store["Disconnected Limit [A]"]), Binding.DISCONNECTED)',
+        "(80, Binding.DISCONNECTED)",
         (suite("car_park", "A Point That Has Lost Its Master Offers Its Disconnected Limit"),),
     ),
     Mutant(
@@ -222,8 +222,8 @@ MUTANTS = (
     Mutant(
         "Installation Current Limit ignored",
         MODEL,
-        'Binding.INSTALLATION: _amperes(self._store["Installation Current Limit [A]"])',
-        "Binding.INSTALLATION: 80",
+        '(_amperes(self._store["Installation Current Limit [A]"]), Binding.INSTALLATION)',
+        "(80, Binding.INSTALLATION)",
         (suite("energy_meter", "Installation Current Limits Guard A Smaller Cable"),),
     ),
     Mutant(

@@ -459,3 +459,21 @@ def test_a_slave_takes_grants_of_its_own_network_and_master_only(play: Play) -> 
         assert (bench.device.page()["DLM Master"], await bench.word(706)) == ("none", 0)
 
     play(scenario, role=SLAVE, network=7)
+
+
+def test_the_led_info_field_follows_the_charge(play: Callable[..., EcuHost]) -> None:
+    async def scenario(bench: Bench) -> None:
+        leds = bench.device.front.leds
+        assert leds["LED info field"] == "Standby: blue steady"
+        bench.host.socket.plug(PilotState.C, 32.0)
+        assert leds["LED info field"] == "Charging: green steady"
+        bench.host.socket.plug(PilotState.B, 32.0)
+        assert leds["LED info field"] == "Charging: green pulsing"
+        assert await bench.write(1000, 0) == 0
+        assert leds["LED info field"] == "Standby: blue pulsing"
+        assert await bench.write(124, 0) == 0
+        assert leds["LED info field"] == "off"
+
+    host = play(scenario)
+    shown = [fields["state"] for event, fields in host.traced if event == "led"]
+    assert shown[:2] == ["Standby: blue steady", "Charging: green steady"]
