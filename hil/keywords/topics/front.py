@@ -69,7 +69,7 @@ class Front:
         """Return the text on the device's display, empty when there is none; with an operator, compare it.
 
         | ${text} = | Get Display Text | CP1 | | |
-        | Get Display Text | CP1 | contains | Charging | |
+        | Get Display Text | CP1 | contains | of 32.0 A | |
         """
         front = self._context.session.farm.device(device).front
         shown = self._context.session.do(lambda: front.display)
@@ -81,8 +81,8 @@ class Front:
     ) -> str:
         """Return colour and manner of an LED, such as ``green steady``; with an operator, compare them.
 
-        | ${light} = | Get LED | CP1 | Ready | | |
-        | Get LED | CP1 | Ready | == | green steady | |
+        | ${light} = | Get LED | CP1 | LED info field | | |
+        | Get LED | CP1 | LED info field | == | Charging: green steady | |
         """
         front = self._context.session.farm.device(device).front
         leds = self._context.session.do(lambda: dict(front.leds))
@@ -97,8 +97,8 @@ class Front:
         """Return the device's log, oldest line first, each with its UTC time; with an operator, compare it.
 
         | ${log} = | Get Device Log | CP1 | | |
-        | Get Device Log | CP1 | contains | vehicle connected | |
-        | Get Device Log | CP1 | matches | (?m)Z vehicle connected$ | |
+        | Get Device Log | CP1 | contains | Booted, firmware | |
+        | Get Device Log | CP1 | matches | (?m)Z Booted, firmware .*$ | |
         """
         return self._verify(f"Log of {device}", self._log(device), assertion_operator, assertion_expected)
 
@@ -106,7 +106,7 @@ class Front:
     def device_log_should_contain(self, device: str, text: str, *, within: timedelta = NOW) -> None:
         """Assert that the device's log has a line with a text, within farm time.
 
-        | Device Log Should Contain | CP1 | vehicle connected | within=65 s |
+        | Device Log Should Contain | CP1 | Enter ActiveLB safeMode | within=90 s |
         """
         until(
             self._context.session, f"Log of {device}", lambda: self._log(device), lambda log: text in log,

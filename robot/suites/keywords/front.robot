@@ -1,8 +1,5 @@
 *** Settings ***
 Documentation       What a person before a device sees: the example of each of these keywords, run as it is documented.
-...
-...                 No device of this farm has a display or writes a log by itself yet, so display, LED and log are
-...                 moved here by hand, as the device would: the tests show that the words see what the front shows.
 Resource            hil/keywords/farm.resource
 Test Tags           keywords
 
@@ -16,41 +13,34 @@ Fields Of A Page
     Get Page Field    CP1    Signalled current    <=    32 A
 
 The Display
-    Start Site    mennekes/car-park
-    Get Display Text    CP1    ==    ${EMPTY}
-    Front Does    CP1    show    Charging 16 A
+    Start Site    alfen/alb-p1
+    Get Display Text    CP1    ==    Available
+    Plug In Vehicle    CP1    phases=3    max_current=32 A
+    Advance Clock    2 minutes
     ${text} =    Get Display Text    CP1
-    Should Be Equal    ${text}    Charging 16 A
-    Get Display Text    CP1    contains    Charging
-    Get Display Text    CP2    ==    ${EMPTY}
+    Should End With    ${text}    A of 32.0 A
+    Get Display Text    CP1    contains    of 32.0 A
 
 The LEDs
     Start Site    mennekes/car-park
-    Run Keyword And Expect Error    *CP1 has no LED 'Ready' that was ever lit. It has: none.    Get LED    CP1    Ready
-    Front Does    CP1    light    Ready    green steady
-    ${light} =    Get LED    CP1    Ready
-    Should Be Equal    ${light}    green steady
-    Get LED    CP1    Ready    ==    green steady
+    Run Keyword And Expect Error    *CP1 has no LED 'Ready' that was ever lit. It has: LED info field.
+    ...    Get LED    CP1    Ready
+    Get LED    CP1    LED info field    ==    Standby: blue steady
+    Plug In Vehicle    CP1
+    Advance Clock    1 minute
+    ${light} =    Get LED    CP1    LED info field
+    Should Be Equal    ${light}    Charging: green steady
+    Get LED    CP1    LED info field    ==    Charging: green steady
 
 The Log
-    [Setup]    Start Site    mennekes/car-park
-    Front Does    CP1    log    started
-    Front Does    CP1    log    vehicle connected    after_s=60
-    Run Keyword And Expect Error    Log of CP1 should contain 'vehicle connected' within 30 s: *started' at 30 s *
-    ...    Device Log Should Contain    CP1    vehicle connected    within=30 s
-    Device Log Should Contain    CP1    vehicle connected    within=65 s
-    Get Farm Time    ==    1 minute
+    [Setup]    Start Site    alfen/alb-p1
     ${log} =    Get Device Log    CP1
-    Should Be Equal    ${log}    2026-06-01T06:00:00.000Z started\n2026-06-01T06:01:00.000Z vehicle connected
-    Get Device Log    CP1    contains    vehicle connected
-    Get Device Log    CP1    matches    (?m)Z vehicle connected$
-
-
-*** Keywords ***
-Front Does
-    [Documentation]    A device's display, LED or log changes, after some seconds of farm time.
-    [Arguments]    ${device}    ${what}    @{words}    ${after_s}=0
-    ${farm} =    Get Library Instance    hil.keywords.Farm.Farm
-    VAR    ${session} =    ${farm.context.session}
-    ${change} =    Evaluate    getattr($session.farm.device($device).front, $what)
-    Evaluate    $session.do(functools.partial($session.farm.loop.call_later, ${after_s}, $change, *$words))
+    Should Contain    ${log}    Booted, firmware
+    Get Device Log    CP1    contains    Booted, firmware
+    Get Device Log    CP1    matches    (?m)Z Booted, firmware .*$
+    Plug In Vehicle    CP1    phases=3    max_current=32 A
+    Advance Clock    2 minutes
+    Cut Link    P1    CP1
+    Run Keyword And Expect Error    Log of CP1 should contain 'Enter ActiveLB safeMode' within 5 s: *
+    ...    Device Log Should Contain    CP1    Enter ActiveLB safeMode    within=5 s
+    Device Log Should Contain    CP1    Enter ActiveLB safeMode    within=90 s

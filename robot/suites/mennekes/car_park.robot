@@ -221,8 +221,8 @@ Rotated One Phase Vehicles Are Counted Where They Load The Feeder
     Signalled Current Of Each Point    settles at    20 A    20 A    30 A    30 A    within=130 s
     Charging Current    CP1    settles at    20/0/0 A
     Feeder Current    F3    is    60/40/0 A
-    Register    CP1    DLM_OVERALL_CURRENT_APPLIED_L1    60
-    Register    CP1    DLM_OVERALL_CURRENT_APPLIED_L2    40
+    Get Register    CP1    DLM_OVERALL_CURRENT_APPLIED_L1    ==    60
+    Get Register    CP1    DLM_OVERALL_CURRENT_APPLIED_L2    ==    40
     Feeder Current    F3    should never exceed    60/40/20 A
 
 A Point That Has Lost Its Master Offers Its Disconnected Limit
@@ -254,13 +254,13 @@ The Vehicle Draws Only What It Is Offered
     Plug In Vehicle    CP1    phases=3    max_current=32 A
     Signalled Current    CP1    stays at    0 A
     Charging Current    CP1    is    0 A
-    Register    CP1    VEHICLE_STATE    2
+    Get Register    CP1    VEHICLE_STATE    ==    2
     Configure    CP1    ${EVSE}    10/10/10
     Configure    CP1    ${OPERATOR}    10/10/10
     Charging Current    CP1    settles at    10/10/10 A
     Configure    CP1    ${OPERATOR}    5/5/5
     Charging Current    CP1    settles at    0 A
-    Register    CP1    VEHICLE_STATE    2
+    Get Register    CP1    VEHICLE_STATE    ==    2
 
 
 *** Keywords ***

@@ -427,7 +427,7 @@ def test_invariants_hold_on_any_day(traits: VehicleTraits, steps: list[tuple[int
             else:
                 wh += charge_wh(event.at_ns)
                 last_ns, ramp = event.at_ns, event.draw
-            for when_ns, current_a in ((event.at_ns, ramp.from_a), (ramp.until_ns, ramp.to_a)):
+            for when_ns, current_a in ((event.at_ns, ramp.current_a(event.at_ns)), (ramp.until_ns, ramp.to_a)):
                 assert min(current_a) >= 0
                 assert max(current_a) <= traits.max_current_a + 1e-6
                 if when_ns == event.at_ns:
