@@ -118,20 +118,24 @@ def attack(number: int, mutant: Mutant, folder: Path) -> str | None:
         shutil.rmtree(tree, ignore_errors=True)
 
 
-def main() -> int:
-    """Run all; see the module's text."""
+def main(wanted: str = "") -> int:
+    """Run all, or those whose fault has a text in it; see the module's text."""
+    mutants = [mutant for mutant in MUTANTS if wanted.lower() in mutant.fault.lower()]
+    if not mutants:
+        print(f"no fault has {wanted!r} in it. There are:", *(mutant.fault for mutant in MUTANTS), sep="\n  ")
+        return 2
     broken: list[str] = []
     survived: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as name, ThreadPoolExecutor(PROCESSES) as pool:
         folder = Path(name)
         clean = copy(folder / "clean")
         files: dict[str, list[str]] = {}  # one run for all tests of a file: starting costs more than testing
-        for check in dict.fromkeys(check for mutant in MUTANTS for check in mutant.checks):
+        for check in dict.fromkeys(check for mutant in mutants for check in mutant.checks):
             files.setdefault(check.path, []).append(check.test)
         print(f"{sum(map(len, files.values()))} tests on the source as it is", flush=True)
         broken += filter(None, pool.map(lambda path: unharmed(path, files[path], clean), files))
         if not broken:
-            runs = {pool.submit(attack, number, mutant, folder): mutant for number, mutant in enumerate(MUTANTS)}
+            runs = {pool.submit(attack, number, mutant, folder): mutant for number, mutant in enumerate(mutants)}
             for count, run in enumerate(as_completed(runs), start=1):
                 fault = runs[run].fault
                 try:
@@ -142,12 +146,12 @@ def main() -> int:
                 else:
                     verdict = f"killed by {test}" if test else "SURVIVED"
                     survived += [] if test else [fault]
-                print(f"[{count:2}/{len(MUTANTS)}] {fault:68} {verdict}", flush=True)
+                print(f"[{count:2}/{len(mutants)}] {fault:68} {verdict}", flush=True)
     for text in broken:
         print(f"error: {text}", file=sys.stderr)
-    print(f"{len(MUTANTS)} faults, {len(survived)} survived, {len(broken)} errors")
+    print(f"{len(mutants)} faults, {len(survived)} survived, {len(broken)} errors")
     return 2 if broken else FAILED if survived else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(" ".join(sys.argv[1:])))
