@@ -15,6 +15,10 @@ FAMILY = Family(
     serial_ports=("P1",),
     modbus_port=502,
     modbus_unit=1,
+    observations={
+        "signalled current": ("actual_applied_max_current",),
+        "charging current": ("current_l1", "current_l2", "current_l3"),
+    },
     create=AlfenNg9xx,
     sheet=FOLDER / "fidelity.md",
 )

@@ -12,6 +12,7 @@ FAMILY = Family(
     registers=FOLDER / "registers.csv",
     modbus_port=502,
     modbus_unit=5,
+    observations={"meter current": ("I1", "I2", "I3"), "meter power": ("P1", "P2", "P3")},
     create=CountisE27,
     sheet=FOLDER / "fidelity.md",
 )

@@ -12,6 +12,7 @@ FAMILY = Family(
     variants=("three-phase", "single-phase"),
     parameters=PARAMETERS,
     serial_ports=(PORT,),
+    observations={"meter current": ("1-0:31.7.0", "1-0:51.7.0", "1-0:71.7.0")},
     create=DsmrP1,
     sheet=FOLDER / "fidelity.md",
 )

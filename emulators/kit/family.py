@@ -19,6 +19,8 @@ from emulators.kit.host import Device, Host
 from emulators.kit.parameters import ParameterTable, Value
 
 Role = Literal["charger", "meter"]
+#: What suites ask of every family in the same words: one value, or one for each of L1, L2, L3.
+Quantity = Literal["signalled current", "charging current", "meter current", "meter power"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Family:
         modbus_switch_parameter: Parameter that switches the server on and off, empty when none does.
         modbus_unit: Unit id that clients use.
         serial_ports: Labels of its serial ports, by which a site's cables find them (``P1``).
+        observations: Where a tester reads a quantity through the public port: names of registers, or OBIS references of
+            a meter with a P1 port. A ``meter power`` gives its sign to a ``meter current`` that has none.
         create: Makes the device on a host.
         sheet: Fidelity notes (Markdown).
     """
@@ -77,6 +81,7 @@ class Family:
     modbus_switch_parameter: str = ""
     modbus_unit: int = 1
     serial_ports: tuple[str, ...] = ()
+    observations: Mapping[Quantity, tuple[str, ...]] = field(default_factory=dict)
     create: Callable[[Host, DeviceConfig], Device]
     sheet: Path
 

@@ -13,6 +13,10 @@ FAMILY = Family(
     modbus_port=502,
     modbus_port_parameter="Modbus TCP Server Base Port",
     modbus_switch_parameter="Modbus TCP Server",
+    observations={
+        "signalled current": ("SIGNALED_CURRENT",),
+        "charging current": ("METER_CUR_L1", "METER_CUR_L2", "METER_CUR_L3"),
+    },
     create=MennekesEcu,
     sheet=FOLDER / "fidelity.md",
 )

@@ -14,6 +14,7 @@ FAMILY = Family(
     registers=FOLDER / "registers.csv",
     modbus_port=502,
     modbus_port_parameter="Modbus Port",
+    observations={"meter current": ("I_L1", "I_L2", "I_L3"), "meter power": ("P_L1", "P_L2", "P_L3")},
     create=Pac2200,
     sheet=FOLDER / "fidelity.md",
 )

@@ -42,11 +42,6 @@ class Context:
         """Return whether a site runs in this test."""
         return self._session is not None
 
-    def register(self, device: str, register: str) -> Any:
-        """Return a Modbus register's value in its documented unit, as a tester reads it."""
-        session = self.session
-        return session.ask(lambda: session.farm.probe(device).read(register))
-
     def begin(self, test: str, body: Sequence[Any]) -> None:
         """Begin a test; a farm that was lent to it is there already."""
         self.test, self.body, self._session = test, body, lent()

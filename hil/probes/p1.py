@@ -23,7 +23,8 @@ from hil.errors import DeviceNonsense, DeviceSilent, ScenarioError
 
 MOST_PENDING: Final = 65536  #: So much without any telegram is thrown away [characters].
 _SPECIFICATIONS: Final = {"5": "V5", "4": "V4", "3": "V3"}
-_PHASES: Final = (("31", "21", "22"), ("51", "41", "42"), ("71", "61", "62"))
+#: By the current of each phase, the power that the phase returns.
+_RETURNED_POWER: Final = {"1-0:31.7.0": "1-0:22.7.0", "1-0:51.7.0": "1-0:42.7.0", "1-0:71.7.0": "1-0:62.7.0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +49,36 @@ class P1Telegram:
         Raises:
             ScenarioError: The telegram has no such line; the nearest is named.
         """
+        return self.values[self.code(name)]
+
+    def code(self, name: str) -> str:
+        """Return the OBIS reference that a name means; raises as :meth:`value`."""
         codes = {other: code for code, other in self.names.items()} | {code: code for code in self.values}
         if name not in codes:
             near = difflib.get_close_matches(name, codes, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ScenarioError(f"the telegram has no {name!r}.{hint} It has: {', '.join(self.values)}.")
-        return self.values[codes[name]]
+        return codes[name]
 
     def signed_currents_a(self) -> tuple[float, ...]:
         """Return the current of each phase that is there, negative where the phase feeds in [A]."""
-        return tuple(
-            -current if float(str(self.values.get(f"1-0:{fed_in}.7.0", 0))) > 0 else current
-            for amperes, _taken, fed_in in _PHASES
-            if (current := float(str(self.values.get(f"1-0:{amperes}.7.0", "nan")))) == current
-        )
+        return tuple(self.signed_a(code) for code in _RETURNED_POWER if code in self.values)
+
+    def signed_a(self, name: str) -> float:
+        """Return a current with the sign that the power of its phase gives it: negative where it feeds in [A].
+
+        Raises:
+            ScenarioError: The telegram has no such line, or it is no current.
+        """
+        current_a, code = float(str(self.value(name))), self.code(name)
+        if code not in _RETURNED_POWER:
+            raise ScenarioError(f"{name} is no current of a phase. Allowed: {', '.join(_RETURNED_POWER)}.")
+        return -current_a if float(str(self.values.get(_RETURNED_POWER[code], 0))) > 0 else current_a
+
+    def unit(self, name: str) -> str:
+        """Return the unit that a value has on the line, empty when it has none."""
+        line = next(line for line in self.text.split("\r\n") if line.startswith(f"{self.code(name)}("))
+        return line.rpartition("*")[2].removesuffix(")") if "*" in line else ""
 
 
 class P1Probe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import Final
 
@@ -10,6 +11,7 @@ from robot.api.deco import keyword
 from hil.errors import ScenarioError
 from hil.keywords.comparisons import compare
 from hil.keywords.context import Context
+from hil.keywords.observations import currents_a
 from hil.keywords.values import PLANT_TOLERANCE, Amps, Amps3, Verb
 
 EXACT: Final = Amps(0)  #: MEN catalogue: a signalled current is exact.
@@ -31,7 +33,9 @@ class Charging:
         within: timedelta = timedelta(seconds=65),
         tolerance: Amps = EXACT,
     ) -> None:
-        """Compare what a point signals to its vehicle (Modbus register 706).
+        """Compare what a point signals to its vehicle, as its Modbus port shows it.
+
+        Without a vehicle an Alfen station shows what it would signal.
 
         | Signalled Current | CP1 | settles at | 32 A | within=65 s |
         | Signalled Current | CP1 | stays at | 20 A | within=5 minutes |
@@ -100,16 +104,19 @@ class Charging:
         within: timedelta = timedelta(seconds=65),
         tolerance: Amps = PLANT_TOLERANCE,
     ) -> None:
-        """Compare what a point's own meter says flows in its conductors L1/L2/L3 (Modbus registers 212 to 216).
+        """Compare what a point's own meter says flows in its conductors L1/L2/L3, as its Modbus port shows it.
+
+        A conductor that the point does not have carries 0 A.
 
         | Charging Current | CP1 | settles at | 25/0/0 A |
         """
-        names = ("METER_CUR_L1", "METER_CUR_L2", "METER_CUR_L3")
+        session = self._context.session
         compare(
-            self._context.session, f"Charging Current of {point}",
-            lambda: [self._context.register(point, name) / 1000 for name in names],
+            session, f"Charging Current of {point}",
+            lambda: [0.0 if math.isnan(a) else a for a in currents_a(session, point, "charging current")],
             verb, list(expected.a), within=within, tolerance_a=tolerance.a,
         )  # fmt: skip
 
     def _signalled_a(self, point: str) -> float:
-        return float(self._context.register(point, "SIGNALED_CURRENT"))
+        (signalled_a,) = currents_a(self._context.session, point, "signalled current")
+        return signalled_a

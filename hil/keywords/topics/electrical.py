@@ -13,6 +13,7 @@ from hil.errors import ScenarioError
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.comparisons import compare
 from hil.keywords.context import Context
+from hil.keywords.observations import currents_a
 from hil.keywords.values import PLANT_TOLERANCE, Amps, Amps3, Phase, Verb, to_amps3, to_verb
 
 
@@ -93,14 +94,14 @@ class Electrical:
         within: timedelta = timedelta(seconds=65),
         tolerance: Amps = PLANT_TOLERANCE,
     ) -> None:
-        """Compare the currents that a PAC2200 shows on its Modbus port (registers 13 to 17).
+        """Compare the currents that a meter shows on its Modbus or P1 port; a returned current is negative.
 
         | Meter Current | M2 | settles at | 40/30/20 A |
         """
         session = self._context.session
         compare(
             session, f"Meter Current of {meter}",
-            lambda: [self._context.register(meter, name) for name in ("I_L1", "I_L2", "I_L3")],
+            lambda: currents_a(session, meter, "meter current"),
             verb, list(expected.a), within=within, tolerance_a=tolerance.a,
         )  # fmt: skip
 

@@ -10,9 +10,9 @@ from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 
 from emulators.kit.host import NS_PER_S
-from emulators.kit.registers import Register, Value
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
+from hil.keywords.observations import read_register
 
 
 class Modbus:
@@ -36,12 +36,7 @@ class Modbus:
         | Get Register | CP1 | 706 | <= | 16 A | |
         """
         session = self._context.session
-
-        async def read() -> tuple[Register, Value]:
-            probe = session.farm.probe(device)
-            return probe.register(register), await probe.read(register)
-
-        row, value = session.ask(read)
+        row, value = read_register(session, device, register)
         what = f"Register {row.name} ({row.address}) of {device}"
         return verify(session, what, value, assertion_operator, assertion_expected, unit=row.unit_of_measure)
 

@@ -108,6 +108,46 @@ Who Asks The Meter
     Should Contain    ${who}    CP1
     Should Not Contain    ${who}    CP2
 
+What A P1 Meter Says
+    Start Site    alfen/alb-p1
+    Set PV    roof    10/0/0 A
+    Set Load    house    0/5/0 A
+    Get P1 Value    P1    1-0:31.7.0    ==    10 A    telegram=next
+    ${current} =    Get P1 Value    P1    1-0:31.7.0
+    Get P1 Value    P1    INSTANTANEOUS_ACTIVE_POWER_L1_NEGATIVE    ==    2300 W
+    Get P1 Current    P1    L1    ==    -10 A
+    ${signed} =    Get P1 Current    P1    L1
+    Should Be Equal    ${current}    ${{-${signed}}}
+    Meter Current    P1    is    -10/5/0 A
+
+Telegrams That Are Refused
+    Start Site    alfen/alb-p1
+    Get Refused P1 Telegrams    P1    ==    0
+    Plant Fault    P1    crc
+    Advance Clock    5 s
+    ${refused} =    Get Refused P1 Telegrams    P1
+    Should Be True    ${refused} >= 4
+
+What A Device Does Not Show Is Said With What It Shows
+    [Setup]    Start Site    alfen/alb-modbus-meter
+    [Template]    Run Keyword And Expect Error
+    *M1 (Socomec COUNTIS E27) shows no charging current. It shows: meter current, meter power.
+    ...    Charging Current    M1    is    0 A
+    *CP1 (Alfen Eve Single Pro-line) shows no meter current. It shows: signalled current, charging current.
+    ...    Meter Current    CP1    is    0 A
+    *M1 sends no P1 telegrams. Meters with a P1 port: none.
+    ...    Get P1 Current    M1    L1
+
+The Same Words For Another Make
+    Start Site    alfen/alb-modbus-meter
+    Set PV    roof    6/0/0 A
+    Plug In Vehicle    CP1    phases=1    max_current=10 A
+    Signalled Current    CP1    settles at    14 A    within=30 s
+    Charging Current    CP1    is    10/0/0 A
+    Meter Current    M1    is    4/0/0 A
+    Vehicle Takes    CP1    0 A
+    Meter Current    M1    settles at    -6/0/0 A    within=30 s
+
 A Tripwire That Is Expected
     [Documentation]    An overload of the main connection that no load management can help against.
     Start Site    mennekes/car-park    loads.bakery.feeder=supply    loads.bakery.current_a=0

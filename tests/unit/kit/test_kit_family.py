@@ -38,3 +38,18 @@ def test_a_family_knows_the_parameters_that_place_its_server(one: Family) -> Non
         assert one.modbus_port_with({**settings, one.modbus_port_parameter: 1502}.__getitem__) == 1502
     if one.modbus_switch_parameter:
         assert one.modbus_port_with({**settings, one.modbus_switch_parameter: False}.__getitem__) is None
+
+
+@pytest.mark.parametrize("one", families().values(), ids=lambda one: one.type)
+def test_a_family_says_where_its_currents_are_read(one: Family) -> None:
+    needed = {"charger": {"signalled current", "charging current"}, "meter": {"meter current"}}[one.role]
+    assert needed <= set(one.observations)
+    assert [len(names) for quantity, names in one.observations.items() if quantity != "signalled current"] in (
+        [3],
+        [3, 3],
+    )
+    if one.registers is not None:
+        table = RegisterTable.load(one.registers).select(one.firmware[0], one.variants[0] if one.variants else "")
+        for quantity, names in one.observations.items():
+            allowed = {"W"} if quantity == "meter power" else {"A", "mA"}
+            assert {table.named(name).unit_of_measure for name in names} <= allowed, quantity

@@ -13,7 +13,7 @@ from emulators.kit.phases import PerPhase
 from hil.site import Site, load_site, shipped_sites
 from hil.site.load import SHIPPED
 
-ALFEN = ("alfen/alb-modbus-meter", "alfen/alb-p1")
+ALFEN = ("alfen/alb-modbus-meter", "alfen/alb-p1", "alfen/four-houses")
 SITES = (
     "mennekes/apartment-excluding",
     "mennekes/apartment-including",

@@ -1,0 +1,77 @@
+"""What suites ask of every device in the same words, read where its family says: registers, or lines of a telegram."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from emulators.kit.family import Quantity
+from emulators.kit.host import NS_PER_S
+from emulators.kit.registers import Register, Value
+from hil.errors import ScenarioError
+from hil.keywords.session import Session
+
+if TYPE_CHECKING:
+    from hil.probes.p1 import P1Telegram
+
+FRESH_S: Final = 11.0  #: A meter with a P1 port speaks every ten seconds or more often: an older telegram is stale [s].
+_AMPERES: Final = {"A": 1.0, "mA": 0.001}
+
+
+def currents_a(session: Session, device: str, quantity: Quantity) -> list[float]:
+    """Return the currents of a device as its public port shows them: one, or those of L1, L2, L3 [A].
+
+    A meter's current is negative where power is returned. A phase that a meter with a P1 port does not have is 0.
+
+    Raises:
+        ScenarioError: The device's family does not show this quantity; what it shows is listed.
+        DeviceFault: The device does not answer, or answers nonsense.
+    """
+    family = session.farm.site.require(device).family
+    if quantity not in family.observations:
+        shown = ", ".join(family.observations) or "nothing of this kind"
+        raise ScenarioError(f"{device} ({family.product}) shows no {quantity}. It shows: {shown}.")
+    names = family.observations[quantity]
+    if family.registers is None:
+        telegram = last_telegram(session, device)
+        return [telegram.signed_a(code) if code in telegram.values else 0.0 for code in names]
+    found_a = [_register_a(session, device, name) for name in names]
+    powers = family.observations.get("meter power", ()) if quantity == "meter current" else ()
+    for index, name in enumerate(powers):
+        _, power = read_register(session, device, name)
+        found_a[index] = math.copysign(found_a[index], float(str(power)))
+    return found_a
+
+
+def last_telegram(session: Session, meter: str) -> P1Telegram:
+    """Return the last good telegram of a meter; when that is stale, or there is none, wait for the next.
+
+    Raises:
+        ScenarioError: The device sends no telegrams.
+        DeviceFault: No good telegram came.
+    """
+    probe = session.do(lambda: session.farm.p1(meter))
+    last = probe.last
+    if last is not None and session.farm.instants.now_ns() - last.at_ns <= FRESH_S * NS_PER_S:
+        return last
+    return session.ask(lambda: probe.next(FRESH_S))
+
+
+def read_register(session: Session, device: str, name: str) -> tuple[Register, Value]:
+    """Return a register, by its documented name or address, and its value in its unit, as a tester reads it.
+
+    Raises:
+        ScenarioError: The device has no such register.
+        DeviceFault: The device does not answer, or answers nonsense.
+    """
+
+    async def read() -> tuple[Register, Value]:
+        probe = session.farm.probe(device)
+        return probe.register(name), await probe.read(name)
+
+    return session.ask(read)
+
+
+def _register_a(session: Session, device: str, name: str) -> float:
+    row, value = read_register(session, device, name)
+    return round(float(str(value)) * _AMPERES[row.unit_of_measure], 3)  # a float32 of 7.7 A is a little off
