@@ -66,6 +66,7 @@ class Meter:
         self._count = 0
         self._energy_wh = {"import_t1": 0.0, "import_t2": 0.0, "export_t1": 0.0, "export_t2": 0.0}
         self._shown: dict[str, float | Decimal | str] = {}
+        self._measured: object = None
         self._said: dict[str, tuple[float | Decimal | str, str]] = {}
         absent = tuple(f"_{phase.lower()}" for phase in PHASES[phases:])
         self._rows = [(name, row) for name, row in version.rows.items() if not (absent and name.endswith(absent))]
@@ -88,8 +89,19 @@ class Meter:
         self._last = now
         refresh = int(str(self._parameters["Refresh [s]"])) if self.version.period_s == 1 else 1
         if not self._shown or (not self.frozen and self._count % refresh == 0):
-            self._shown = dict(self._measured(now))
+            self._show(now)
         self._count += 1
+
+    def _show(self, now: Terminals) -> None:
+        """Measure anew what the terminals show; while they show the same, only the energies have moved."""
+        settings = (self._nets, self._parameters["Current rounding"])
+        measured = (now.currents_a, now.voltage_v, settings)
+        if measured != self._measured:
+            self._measured = measured
+            self._shown = dict(self._measure(now))
+        digits = 6 if self.version.has_crc else 5  # before the point: F9(3,3), F8(0,3)
+        for name, energy_wh in self._energy_wh.items():
+            self._shown[f"energy_{name}"] = math.floor(energy_wh + 1e-6) % 10 ** (digits + 3) / Decimal(1000)
 
     def telegram(self, local: datetime) -> bytes:
         """Return the telegram of what was measured last, at a local time (Europe/Amsterdam)."""
@@ -113,7 +125,7 @@ class Meter:
     def _own(self, values: PerPhase) -> tuple[float, ...]:
         return tuple(values)[: self.phases]
 
-    def _measured(self, now: Terminals) -> Iterator[tuple[str, float | Decimal | str]]:
+    def _measure(self, now: Terminals) -> Iterator[tuple[str, float | Decimal | str]]:
         """Yield what the terminals show; more than a field can hold shows as the most it can."""
         power_w = [current * voltage for current, voltage in zip(now.currents_a, now.voltage_v, strict=True)]
         rounds_down = self._parameters["Current rounding"] == "down"
@@ -129,9 +141,6 @@ class Meter:
             own_w = [sum(own_w)]
         yield "power_import", _kilowatts(sum(max(watts, 0.0) for watts in own_w))
         yield "power_export", _kilowatts(sum(max(-watts, 0.0) for watts in own_w))
-        digits = 6 if self.version.has_crc else 5  # before the point: F9(3,3), F8(0,3)
-        for name, energy_wh in self._energy_wh.items():
-            yield f"energy_{name}", math.floor(energy_wh + 1e-6) % 10 ** (digits + 3) / Decimal(1000)
 
     def _fixed(self, name: str, row: ObisRow) -> float | str:
         """Return what does not come from the terminals."""

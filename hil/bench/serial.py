@@ -25,6 +25,14 @@ from hil.clock import FarmLoop
 from hil.errors import BenchError
 
 PIECE: Final = 128  #: Bytes that are handed over together, at the instant of their last one.
+HALF_A_BUFFER: Final = 2048  #: What a pty takes in any case: half of the kernel's line buffer [bytes].
+#: Length of the first piece of what is written and of each further one. A reader in the farm wants to know when a
+#: telegram begins, and has it when its last byte is there; what it makes of the bytes between does not depend on pieces.
+INSIDE: Final = (PIECE, HALF_A_BUFFER)
+#: A program outside may show bytes as they come.
+OUTSIDE: Final = (PIECE, PIECE)
+#: Bytes of several talkers come one by one, so that they collide.
+COLLIDING: Final = (1, 1)
 QUEUE: Final = 65536  #: More than this is never kept for the wire [bytes].
 
 _SPEEDS: Final = {getattr(termios, name): int(name[1:]) for name in dir(termios) if re.fullmatch(r"B[1-9]\d*", name)}
@@ -189,7 +197,7 @@ class Line:
     def __init__(self, instants: Instants, name: str) -> None:
         self._instants, self._name = instants, name
         self.taps: list[Tap] = []
-        self.piece = PIECE
+        self.pieces = INSIDE
         self._settings = SerialSettings()
         self._queue = bytearray()
         self._start_ns = 0
@@ -205,6 +213,12 @@ class Line:
             self._settings, self._start_ns, self._arrived = settings, self._instants.now_ns(), 0
         self._queue += data[: QUEUE - len(self._queue)]
         self._plan()
+
+    def add(self, tap: Tap, pieces: tuple[int, int] = INSIDE) -> None:
+        """Let somebody hear what comes from now on, in pieces that are no longer than these."""
+        self.advance()
+        self.taps.append(tap)
+        self.pieces = min(self.pieces, pieces)
 
     def advance(self) -> None:
         """Deliver what has arrived by now."""
@@ -228,7 +242,7 @@ class Line:
 
     def _plan(self) -> None:
         if self._due is None and self._queue:
-            count = self._arrived + min(self.piece, len(self._queue))
+            count = self._arrived + min(self.pieces[self._arrived > 0], len(self._queue))
             when_ns = self._start_ns + self._settings.wire_ns(count)
             self._due = self._instants.call_at(when_ns, Phase.INPUTS, self._name, self._arrive)
 
@@ -294,8 +308,8 @@ class SerialLines:
         for label, _talker, reader in self._cables:
             heard_by[label, reader] += 1
         for label, talker, reader in self._cables:
-            if heard_by[label, reader] > 1:  # bytes of several talkers come one by one, so that they collide
-                self._lines[label, talker].piece = 1
+            if heard_by[label, reader] > 1:
+                self._lines[label, talker].pieces = COLLIDING
 
     def open(self, name: str, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> Port:
         """Open a device's port."""
@@ -309,7 +323,7 @@ class SerialLines:
         tap.cuts = self._cut[name]
         self._readers[key] = tap
         for one in lines:
-            one.taps.append(tap)
+            one.add(tap)
 
         def closed() -> None:
             for one in lines:
@@ -332,7 +346,7 @@ class SerialLines:
         """
         tap = Reader(self._loop, settings, receive)
         self._listeners.append(tap)
-        self._lines[label, name].taps.append(tap)
+        self._lines[label, name].add(tap)
 
     def outlet(self, name: str, label: str) -> Outlet | None:
         """Return the path at which other programs hear a talker; None while its port is closed."""
@@ -341,7 +355,7 @@ class SerialLines:
             if key not in self.settings:
                 return None
             self._outlets[key] = Outlet(self.settings[key])
-            self._lines[key].taps.append(self._outlets[key])
+            self._lines[key].add(self._outlets[key], OUTSIDE)
         return self._outlets[key]
 
     def ends(self, name: str, other: str | None) -> list[tuple[str, str, str]]:
