@@ -11,7 +11,8 @@ FAMILY = Family(
     firmware=tuple(VERSIONS),
     variants=("three-phase", "single-phase"),
     parameters=PARAMETERS,
-    serial_ports=(PORT,),
+    serial_ports={PORT: next(iter(VERSIONS.values())).settings},
+    tables={"lines of a telegram": FOLDER / "obis.csv", "versions of the P1 standard": FOLDER / "versions.csv"},
     create=DsmrP1,
     sheet=FOLDER / "fidelity.md",
 )
