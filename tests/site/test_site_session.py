@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hil.bench.up import endpoints
 
 from emulators.kit.host import NS_PER_S, Phase
+from hil.cli.keep import endpoints
 from hil.configure import Form
 from hil.errors import DeviceSilent, ScenarioError, SiteFileError
 from hil.keywords.session import Session, build_site
