@@ -1,5 +1,7 @@
 """Plants one fault at a time into a copy of the source and wants a test to fail: ``make mutants``.
 
+With a word, only the faults whose text has it: ``python tests/mutants/run.py Alfen``.
+
 Each test is first run on an unharmed copy: a test that fails there proves nothing. A fault counts as killed when a
 test *failed*; a run that could not start, or a farm that broke down, is an error of this check.
 
@@ -19,7 +21,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mutants import MUTANTS, Mutant
+from mutant import Mutant
+from mutants import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("hil", "emulators", "robot", "tests", "pyproject.toml")
@@ -118,20 +121,24 @@ def attack(number: int, mutant: Mutant, folder: Path) -> str | None:
         shutil.rmtree(tree, ignore_errors=True)
 
 
-def main() -> int:
-    """Run all; see the module's text."""
+def main(word: str = "") -> int:
+    """Run all, or the faults with a word in their text; see the module's text."""
+    chosen = [mutant for mutant in MUTANTS if word in mutant.fault]
+    if not chosen:
+        print(f"no fault has {word!r} in its text", file=sys.stderr)
+        return 2
     broken: list[str] = []
     survived: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as name, ThreadPoolExecutor(PROCESSES) as pool:
         folder = Path(name)
         clean = copy(folder / "clean")
         files: dict[str, list[str]] = {}  # one run for all tests of a file: starting costs more than testing
-        for check in dict.fromkeys(check for mutant in MUTANTS for check in mutant.checks):
+        for check in dict.fromkeys(check for mutant in chosen for check in mutant.checks):
             files.setdefault(check.path, []).append(check.test)
         print(f"{sum(map(len, files.values()))} tests on the source as it is", flush=True)
         broken += filter(None, pool.map(lambda path: unharmed(path, files[path], clean), files))
         if not broken:
-            runs = {pool.submit(attack, number, mutant, folder): mutant for number, mutant in enumerate(MUTANTS)}
+            runs = {pool.submit(attack, number, mutant, folder): mutant for number, mutant in enumerate(chosen)}
             for count, run in enumerate(as_completed(runs), start=1):
                 fault = runs[run].fault
                 try:
@@ -142,12 +149,12 @@ def main() -> int:
                 else:
                     verdict = f"killed by {test}" if test else "SURVIVED"
                     survived += [] if test else [fault]
-                print(f"[{count:2}/{len(MUTANTS)}] {fault:68} {verdict}", flush=True)
+                print(f"[{count:2}/{len(chosen)}] {fault:68} {verdict}", flush=True)
     for text in broken:
         print(f"error: {text}", file=sys.stderr)
-    print(f"{len(MUTANTS)} faults, {len(survived)} survived, {len(broken)} errors")
+    print(f"{len(chosen)} faults, {len(survived)} survived, {len(broken)} errors")
     return 2 if broken else FAILED if survived else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:2]))
