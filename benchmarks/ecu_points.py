@@ -1,9 +1,12 @@
 """How fast a farm of ECU charging points runs in virtual time, beside its floor and a bare pymodbus loop.
 
-    python benchmarks/ecu_points.py [--points 1 10 100] [--farm-s 120] [--json FILE]
+    python benchmarks/ecu_points.py [--sites 1 10 100 100+20] [--farm-s 120] [--json FILE]
 
-Measured per number of points, plant and default trace on, a PAC2200 polled by the master as documented, each point with
-a vehicle: virtual seconds per wall second with nobody looking, and with every device polled at 1 Hz over real sockets.
+A site is a number of points, or points+meters with so many DSMR 5 meters, each of which sends a telegram a second over
+a pseudo-terminal of its own to a reader that checks and parses it, as a charging station does.
+
+Measured per site, plant and default trace on, a PAC2200 polled by the master as documented, each point with a vehicle:
+virtual seconds per wall second with nobody looking, and with every point polled at 1 Hz over real sockets.
 Start-up time and memory per device come from the same farm. "bare" is the Modbus traffic alone, pymodbus' own client
 and server on asyncio's own loop in the same run: how many virtual seconds of it would fit into a second. Ratios count;
 absolute numbers belong to one machine and one moment. Not gating.
@@ -17,6 +20,7 @@ import json
 import resource
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from emulators.ev.model import VehicleTraits
+from emulators.kit.p1 import TelegramReader
 from hil.bench.embedded import Farm
 from hil.clock import FarmThread, VirtualTimeLoop
 from hil.site import load_site
@@ -36,8 +41,8 @@ POLL_S = 1.0
 SETTLE_S = 90.0  #: Until every vehicle charges.
 
 
-def write_site(folder: Path, points: int) -> Path:
-    """Write a site of ECU points with a PAC2200 at the other consumers, polled by the master."""
+def write_site(folder: Path, points: int, meters: int) -> Path:
+    """Write a site of ECU points with a PAC2200 at the other consumers, polled by the master, and P1 meters."""
     master = {
         "DLM Master/Slave": "DLM Master (With internal DLM-Slave)",
         "DLM Network Id": 0,
@@ -66,7 +71,10 @@ def write_site(folder: Path, points: int) -> Path:
         "feeders": {"EVSE": {"from": "supply"}, "F2": {"from": "supply"}},
         "loads": {"house": {"feeder": "F2", "current_a": "20/10/5"}},
         "devices": devices,
-        "meters": {"M2": {**meter, "measures": "excluding"}},
+        "meters": {
+            "M2": {**meter, "measures": "excluding"},
+            **{f"P{n}": {"type": "dsmr_p1", "node": "F2", "measures": "excluding"} for n in range(1, meters + 1)},
+        },
     }
     file = folder / f"bench-{points}.yaml"
     file.write_text(json.dumps(site), encoding="utf-8")  # JSON is YAML
@@ -79,11 +87,11 @@ def memory_mb() -> float:
     return pages * resource.getpagesize() / 1e6
 
 
-def farm_figures(points: int, farm_s: float) -> dict[str, float]:
+def farm_figures(points: int, meters: int, farm_s: float) -> dict[str, float]:
     """Return what one farm does."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        site = load_site(str(write_site(folder, points)))
+        site = load_site(str(write_site(folder, points, meters)))
         trace = TraceWriter(folder / "trace.jsonl", test="bench", site=site.name, seed=1)
         thread = FarmThread(VirtualTimeLoop)
         farm: Farm | None = None
@@ -103,6 +111,15 @@ def farm_figures(points: int, farm_s: float) -> dict[str, float]:
         farm = thread.run(begin())
         figures = {"start_s": time.perf_counter() - started}
         names = list(site.charger_names())
+        readers = [TelegramReader() for _ in range(meters)]
+        read = [0]
+
+        def receive(reader: TelegramReader, data: bytes) -> None:
+            read[0] += len(reader.feed(data))
+
+        async def listen() -> None:
+            for number, reader in enumerate(readers, 1):
+                farm.serial.listen(f"P{number}", "P1", partial(receive, reader))
 
         async def plug() -> None:
             for one in names:
@@ -124,16 +141,20 @@ def farm_figures(points: int, farm_s: float) -> dict[str, float]:
                 await asyncio.gather(*map(poll, names))
             assert counts[0] >= len(names) * (seconds - 1), counts
 
+        thread.run(listen())
         thread.run(plug())
         thread.run(wait(SETTLE_S))
-        figures["mb_per_device"] = (memory_mb() - before_mb) / (points + 1)
+        figures["mb_per_device"] = (memory_mb() - before_mb) / (points + meters + 1)
         started = time.perf_counter()
         thread.run(wait(farm_s))
         figures["idle_x"] = farm_s / (time.perf_counter() - started)
         thread.run(poll_all(3))  # connections are up
+        read[0] = 0
         started = time.perf_counter()
         thread.run(poll_all(farm_s))
         figures["polled_x"] = farm_s / (time.perf_counter() - started)
+        assert read[0] >= meters * (farm_s - 1), read
+        assert not any(reader.rejected for reader in readers), [reader.last_reason for reader in readers]
         figures["anomalies"] = thread.loop.anomalies
         assert farm.failures == [], farm.failures
         thread.run(farm.stop(), 30)
@@ -173,22 +194,25 @@ def bare_x(points: int, rounds: int) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--points", type=int, nargs="+", default=[1, 10, 100])
+    parser.add_argument("--sites", nargs="+", default=["1", "10", "100", "100+20"], metavar="POINTS[+METERS]")
     parser.add_argument("--farm-s", type=float, default=120.0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    print("points   nobody looks   polled 1 Hz   of floor   bare pymodbus   of bare   start     memory    anomalies")
-    for points in args.points:
-        row: dict[str, Any] = {"points": points, **farm_figures(points, args.farm_s)}
+    print("site     nobody looks   polled 1 Hz   of floor   bare pymodbus   of bare   start     memory    anomalies")
+    for site in args.sites:
+        points, meters = (int(part or 0) for part in site.partition("+")[::2])
+        row: dict[str, Any] = {"points": points, "p1_meters": meters, **farm_figures(points, meters, args.farm_s)}
         row["bare_x"] = bare_x(points, max(10, round(args.farm_s * min(1, 10 / points))))
         rows.append(row)
         print(
-            f"{points:>6}   {row['idle_x']:>11.0f}x   {row['polled_x']:>10.0f}x   {row['polled_x'] / FLOOR_X:>8.2f}"
+            f"{site:>6}   {row['idle_x']:>11.0f}x   {row['polled_x']:>10.0f}x   {row['polled_x'] / FLOOR_X:>8.2f}"
             f"   {row['bare_x']:>12.0f}x   {row['polled_x'] / row['bare_x']:>7.2f}   {row['start_s'] * 1e3:>4.0f} ms"
             f"   {row['mb_per_device']:>5.2f} MB   {row['anomalies']:>6.0f}"
         )
-    print(f"floor for 100 points: {FLOOR_X:g}x polled, start below {FLOOR_START_S:g} s, below {FLOOR_MB:g} MB a device")
+    print(
+        f"floor for 100 points, also with 20 P1 meters: {FLOOR_X:g}x polled, start below {FLOOR_START_S:g} s, below {FLOOR_MB:g} MB a device"
+    )
     if args.json is not None:
         args.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 

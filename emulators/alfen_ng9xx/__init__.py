@@ -2,6 +2,7 @@
 
 from emulators.alfen_ng9xx.device import FOLDER, PARAMETERS, SINGLE_PHASE, VARIANTS, AlfenNg9xx
 from emulators.kit.family import Family
+from emulators.kit.host import SerialSettings
 
 FAMILY = Family(
     type="alfen_ng9xx",
@@ -13,7 +14,7 @@ FAMILY = Family(
     rated_current_a={"": 32},
     parameters=PARAMETERS,
     registers=FOLDER / "registers.csv",
-    serial_ports=("P1",),
+    serial_ports={"P1": SerialSettings()},
     modbus_port=502,
     modbus_unit=1,
     observations={

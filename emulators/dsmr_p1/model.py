@@ -25,6 +25,8 @@ SPOILS: Final = ("crc", "noise", "binary", "half")
 MOST_KW: Final = Decimal("99.999")  # F5(3,3)
 MOST_A: Final = 999  # F3(0,0)
 MOST_V: Final = 999.9  # F4(1,1)
+Said = float | Decimal | str  #: A value as its line takes it.
+
 NOISE_SHARE: Final = 100  #: With noise on the line, one byte of so many is another one.
 
 
@@ -65,10 +67,12 @@ class Meter:
         self._last: Terminals | None = None
         self._count = 0
         self._energy_wh = {"import_t1": 0.0, "import_t2": 0.0, "export_t1": 0.0, "export_t2": 0.0}
-        self._shown: dict[str, float | Decimal | str] = {}
-        self._said: dict[str, tuple[float | Decimal | str, str]] = {}
+        self._measured: object = None
         absent = tuple(f"_{phase.lower()}" for phase in PHASES[phases:])
-        self._rows = [(name, row) for name, row in version.rows.items() if not (absent and name.endswith(absent))]
+        self._rows = {name: row for name, row in version.rows.items() if not (absent and name.endswith(absent))}
+        self._news: dict[str, Said] = {name: _fixed(name, row, version) for name, row in self._rows.items()}
+        self._said: dict[str, Said] = {}
+        self._lines = dict.fromkeys(self._rows, "")
 
     def power_up(self) -> None:
         """Begin anew; what flowed while the meter was off is not counted."""
@@ -87,24 +91,34 @@ class Meter:
         self._energy_wh[f"export_t{tariff}"] += exported_wh
         self._last = now
         refresh = int(str(self._parameters["Refresh [s]"])) if self.version.period_s == 1 else 1
-        if not self._shown or (not self.frozen and self._count % refresh == 0):
-            self._shown = dict(self._measured(now))
+        if self._measured is None or (not self.frozen and self._count % refresh == 0):
+            self._show(now)
         self._count += 1
+
+    def _show(self, now: Terminals) -> None:
+        """Measure anew what the terminals show; while they show the same, only the energies have moved."""
+        settings = (self._nets, self._parameters["Current rounding"])
+        measured = (now.currents_a, now.voltage_v, settings)
+        if measured != self._measured:
+            self._measured = measured
+            self._news |= self._measure(now)
+        digits = 6 if self.version.has_crc else 5  # before the point: F9(3,3), F8(0,3)
+        for name, energy_wh in self._energy_wh.items():
+            self._news[f"energy_{name}"] = math.floor(energy_wh + 1e-6) % 10 ** (digits + 3) / Decimal(1000)
 
     def telegram(self, local: datetime) -> bytes:
         """Return the telegram of what was measured last, at a local time (Europe/Amsterdam)."""
-        says = self._shown | {"timestamp": timestamp(local)}
-        lines = [
-            self._line(name, row, says[name] if name in says else self._fixed(name, row)) for name, row in self._rows
-        ]
-        return telegram(self.version.header, lines, has_crc=self.version.has_crc)
-
-    def _line(self, name: str, row: ObisRow, value: float | Decimal | str) -> str:
-        """Return a line; most are the same as in the telegram before."""
-        said = self._said.get(name)
-        if said is None or said[0] != value:
-            said = self._said[name] = (value, row.line(value))
-        return said[1]
+        self._news |= {
+            "timestamp": timestamp(local),
+            "equipment_id": str(self._parameters["Equipment identifier"]) or f"E0000{self._name}",
+            "tariff": f"{int(str(self._parameters['Tariff'])):04d}",
+        }
+        for name, value in self._news.items():  # most lines are the same as in the telegram before
+            if name in self._rows and self._said.get(name) != value:
+                self._said[name] = value
+                self._lines[name] = self._rows[name].line(value)
+        self._news.clear()
+        return telegram(self.version.header, self._lines.values(), has_crc=self.version.has_crc)
 
     @property
     def _nets(self) -> bool:
@@ -113,7 +127,7 @@ class Meter:
     def _own(self, values: PerPhase) -> tuple[float, ...]:
         return tuple(values)[: self.phases]
 
-    def _measured(self, now: Terminals) -> Iterator[tuple[str, float | Decimal | str]]:
+    def _measure(self, now: Terminals) -> Iterator[tuple[str, Said]]:
         """Yield what the terminals show; more than a field can hold shows as the most it can."""
         power_w = [current * voltage for current, voltage in zip(now.currents_a, now.voltage_v, strict=True)]
         rounds_down = self._parameters["Current rounding"] == "down"
@@ -129,28 +143,22 @@ class Meter:
             own_w = [sum(own_w)]
         yield "power_import", _kilowatts(sum(max(watts, 0.0) for watts in own_w))
         yield "power_export", _kilowatts(sum(max(-watts, 0.0) for watts in own_w))
-        digits = 6 if self.version.has_crc else 5  # before the point: F9(3,3), F8(0,3)
-        for name, energy_wh in self._energy_wh.items():
-            yield f"energy_{name}", math.floor(energy_wh + 1e-6) % 10 ** (digits + 3) / Decimal(1000)
 
-    def _fixed(self, name: str, row: ObisRow) -> float | str:
-        """Return what does not come from the terminals."""
-        match name:
-            case "p1_version":
-                return self.version.p1_version
-            case "equipment_id":
-                return str(self._parameters["Equipment identifier"]) or f"E0000{self._name}"
-            case "tariff":
-                return f"{int(str(self._parameters['Tariff'])):04d}"
-            case "failure_log":
-                return "(0)(0-0:96.7.19)"
-            case "threshold":
-                return 999 if row.unit == "A" else 999.9
-            case "switch_position":
-                return 1
-            case "message_code" | "message_text":
-                return ""
-        return 0  # counters of failures, sags and swells
+
+def _fixed(name: str, row: ObisRow, version: Version) -> Said:
+    """Return what does not come from the terminals."""
+    match name:
+        case "p1_version":
+            return version.p1_version
+        case "failure_log":
+            return "(0)(0-0:96.7.19)"
+        case "threshold":
+            return 999 if row.unit == "A" else 999.9
+        case "switch_position":
+            return 1
+        case "message_code" | "message_text":
+            return ""
+    return 0  # counters of failures, sags and swells; the others are told anew before they are sent
 
 
 def _kilowatts(watts: float) -> Decimal:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import emulators
-from emulators.kit.host import Device, Host
+from emulators.kit.host import Device, Host, SerialSettings
 from emulators.kit.parameters import ParameterTable, Value
 
 Role = Literal["charger", "meter"]
@@ -62,7 +62,9 @@ class Family:
         modbus_port_parameter: Parameter that moves the server to another port, empty when none does.
         modbus_switch_parameter: Parameter that switches the server on and off, empty when none does.
         modbus_unit: Unit id that clients use.
-        serial_ports: Labels of its serial ports, by which a site's cables find them (``P1``).
+        serial_ports: Its serial ports by label, by which a site's cables find them (``P1``), as its default firmware
+            sets them.
+        tables: Further tables of its interface by title (CSV), for the sheet: telegrams, versions.
         observations: Where a tester reads a quantity through the public port: names of registers, or OBIS references of
             a meter with a P1 port. A ``meter power`` gives its sign to a ``meter current`` that has none.
         create: Makes the device on a host.
@@ -82,7 +84,8 @@ class Family:
     modbus_port_parameter: str = ""
     modbus_switch_parameter: str = ""
     modbus_unit: int = 1
-    serial_ports: tuple[str, ...] = ()
+    serial_ports: Mapping[str, SerialSettings] = field(default_factory=dict)
+    tables: Mapping[str, Path] = field(default_factory=dict)
     observations: Mapping[Quantity, tuple[str, ...]] = field(default_factory=dict)
     create: Callable[[Host, DeviceConfig], Device]
     sheet: Path

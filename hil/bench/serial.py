@@ -14,7 +14,7 @@ import select
 import termios
 import tty
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol
@@ -25,6 +25,12 @@ from hil.clock import FarmLoop
 from hil.errors import BenchError
 
 PIECE: Final = 128  #: Bytes that are handed over together, at the instant of their last one.
+HALF_A_BUFFER: Final = 2048  #: What a pty takes in any case: half of the kernel's line buffer [bytes].
+#: Length of the first piece of what is written and of each further one. A reader in the farm wants to know when a
+#: telegram begins, and has it when its last byte is there; nothing depends on the pieces between.
+INSIDE: Final = (PIECE, HALF_A_BUFFER)
+#: A program outside may show bytes as they come.
+OUTSIDE: Final = (PIECE, PIECE)
 QUEUE: Final = 65536  #: More than this is never kept for the wire [bytes].
 
 _SPEEDS: Final = {getattr(termios, name): int(name[1:]) for name in dir(termios) if re.fullmatch(r"B[1-9]\d*", name)}
@@ -70,8 +76,8 @@ def _next_start(line: list[int], begin: int) -> int | None:
 class Tap(Protocol):
     """Where a talker's bytes come out."""
 
-    def deliver(self, talker: str, data: bytes, settings: SerialSettings) -> None:
-        """Take bytes that have arrived now."""
+    def deliver(self, line: Line, data: bytes) -> None:
+        """Take bytes of a line that have arrived by now."""
         ...
 
     def close(self) -> None:
@@ -98,12 +104,19 @@ class Reader:
         self._link = loop.register_pty(self._master, self._slave)
         loop.add_reader(self._slave, self._read)
 
-    def deliver(self, talker: str, data: bytes, settings: SerialSettings) -> None:
+    def deliver(self, line: Line, data: bytes) -> None:
         """Put bytes on this end of the cable."""
-        if talker in self.cuts:
-            return
+        self.put(self.hears(line, data))
+
+    def hears(self, line: Line, data: bytes) -> bytes:
+        """Return what comes through the cable from a line, as its port understands it."""
+        return b"" if line.name in self.cuts else heard(data, line.settings, self._settings or line.settings)
+
+    def put(self, data: bytes) -> None:
+        """Write what the port has heard."""
         with suppress(BlockingIOError):  # an overrun: lost, as in a UART
-            self._link.master.write(heard(data, settings, self._settings or settings))
+            if data:
+                self._link.master.write(data)
 
     def close(self) -> None:
         """Let the line go; may be called twice."""
@@ -123,6 +136,39 @@ class Reader:
         except BlockingIOError:
             return
         self._receive(data)
+
+
+class Collision:
+    """Several talkers at one reader: their bytes come to it in the order of their instants.
+
+    Args:
+        reader: Who hears them.
+        lines: The talkers' lines.
+    """
+
+    def __init__(self, reader: Reader, lines: Sequence[Line]) -> None:
+        self._reader, self._lines = reader, lines
+        self._arrivals: list[tuple[int, str, bytes]] | None = None
+
+    def deliver(self, line: Line, data: bytes) -> None:
+        """Take bytes of one line; all others are asked for theirs, so that none comes too late."""
+        first = line.arrived - len(data)
+        bytes_ns = [
+            (line.over_ns(first + count), line.name, self._reader.hears(line, data[count - 1 : count]))
+            for count in range(1, len(data) + 1)
+        ]
+        if self._arrivals is not None:
+            self._arrivals += bytes_ns
+            return
+        self._arrivals = bytes_ns
+        for other in self._lines:
+            other.advance()
+        arrivals, self._arrivals = sorted(self._arrivals), None
+        self._reader.put(b"".join(byte for _, _, byte in arrivals))
+
+    def close(self) -> None:
+        """Let the line go; may be called twice."""
+        self._reader.close()
 
 
 class Outlet:
@@ -147,7 +193,7 @@ class Outlet:
         self._poll.register(self._master, 0)  # a hang-up is told in any case: nobody has it open
         self._is_stale = False
 
-    def deliver(self, talker: str, data: bytes, settings: SerialSettings) -> None:
+    def deliver(self, line: Line, data: bytes) -> None:
         """Give bytes to whoever has the path open; what does not fit into the kernel's buffer is lost."""
         if self._poll.poll(0):
             self._forget()
@@ -156,7 +202,7 @@ class Outlet:
         speed = _SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
         if speed:
             with suppress(BlockingIOError):
-                os.write(self._master, heard(data, settings, replace(settings, baudrate=speed)))
+                os.write(self._master, heard(data, line.settings, replace(line.settings, baudrate=speed)))
             self._is_stale = True
 
     def close(self) -> None:
@@ -184,16 +230,23 @@ class Outlet:
 
 
 class Line:
-    """The wire that leaves one talker."""
+    """The wire that leaves one talker.
+
+    Attributes:
+        name: The talker.
+        taps: Where its bytes come out.
+        settings: Of what is on its way.
+        arrived: How many bytes have come over since the line was idle.
+    """
 
     def __init__(self, instants: Instants, name: str) -> None:
-        self._instants, self._name = instants, name
+        self._instants, self.name = instants, name
         self.taps: list[Tap] = []
-        self.piece = PIECE
-        self._settings = SerialSettings()
+        self.pieces = INSIDE
+        self.settings = SerialSettings()
         self._queue = bytearray()
         self._start_ns = 0
-        self._arrived = 0
+        self.arrived = 0
         self._due: Cancel | None = None
 
     def write(self, data: bytes, settings: SerialSettings) -> None:
@@ -202,21 +255,31 @@ class Line:
             return
         self.advance()
         if not self._queue:
-            self._settings, self._start_ns, self._arrived = settings, self._instants.now_ns(), 0
+            self.settings, self._start_ns, self.arrived = settings, self._instants.now_ns(), 0
         self._queue += data[: QUEUE - len(self._queue)]
         self._plan()
 
+    def add(self, tap: Tap, pieces: tuple[int, int] = INSIDE) -> None:
+        """Let somebody hear what comes from now on, in pieces that are no longer than these."""
+        self.advance()
+        self.taps.append(tap)
+        self.pieces = min(self.pieces, pieces)
+
     def advance(self) -> None:
         """Deliver what has arrived by now."""
-        arrived = self._settings.bytes_in(self._instants.now_ns() - self._start_ns)
-        count = min(arrived - self._arrived, len(self._queue))
+        arrived = self.settings.bytes_in(self._instants.now_ns() - self._start_ns)
+        count = min(arrived - self.arrived, len(self._queue))
         if count <= 0:
             return
         data = bytes(self._queue[:count])
         del self._queue[:count]
-        self._arrived += count
+        self.arrived += count
         for tap in self.taps:
-            tap.deliver(self._name, data, self._settings)
+            tap.deliver(self, data)
+
+    def over_ns(self, count: int) -> int:
+        """Return when so many bytes were over, or will be, counted since the line was idle [ns]."""
+        return self._start_ns + self.settings.wire_ns(count)
 
     def discard(self) -> None:
         """Stop sending: bytes that are not over are never sent."""
@@ -228,9 +291,8 @@ class Line:
 
     def _plan(self) -> None:
         if self._due is None and self._queue:
-            count = self._arrived + min(self.piece, len(self._queue))
-            when_ns = self._start_ns + self._settings.wire_ns(count)
-            self._due = self._instants.call_at(when_ns, Phase.INPUTS, self._name, self._arrive)
+            count = self.arrived + min(self.pieces[self.arrived > 0], len(self._queue))
+            self._due = self._instants.call_at(self.over_ns(count), Phase.INPUTS, self.name, self._arrive)
 
     def _arrive(self) -> None:
         self._due = None
@@ -290,12 +352,6 @@ class SerialLines:
         self._listeners: list[Reader] = []
         self._cut: defaultdict[str, set[str]] = defaultdict(set)  # by reader
         self.settings: dict[tuple[str, str], SerialSettings] = {}
-        heard_by: defaultdict[tuple[str, str], int] = defaultdict(int)
-        for label, _talker, reader in self._cables:
-            heard_by[label, reader] += 1
-        for label, talker, reader in self._cables:
-            if heard_by[label, reader] > 1:  # bytes of several talkers come one by one, so that they collide
-                self._lines[label, talker].piece = 1
 
     def open(self, name: str, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> Port:
         """Open a device's port."""
@@ -305,11 +361,12 @@ class SerialLines:
             self.settings[key] = settings
             return Port(settings, line, lambda: self.settings.__delitem__(key))
         lines = [self._lines[label, talker] for at, talker, reader in self._cables if (at, reader) == key]
-        tap = Reader(self._loop, settings, receive)
-        tap.cuts = self._cut[name]
-        self._readers[key] = tap
+        reader = Reader(self._loop, settings, receive)
+        reader.cuts = self._cut[name]
+        self._readers[key] = reader
+        tap = Collision(reader, lines) if len(lines) > 1 else reader
         for one in lines:
-            one.taps.append(tap)
+            one.add(tap)
 
         def closed() -> None:
             for one in lines:
@@ -332,7 +389,7 @@ class SerialLines:
         """
         tap = Reader(self._loop, settings, receive)
         self._listeners.append(tap)
-        self._lines[label, name].taps.append(tap)
+        self._lines[label, name].add(tap)
 
     def outlet(self, name: str, label: str) -> Outlet | None:
         """Return the path at which other programs hear a talker; None while its port is closed."""
@@ -341,7 +398,7 @@ class SerialLines:
             if key not in self.settings:
                 return None
             self._outlets[key] = Outlet(self.settings[key])
-            self._lines[key].taps.append(self._outlets[key])
+            self._lines[key].add(self._outlets[key], OUTSIDE)
         return self._outlets[key]
 
     def ends(self, name: str, other: str | None) -> list[tuple[str, str, str]]:

@@ -29,7 +29,7 @@ def _devices(args: argparse.Namespace) -> int:
     rows = [
         (one.type, one.role, one.product, ", ".join(one.firmware), _ports(one)) for _, one in sorted(families().items())
     ]
-    _table([("type", "role", "product", "firmware", "Modbus"), *rows])
+    _table([("type", "role", "product", "firmware", "ports"), *rows])
     return ExitCode.PASSED
 
 
@@ -44,10 +44,12 @@ def _sheet(args: argparse.Namespace) -> int:
         print(f"variants: {', '.join(device.variants)} (the first is the default)")
     for variant, current_a in device.rated_current_a.items():
         print(f"rated current{f' of {variant}' if variant else ''}: {current_a:g} A")
-    if device.registers is not None:
-        with device.registers.open(newline="", encoding="utf-8") as file:
+    print(f"ports: {_ports(device)}")
+    registers = {"Modbus registers": device.registers} if device.registers is not None else {}
+    for title, table in {**registers, **device.tables}.items():
+        with table.open(newline="", encoding="utf-8") as file:
             rows = [tuple(row) for row in csv.reader(file)]
-        print(f"\nModbus {_ports(device)}, {len(rows) - 1} rows")
+        print(f"\n{title}, {len(rows) - 1} rows")
         _table(rows)
     if len(device.parameters):
         print("\nparameters")
@@ -83,7 +85,9 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _ports(device: Family) -> str:
-    return f"TCP {device.modbus_port}, unit {device.modbus_unit}" if device.modbus_port is not None else "-"
+    """Return the documented ports, and how its serial lines are set with the default firmware."""
+    modbus = [f"Modbus TCP {device.modbus_port}, unit {device.modbus_unit}"] if device.modbus_port is not None else []
+    return "; ".join([*modbus, *(f"{label} {settings}" for label, settings in device.serial_ports.items())]) or "-"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> None:

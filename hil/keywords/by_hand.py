@@ -44,6 +44,9 @@ class ByHand(Session):
         self.reported = set(range(len(farm.findings)))  # what happened before is not this keyword's doing
         self._thread = thread
 
+    def _check_pace(self) -> None:
+        """Live with a slow moment: a farm that is kept by hand says so in its status line."""
+
     def again(self) -> str:
         """Return nothing: what a hand did cannot be run again by one line."""
         return "(by hand)"

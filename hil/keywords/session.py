@@ -120,12 +120,7 @@ class Session:
             ControllerViolation: A fuse, a limit, a live socket, or a plant invariant.
         """
         self.farm.check(final=final)
-        loop = self.farm.loop
-        if isinstance(loop, ScaledLoop) and not loop.could_keep_up:
-            raise BenchError(
-                f"the machine could not keep up: a timer was {loop.lag_max_s:.1f} s of farm time late. "
-                "Choose a lower --speed."
-            )
+        self._check_pace()
         for number, finding in enumerate(self.farm.findings):
             if number not in self.reported and finding.kind not in self.expected:
                 self.reported.add(number)
@@ -133,6 +128,14 @@ class Session:
                 raise ControllerViolation(
                     f"Tripwire '{finding.kind}' at {at_s:g} s farm time: {finding.text}.\n{self.why()}"
                 )
+
+    def _check_pace(self) -> None:
+        loop = self.farm.loop
+        if isinstance(loop, ScaledLoop) and not loop.could_keep_up:
+            raise BenchError(
+                f"the machine could not keep up: a timer was {loop.lag_max_s:.1f} s of farm time late. "
+                "Choose a lower --speed."
+            )
 
     def why(self) -> str:
         """Return what every point does and which cables are cut, and the line that reproduces the test."""

@@ -16,6 +16,8 @@ from typing import Final
 
 NEEDED_PYTHON: Final = (3, 11)
 LOW_PORT: Final = 502  #: Modbus TCP, the lowest port of the emulated devices.
+DEVICES: Final = Path("/dev")
+SERIAL_PORTS: Final = ("ttyUSB*", "ttyACM*", "ttyAMA*")  #: Where cables to real meters and stations show up.
 NEEDED_OPEN_FILES: Final = 4096  #: A hundred devices with their clients, twice.
 
 
@@ -50,6 +52,7 @@ def examine() -> list[Finding]:
         _low_ports,
         _open_files,
         _ptys,
+        _serial_ports,
         _engine,
     )
     return [check() for check in checks]
@@ -113,6 +116,21 @@ def _ptys() -> Finding:
     os.close(ours)
     os.close(theirs)
     return Finding("ptys", True, "serial lines can be emulated")
+
+
+def _serial_ports() -> Finding:
+    ports = sorted(port for pattern in SERIAL_PORTS for port in DEVICES.glob(pattern))
+    if not ports:
+        return Finding("serial ports", True, "no real one here: needed only for a seat with a meter of its own")
+    closed = [port for port in ports if not os.access(port, os.R_OK | os.W_OK)]
+    if closed:
+        text = f"may not be opened: {', '.join(map(str, closed))}"
+        try:
+            group = closed[0].group()
+        except KeyError:  # a number that has no name here
+            group = "dialout"
+        return Finding("serial ports", False, text, f"sudo usermod -aG {group} $USER, then log in again")
+    return Finding("serial ports", True, ", ".join(map(str, ports)))
 
 
 def _engine() -> Finding:

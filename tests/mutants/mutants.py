@@ -298,8 +298,8 @@ MUTANTS = (
     Mutant(
         "import and export of the PAC2200 are swapped",
         METER,
-        '("EA_IMP", imported_wh), ("EA_EXP", exported_wh)',
-        '("EA_IMP", exported_wh), ("EA_EXP", imported_wh)',
+        "steps = (imported_wh, exported_wh, ",
+        "steps = (exported_wh, imported_wh, ",
         (Check(METER_PROTOCOL, "energy_is_counted"),),
     ),
     Mutant(

@@ -95,7 +95,7 @@ MUTANTS_ALFEN = (
         P1_READER,
         "if (crc := crc16(whole)) != int(digits, 16):",
         "if (crc := crc16(whole)) < 0:",
-        (alfen("alb_loss", "A P1 Meter That Fails Leaves The Safe Current"),),
+        (alfen("p1_faults", "Telegrams With A Wrong CRC"),),
     ),
     Mutant(
         "Alfen: another safe current acts without a reboot",

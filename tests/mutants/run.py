@@ -1,7 +1,5 @@
 """Plants one fault at a time into a copy of the source and wants a test to fail: ``make mutants``.
 
-With a word, only the faults whose text has it: ``python tests/mutants/run.py Alfen``.
-
 Each test is first run on an unharmed copy: a test that fails there proves nothing. A fault counts as killed when a
 test *failed*; a run that could not start, or a farm that broke down, is an error of this check.
 
@@ -121,11 +119,11 @@ def attack(number: int, mutant: Mutant, folder: Path) -> str | None:
         shutil.rmtree(tree, ignore_errors=True)
 
 
-def main(word: str = "") -> int:
-    """Run all, or the faults with a word in their text; see the module's text."""
-    chosen = [mutant for mutant in MUTANTS if word in mutant.fault]
-    if not chosen:
-        print(f"no fault has {word!r} in its text", file=sys.stderr)
+def main(wanted: str = "") -> int:
+    """Run all, or those whose fault has a text in it; see the module's text."""
+    mutants = [mutant for mutant in MUTANTS if wanted.lower() in mutant.fault.lower()]
+    if not mutants:
+        print(f"no fault has {wanted!r} in it. There are:", *(mutant.fault for mutant in MUTANTS), sep="\n  ")
         return 2
     broken: list[str] = []
     survived: list[str] = []
@@ -133,12 +131,12 @@ def main(word: str = "") -> int:
         folder = Path(name)
         clean = copy(folder / "clean")
         files: dict[str, list[str]] = {}  # one run for all tests of a file: starting costs more than testing
-        for check in dict.fromkeys(check for mutant in chosen for check in mutant.checks):
+        for check in dict.fromkeys(check for mutant in mutants for check in mutant.checks):
             files.setdefault(check.path, []).append(check.test)
         print(f"{sum(map(len, files.values()))} tests on the source as it is", flush=True)
         broken += filter(None, pool.map(lambda path: unharmed(path, files[path], clean), files))
         if not broken:
-            runs = {pool.submit(attack, number, mutant, folder): mutant for number, mutant in enumerate(chosen)}
+            runs = {pool.submit(attack, number, mutant, folder): mutant for number, mutant in enumerate(mutants)}
             for count, run in enumerate(as_completed(runs), start=1):
                 fault = runs[run].fault
                 try:
@@ -149,12 +147,12 @@ def main(word: str = "") -> int:
                 else:
                     verdict = f"killed by {test}" if test else "SURVIVED"
                     survived += [] if test else [fault]
-                print(f"[{count:2}/{len(chosen)}] {fault:68} {verdict}", flush=True)
+                print(f"[{count:2}/{len(mutants)}] {fault:68} {verdict}", flush=True)
     for text in broken:
         print(f"error: {text}", file=sys.stderr)
-    print(f"{len(chosen)} faults, {len(survived)} survived, {len(broken)} errors")
+    print(f"{len(mutants)} faults, {len(survived)} survived, {len(broken)} errors")
     return 2 if broken else FAILED if survived else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    sys.exit(main(" ".join(sys.argv[1:])))

@@ -40,7 +40,7 @@ Play = Callable[..., str]
 @pytest.fixture
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
     """Run a scenario on a site and return the trace's hash; chargers have a P1 port here."""
-    station = replace(kit.family("mennekes_ecu"), serial_ports=("P1",))
+    station = replace(kit.family("mennekes_ecu"), serial_ports={"P1": P1})
     families = {**kit.families(), "mennekes_ecu": station}
     monkeypatch.setattr(kit, "families", lambda: families)
 

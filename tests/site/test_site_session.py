@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from emulators.kit.host import NS_PER_S, Phase
-from hil.bench.up import endpoints
+from hil.cli.keep import endpoints
 from hil.configure import Form
 from hil.errors import DeviceSilent, ScenarioError, SiteFileError
 from hil.keywords.session import Session, build_site

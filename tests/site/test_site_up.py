@@ -2,111 +2,22 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
-from pymodbus.client import ModbusTcpClient
+
+from .running import READY_REAL_S, Up
 
 ROOT = Path(__file__).parents[2]
-READY_REAL_S = 30.0
 VERBS = ["plug", "unplug", "load", "pv", "cut", "restore", "param", "restart", "do"]
 NETWORK, SIGNALLED = 600, 706  #: DLM mode and SIGNALED_CURRENT of the ECU's Modbus table
-
-
-class Up:
-    """A running ``hil up`` in a folder."""
-
-    def __init__(self, folder: Path, *words: str, program: tuple[str, ...] = ("-m", "hil", "up")) -> None:
-        self.folder, self.file = folder, folder / "endpoints.json"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("HIL_")}
-        self.process = subprocess.Popen(
-            [sys.executable, *program, "--endpoints", str(self.file), *words],
-            cwd=folder,
-            env={**kept, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.lines: list[str] = []
-        self._ready = threading.Event()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-            if line.startswith("Ctrl-C"):
-                self._ready.set()
-        self._ready.set()
-
-    def __enter__(self) -> Self:
-        assert self._ready.wait(READY_REAL_S)
-        assert self.process.poll() is None, self.text
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
-
-    @property
-    def endpoints(self) -> Any:
-        return json.loads(self.file.read_text(encoding="utf-8"))
-
-    def end(self, number: signal.Signals = signal.SIGINT) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(READY_REAL_S)
-        self._reader.join(READY_REAL_S)
-        return code
-
-    def modbus(self, device: str) -> ModbusTcpClient:
-        at = self.endpoints["devices"][device]["modbus"]
-        client = ModbusTcpClient(at["host"], port=at["port"], timeout=5)
-        assert client.connect()
-        return client
-
-    def register(self, device: str, address: int) -> int:
-        client = self.modbus(device)
-        try:
-            return int(client.read_holding_registers(address, count=1, device_id=1).registers[0])
-        finally:
-            client.close()
-
-    def ask(self, method: str, path: str, body: object = None, *, token: str | None = None) -> tuple[int, Any]:
-        sideband = self.endpoints["sideband"]
-        if token is None:
-            token = (self.folder / sideband["token_file"]).read_text().strip()
-        connection = http.client.HTTPConnection(sideband["url"].removeprefix("http://"), timeout=10)
-        try:
-            text = body if isinstance(body, str) else json.dumps(body)
-            connection.request(method, path, body=text, headers={"Authorization": f"Bearer {token}"})
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        finally:
-            connection.close()
-
-    def until(self, what: str, good: Any) -> Any:
-        """Look at the farm's state until it is as it should be; each look takes the time of a request."""
-        for _ in range(20_000):
-            status, state = self.ask("GET", "/v1/state")
-            assert status == 200
-            if good(state):
-                return state
-        raise AssertionError(f"never: {what}. Last: {state}")
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ class Loads:
     ) -> None:
         """Let a consumer draw a new seeded random current up to ``max_load`` on each phase, again and again.
 
-        | Load Varies | house | duration=30 minutes | max_load=70 A |
+        | Load Varies | house | duration=10 minutes | max_load=70 A |
         """
         session = self._context.session
         rng = session.farm.rng(f"{load} varies")

@@ -75,7 +75,7 @@ class Vehicles:
 
         With ``load``, that consumer draws a new random current up to ``max_load`` on each phase now and then.
 
-        | Random Vehicles Come And Go | duration=2 hours |
+        | Random Vehicles Come And Go | duration=20 minutes |
         """
         session = self._context.session
         farm = session.farm

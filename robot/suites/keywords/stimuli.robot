@@ -57,13 +57,13 @@ A Meter Stops Answering
 
 A Load That Varies
     Start Site    mennekes/meter-excluding
-    Load Varies    house    duration=30 minutes    max_load=70 A
-    Get Farm Time    ==    30 minutes
+    Load Varies    house    duration=10 minutes    max_load=70 A
+    Get Farm Time    ==    10 minutes
 
 Vehicles Come And Go At Random
     Start Site    mennekes/car-park
-    Random Vehicles Come And Go    duration=2 hours
-    Get Farm Time    ==    2 hours
+    Random Vehicles Come And Go    duration=20 minutes
+    Get Farm Time    ==    20 minutes
     Feeder Current    F3    should never exceed    100 A
 
 Habits Do No Harm

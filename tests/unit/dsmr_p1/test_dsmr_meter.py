@@ -16,6 +16,7 @@ from emulators.dsmr_p1 import FAMILY
 from emulators.dsmr_p1.model import SPOILS, Meter, Terminals, spoilt, timestamp
 from emulators.dsmr_p1.versions import VERSIONS
 from emulators.kit.family import families
+from emulators.kit.host import SerialSettings
 from emulators.kit.p1 import Reading, TelegramReader
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
@@ -50,7 +51,7 @@ def read(one: Meter) -> Reading:
 
 def test_the_family_is_found() -> None:
     assert families()["dsmr_p1"] is FAMILY
-    assert (FAMILY.role, FAMILY.serial_ports, FAMILY.modbus_port) == ("meter", ("P1",), None)
+    assert (FAMILY.role, FAMILY.serial_ports, FAMILY.modbus_port) == ("meter", {"P1": SerialSettings()}, None)
 
 
 def test_the_current_is_unsigned_and_the_power_has_the_sign() -> None:

@@ -273,13 +273,27 @@ def test_the_doctor_looks_at_everything(tmp_path: Path) -> None:
     assert done.returncode == 0
     lines = [line for line in done.stdout.splitlines() if not line.lstrip().startswith("fix:")]
     assert all(line.startswith(("ok", "warn")) for line in lines)
-    for name in ("Python", "environment", "system", "loopback", "low ports", "open files", "ptys", "engine"):
+    for name in (
+        "Python",
+        "environment",
+        "system",
+        "loopback",
+        "low ports",
+        "open files",
+        "ptys",
+        "serial ports",
+        "engine",
+    ):
         assert any(f"  {name} " in line for line in lines), name
 
 
 def test_devices_and_their_sheets(tmp_path: Path) -> None:
     listed = hil(tmp_path, "devices").stdout.splitlines()
-    assert listed[0].split() == ["type", "role", "product", "firmware", "Modbus"]
+    assert listed[0].split() == ["type", "role", "product", "firmware", "ports"]
+    ports = {line.split()[0]: re.split(" {2,}", line)[-1] for line in listed}
+    assert ports["pac2200"] == "Modbus TCP 502, unit 1"
+    assert ports["alfen_ng9xx"] == "Modbus TCP 502, unit 1; P1 115200 8N1"
+    assert ports["dsmr_p1"] == "P1 115200 8N1"
     types = [line.split()[0] for line in listed[1:]]
     assert types
     for one in types:
@@ -287,6 +301,14 @@ def test_devices_and_their_sheets(tmp_path: Path) -> None:
         assert sheet.returncode == 0, sheet.stderr
         assert f"{one}: " in sheet.stdout
         assert "\nparameters\n" in sheet.stdout or "rows\n" in sheet.stdout
+        assert f"\nports: {ports[one]}\n" in sheet.stdout
+
+
+def test_the_sheet_of_a_p1_meter_has_the_lines_of_its_telegrams(tmp_path: Path) -> None:
+    sheet = hil(tmp_path, "sheet", "dsmr_p1").stdout
+    assert re.search(r"^1-0:31\.7\.0 +4\.0;4\.2;5\.0 +F3\(0,0\).* A +current_l1 ", sheet, re.MULTILINE)
+    assert re.search(r"^4\.2\.2 +4\.2 +10 +115200 ", sheet, re.MULTILINE)
+    assert "\nlines of a telegram, " in sheet
 
 
 def test_the_pipelines_to_copy_are_read_and_their_commands_understood() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pty
 import resource
 import shutil
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from hil.report import doctor
 from hil.report.doctor import NEEDED_OPEN_FILES, Finding, examine
 
 
@@ -76,6 +78,22 @@ def test_an_engine_that_may_not_be_used(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert found("engine") == Finding("engine", True, "docker")
     monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2375")
     assert found("engine").ok
+
+
+def test_a_real_serial_port_wants_its_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "DEVICES", tmp_path)
+    assert found("serial ports").ok
+    assert "no real one here" in found("serial ports").text
+    (tmp_path / "ttyUSB0").touch()
+    (tmp_path / "ttyS0").touch()  # on every mainboard, with a cable on hardly any
+    assert found("serial ports") == Finding("serial ports", True, f"{tmp_path}/ttyUSB0")
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    for group, said in ((lambda _: "plugdev", "plugdev"), (raising(KeyError(7)), "dialout")):
+        monkeypatch.setattr(Path, "group", group)
+        finding = found("serial ports")
+        assert not finding.ok
+        assert finding.text == f"may not be opened: {tmp_path}/ttyUSB0"
+        assert finding.fix == f"sudo usermod -aG {said} $USER, then log in again"
 
 
 def test_enough_open_files(monkeypatch: pytest.MonkeyPatch) -> None:

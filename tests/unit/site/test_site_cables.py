@@ -9,6 +9,7 @@ import pytest
 
 import emulators.dsmr_p1
 from emulators.kit import family as kit
+from emulators.kit.host import SerialSettings
 from hil.errors import Problem
 from hil.site import Site
 
@@ -27,7 +28,7 @@ GOOD = """
 def with_ports(two_families: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the charger a P1 port, and let there be a meter with one."""
     found = dict(kit.families())
-    found["mennekes_ecu"] = replace(found["mennekes_ecu"], serial_ports=("P1",))
+    found["mennekes_ecu"] = replace(found["mennekes_ecu"], serial_ports={"P1": SerialSettings()})
     found["dsmr_p1"] = emulators.dsmr_p1.FAMILY
     monkeypatch.setattr(kit, "families", lambda: found)
 
