@@ -1,6 +1,6 @@
 """Alfen Eve Single Pro-line (NG9xx): Active Load Balancing by a P1 or Modbus TCP meter or an EMS."""
 
-from emulators.alfen_ng9xx.device import FOLDER, PARAMETERS, VARIANTS, AlfenNg9xx
+from emulators.alfen_ng9xx.device import FOLDER, PARAMETERS, SINGLE_PHASE, VARIANTS, AlfenNg9xx
 from emulators.kit.family import Family
 from emulators.kit.host import SerialSettings
 
@@ -10,6 +10,7 @@ FAMILY = Family(
     product="Alfen Eve Single Pro-line",
     firmware=("6.1.0-4159", "6.5.0-4217"),
     variants=VARIANTS,
+    single_phase=SINGLE_PHASE,
     rated_current_a={"": 32},
     parameters=PARAMETERS,
     registers=FOLDER / "registers.csv",

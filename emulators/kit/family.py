@@ -54,6 +54,7 @@ class Family:
         product: Product name for people.
         firmware: Versions that can be emulated, the default first.
         variants: Order numbers or builds, the default first; empty when there is only one.
+        single_phase: Variants of a charger with one phase.
         rated_current_a: Highest current that a variant is built for, by variant ('' = any), for the site check [A].
         parameters: Documented parameters.
         registers: The Modbus table, None without Modbus.
@@ -75,6 +76,7 @@ class Family:
     product: str
     firmware: tuple[str, ...]
     variants: tuple[str, ...] = ()
+    single_phase: tuple[str, ...] = ()
     rated_current_a: Mapping[str, float] = field(default_factory=dict)
     parameters: ParameterTable
     registers: Path | None = None

@@ -1,18 +1,19 @@
 """What a well-formed site can still get wrong: addresses, the feeder tree, cables, meters, load-management groups.
 
 Nothing here knows a device family. Rules about load management look for parameters by the names of the manual, and
-so apply to every family whose table has them. ``MEN-...`` are ids of the requirement catalogue.
+so apply to every family whose table has them. ``MEN-...`` and ``ALF-...`` are ids of the requirement catalogues.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
-from emulators.kit.phases import PerPhase, to_grid
+from emulators.kit.parameters import ParameterStore
+from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase, to_grid
 from hil.site.model import SERIAL_PORTS, SUPPLY, DeviceSpec, MeterSpec, Site
 
 ROLE: Final = "DLM Master/Slave"
@@ -23,6 +24,9 @@ MAIN_LIMIT: Final = "Main Distribution Limit (L1/L2/L3) [A]"
 METER_SUPPORT: Final = "External Meter Support"
 METER_ADDRESS: Final = "IP address of second meter"
 METER_LOCATION: Final = "External Meter Location"
+RECEIVED: Final = "Received Measurements"
+SMART_METER_ADDRESS: Final = "IP address"
+ROTATION: Final = "Phase rotation"
 LARGEST_GROUP: Final = 100
 """Charging points of one load-management group (MEN-UC1A-017)."""
 
@@ -85,7 +89,9 @@ def check(site: Site, *, whole: bool = True) -> Iterator[Remark]:
         lambda: _cables(site),
         lambda: _meter_ratings(site),
         lambda: _meter_places(site) if whole else iter(()),
+        lambda: _phases(site),
         lambda: _meter_locations(site, groups),
+        lambda: _received_measurements(site),
         lambda: _groups(groups),
         lambda: _group_feeders(site, groups),
         lambda: _group_limits(site, groups),
@@ -261,29 +267,70 @@ def _meter_places(site: Site) -> Iterator[Remark]:
 
 def _meter_locations(site: Site, groups: Sequence[Group]) -> Iterator[Remark]:
     """A charger's idea of where its meter sits is where it sits (MEN-MTR-052, MEN-MTR-053)."""
-    by_address: Mapping[tuple[str, str | None], MeterSpec] = {
-        (meter.network, meter.address): meter for meter in site.meters.values()
-    }
     for device in site.devices.values():
         if device.parameter(METER_SUPPORT) is not True or _role(device) == "slave":
             continue
         where = ("devices", device.name, "parameters")
         address = str(device.parameter(METER_ADDRESS) or "")
-        meter = by_address.get((device.network, address))
+        meter = _meter_at(site, device.network, address)
         if meter is None:
             yield Remark((*where, METER_ADDRESS), f"no meter of the site has the address {address!r}.", refuses=False)
             continue
         group = next((group for group in groups if device.name in group.points), None)
-        points = group.points if group is not None else (device.name,)
-        said, place = str(device.parameter(METER_LOCATION)), _place(site, meter.node, points)
-        if not said.casefold().startswith(place):
-            sees = {"including": "measures the charging points too", "excluding": "measures other consumers only"}.get(
-                place, f"measures only some of {', '.join(points)}"
-            )
-            text = f"{said!r}, but {meter.name} at {meter.node!r} {sees}."
-            yield Remark(
-                (*where, METER_LOCATION), text, "The load management will calculate with a wrong load.", refuses=False
-            )
+        yield from _meter_claim(site, device, METER_LOCATION, meter, group.points if group else (device.name,))
+
+
+def _received_measurements(site: Site) -> Iterator[Remark]:
+    """A station's idea of what its smart meter measures is what it measures (ALF-ALB-028)."""
+    for device in site.devices.values():
+        if RECEIVED not in device.family.parameters:
+            continue
+        offered = ParameterStore(device.family.parameters, device.parameters).offered()
+        if RECEIVED not in offered:
+            continue
+        if SMART_METER_ADDRESS in offered:
+            address = str(device.parameter(SMART_METER_ADDRESS))
+            meter = _meter_at(site, device.network, address)
+            if meter is None:
+                where = ("devices", device.name, "parameters", SMART_METER_ADDRESS)
+                yield Remark(where, f"no meter of the site has the address {address!r}.", refuses=False)
+        else:
+            talkers = [talker for _, talker, reader in site.serial_cables() if reader == device.name]
+            meter = next((site.meters[talker] for talker in talkers if talker in site.meters), None)
+        if meter is not None:
+            yield from _meter_claim(site, device, RECEIVED, meter, (device.name,))
+
+
+def _meter_at(site: Site, network: str, address: str) -> MeterSpec | None:
+    meters = site.meters.values()
+    return next((meter for meter in meters if (meter.network, meter.address) == (network, address)), None)
+
+
+def _meter_claim(
+    site: Site, device: DeviceSpec, parameter: str, meter: MeterSpec, points: Sequence[str]
+) -> Iterator[Remark]:
+    """Compare what a parameter says of a meter ('Including ...', 'Exclude ...') with where it sits."""
+    said, place = str(device.parameter(parameter)), _place(site, meter.node, points)
+    if said.casefold()[:6] != place[:6]:
+        sees = {"including": "measures the charging points too", "excluding": "measures other consumers only"}.get(
+            place, f"measures only some of {', '.join(points)}"
+        )
+        text = f"{said!r}, but {meter.name} at {meter.node!r} {sees}."
+        where = ("devices", device.name, "parameters", parameter)
+        yield Remark(where, text, "The load management will calculate with a wrong load.", refuses=False)
+
+
+def _phases(site: Site) -> Iterator[Remark]:
+    """A model with one phase hangs on one phase, and a station believes what it is wired to."""
+    for device in site.devices.values():
+        order, variant = device.phase_order, device.config().variant
+        if variant in device.family.single_phase and order not in SINGLE_PHASE_ORDERS:
+            text = f"{order} is not possible with {variant}, which has one phase."
+            yield Remark(("devices", device.name, "phase_order"), text, f"Allowed: {', '.join(SINGLE_PHASE_ORDERS)}.")
+        elif device.parameters.get(ROTATION, order) != order:
+            text = f"{device.parameters[ROTATION]!r}, but {device.name} is wired as {order}."
+            hint = "The load management will look at the wrong phases."
+            yield Remark(("devices", device.name, "parameters", ROTATION), text, hint, refuses=False)
 
 
 def _groups(groups: Sequence[Group]) -> Iterator[Remark]:

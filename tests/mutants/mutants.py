@@ -6,68 +6,32 @@ before unit tests wherever a tester could see the fault from outside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from mutant import Check, Mutant
+from mutants_alfen import MUTANTS_ALFEN
 
 DLM = "emulators/mennekes_ecu/dlm.py"
 DEVICE = "emulators/mennekes_ecu/device.py"
 MODEL = "emulators/mennekes_ecu/model.py"
 REGISTERS = "emulators/mennekes_ecu/registers.py"
 VEHICLE = "emulators/ev/model.py"
-ALFEN_ALB = "emulators/alfen_ng9xx/alb.py"
-ALFEN_METER = "emulators/alfen_ng9xx/meter.py"
-ALFEN_MODEL = "emulators/alfen_ng9xx/model.py"
-ALFEN_PROBING = "emulators/alfen_ng9xx/probing.py"
 METER = "emulators/pac2200/model.py"
 FUSE = "hil/plant/fuse.py"
 JUDGE = "hil/plant/judge.py"
 PLANT = "hil/plant/plant.py"
 
-SUITES = "robot/suites/mennekes"
+
+MENNEKES = "robot/suites/mennekes"
 MASTER = "tests/unit/mennekes_ecu/test_ecu_master.py"
 DISTRIBUTE = "tests/unit/mennekes_ecu/test_ecu_distribute.py"
 POINT = "tests/unit/mennekes_ecu/test_ecu_point.py"
 PROTOCOL = "tests/protocol/test_protocol_ecu.py"
-ALFEN_STATION = "tests/unit/alfen_ng9xx/test_alfen_station.py"
-ALFEN_SITES = "tests/site/test_site_alfen.py"
 METER_PROTOCOL = "tests/protocol/test_protocol_pac2200.py"
 FUSE_UNIT = "tests/unit/plant/test_plant_fuse.py"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One command that should notice a fault.
-
-    Attributes:
-        path: A Robot suite or a pytest file.
-        test: A test's name (Robot) or an expression for ``-k`` (pytest).
-    """
-
-    path: str
-    test: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One fault.
-
-    Attributes:
-        fault: What is wrong, for people.
-        file: Source file.
-        old: Text that stands there exactly once.
-        new: What becomes of it.
-        checks: What is run, in this order, until one fails.
-    """
-
-    fault: str
-    file: str
-    old: str
-    new: str
-    checks: tuple[Check, ...]
-
-
 def suite(name: str, test: str) -> Check:
-    """Return a test of a Robot suite."""
-    return Check(f"{SUITES}/{name}.robot", test)
+    """Return a test of a suite of MENNEKES' document."""
+    return Check(f"{MENNEKES}/{name}.robot", test)
 
 
 MUTANTS = (
@@ -359,67 +323,5 @@ MUTANTS = (
         "self.since_ns + 1000 * self.allowed_ns",
         (suite("car_park", "F3 Is The Fuse That The Limit Guards"),),
     ),
-    Mutant(
-        "Alfen: the sign of a P1 current is lost",
-        ALFEN_METER,
-        "reading.signed_currents_a() for reading",
-        "reading.currents_a for reading",
-        (Check(ALFEN_SITES, "seen_as_negative and p1"),),
-    ),
-    Mutant(
-        "Alfen: the sign of a Socomec current is lost",
-        ALFEN_METER,
-        "math.copysign(i * self.factor, p)",
-        "i * self.factor",
-        (Check(ALFEN_SITES, "seen_as_negative and modbus"),),
-    ),
-    Mutant(
-        "Alfen: Received Measurements swapped",
-        ALFEN_MODEL,
-        'store["Received Measurements"] == INCLUDES',
-        'store["Received Measurements"] != INCLUDES',
-        (Check(ALFEN_SITES, "takes_what_the_house_leaves"),),
-    ),
-    Mutant(
-        "Alfen: a meter is never lost, the safe current never comes",
-        ALFEN_MODEL,
-        "            self.balancer.forget()\n",
-        "            pass\n",
-        (Check(ALFEN_SITES, "lost_meter_gives"),),
-    ),
-    Mutant(
-        "Alfen: a setpoint lapses much too late",
-        ALFEN_MODEL,
-        'round(self._number("Validity time (s)") * NS_PER_S)',
-        'round(self._number("Validity time (s)") * 100 * NS_PER_S)',
-        (Check(ALFEN_SITES, "energy_manager"),),
-    ),
-    Mutant(
-        "Alfen: no probing phase",
-        ALFEN_MODEL,
-        "if self.connected and not self.probing.done:",
-        "if False:",
-        (Check(ALFEN_SITES, "takes_what_the_house_leaves"), Check(ALFEN_STATION, "probing")),
-    ),
-    Mutant(
-        "Alfen: only the first phase of the meter counts",
-        ALFEN_ALB,
-        "min(left_a[phase] for phase in phases)",
-        "left_a[0]",
-        (Check(ALFEN_SITES, "takes_what_the_house_leaves"),),
-    ),
-    Mutant(
-        "Alfen: probing does not learn the vehicle's phases",
-        ALFEN_PROBING,
-        "return self._seen if self._done and self._seen else None",
-        "return None",
-        (Check(ALFEN_SITES, "one_phase_station"),),
-    ),
-    Mutant(
-        "Alfen: less than 6 A is offered",
-        ALFEN_MODEL,
-        "if steps >= MINIMUM_OFFER_A * STEPS_PER_A else 0.0",
-        "if steps >= 0 else 0.0",
-        (Check(ALFEN_STATION, "lowest_limit_decides"),),
-    ),
+    *MUTANTS_ALFEN,
 )

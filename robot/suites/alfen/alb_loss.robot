@@ -1,6 +1,6 @@
 *** Settings ***
 Documentation       The safe current when meter or energy management system are lost, and the way back: Alfen smart
-...                 charging implementation guide, 5.3.3.1 step 9, 5.3.4.1, 10.8.
+...                 charging implementation guide, 5.3.3.1 step 9, 5.3.4.1, 10.8. What else can be wrong on a P1 line is in p1_faults.robot.
 Resource            alb.resource
 Test Tags           alfen    alb    fault
 
@@ -30,23 +30,6 @@ A Modbus Meter That Fails Leaves The Safe Current
     M1    timeouts       210
     M1    exceptions     210
     M1    closed_port    210
-
-A P1 Meter That Fails Leaves The Safe Current
-    [Tags]    ALF-ALB-032
-    [Setup]    Start Charging At    alfen/alb-p1
-    [Template]    Fault Leaves The Safe Current
-    P1    silent             209
-    P1    crc                209
-    P1    request_dropped    209
-
-A Meter That Was Never There Leaves The Safe Current
-    [Tags]    ALF-ALB-032
-    [Setup]    Start Site    alfen/alb-p1
-    Cut Link    P1    CP1
-    Plug In Vehicle    CP1    phases=3
-    Signalled Current    CP1    should never exceed    7 A    within=2 minutes
-    Charging Current    CP1    is    7 A
-    Device Log Should Contain    CP1    Unable to start P1 communications
 
 A Changed Safe Current Acts After A Reboot
     [Tags]    ALF-ALB-034

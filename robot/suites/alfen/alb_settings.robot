@@ -8,6 +8,8 @@ Test Tags           alfen    alb    config
 ${LICENCE}      License Key features
 ${SWITCH}       Active Load Balancing
 ${CP1}          devices.CP1.parameters
+${WITHOUT}      Exclude charging EV
+&{BEHIND}       meters.P1.node=H1    meters.P1.measures=excluding
 &{SECOND}       meters.M1={type: countis_e27, address: 192.168.0.5, node: supply, measures: including}
 
 
@@ -83,6 +85,25 @@ The Maximum Is Lowered For A Test And Restored
     Configure    CP1    ${MAXIMUM}    25
     Get Parameter    CP1    ${MAXIMUM}    ==    25.0
     Charging Current    CP1    settles at    25 A    within=90 s
+
+A Setting That Contradicts The Meter's Place Is Reported
+    [Tags]    ALF-ALB-028
+    [Template]    Site Check Should Say
+    # site                    what is said                                       what is wrong
+    alfen/alb-p1              P1 at 'supply' measures the charging points too    ${CP1}.${RECEIVED}=${WITHOUT}
+    alfen/alb-modbus-meter    M1 at 'supply' measures the charging points too    ${CP1}.${RECEIVED}=${WITHOUT}
+    alfen/alb-p1              P1 at 'H1' measures other consumers only           &{BEHIND}
+    alfen/alb-modbus-meter    no meter of the site has the address               ${CP1}.IP address=192.168.0.9
+    alfen/alb-p1              'L2L3L1', but CP1 is wired as L1L2L3               ${CP1}.${ROTATION}=L2L3L1
+    alfen/alb-p1              not possible with NG910-60003                      devices.CP1.variant=NG910-60003
+
+A Setting That Does Not Matter Is Not Reported
+    [Tags]    ALF-ALB-035
+    [Template]    Site Check Should Accept
+    alfen/alb-p1    ${CP1}.${RECEIVED}=${WITHOUT}    ${CP1}.${SOURCE}=${EMS}
+    alfen/alb-p1    ${CP1}.${RECEIVED}=${WITHOUT}    ${CP1}.${SWITCH}=Off
+    alfen/alb-p1    ${CP1}.${RECEIVED}=${WITHOUT}    meters.P1.node=H1    meters.P1.measures=excluding
+    alfen/alb-p1    devices.CP1.variant=NG910-60003    devices.CP1.phase_order=L2
 
 
 *** Keywords ***

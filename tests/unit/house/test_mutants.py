@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import importlib
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[3]
 
 
-def test_each_faults_text_stands_exactly_once_and_its_checks_exist() -> None:
-    spec = importlib.util.spec_from_file_location("mutants", ROOT / "tests" / "mutants" / "mutants.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["mutants"] = importlib.util.module_from_spec(spec)  # its dataclasses look themselves up there
-    spec.loader.exec_module(module)
+def test_each_faults_text_stands_exactly_once_and_its_checks_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "mutants"))
+    module = importlib.import_module("mutants")
     assert len(module.MUTANTS) >= 8
     for mutant in module.MUTANTS:
         source = (ROOT / mutant.file).read_text(encoding="utf-8")
