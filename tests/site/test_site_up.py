@@ -142,7 +142,7 @@ def test_the_side_band_stands_whatever_is_sent_to_what_it_describes(car_park: Up
     assert {path.removeprefix("/v1/") for path in described} == set(VERBS)
     seen: Counter[int] = Counter()
 
-    @settings(derandomize=True, max_examples=250, deadline=None, database=None)
+    @settings(derandomize=True, max_examples=250, database=None)
     @given(st.sampled_from(sorted(described)).flatmap(lambda path: st.tuples(st.just(path), bodies(described[path]))))
     def send(request: tuple[str, Any]) -> None:
         path, body = request

@@ -56,7 +56,7 @@ def heard(data: bytes, cuts: Sequence[int]) -> tuple[P1Port, list[float]]:
     return port, found
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=300)
 @given(lines, st.lists(st.integers(1, 700), max_size=30))
 def test_only_whole_telegrams_are_believed_and_none_of_them_is_lost(line: Line, cuts: Sequence[int]) -> None:
     data = b"".join(part for part, _ in line)
@@ -65,7 +65,7 @@ def test_only_whole_telegrams_are_believed_and_none_of_them_is_lost(line: Line, 
     assert heard(data, [])[1] == sent  # how the bytes were cut into pieces changes nothing
 
 
-@settings(derandomize=True, max_examples=100, deadline=None)
+@settings(derandomize=True, max_examples=100)
 @given(
     st.lists(st.tuples(st.binary(max_size=3000) | spoiled.map(lambda part: part[0]), st.integers(0, 3)), max_size=60)
 )
