@@ -1,6 +1,8 @@
 *** Settings ***
 Documentation       The safe current when meter or energy management system are lost, and the way back: Alfen smart
-...                 charging implementation guide, 5.3.3.1 step 9, 5.3.4.1, 10.8. What else can be wrong on a P1 line is in p1_faults.robot.
+...                 charging implementation guide, 5.3.3.1 step 9, 5.3.4.1, 10.8.
+...
+...                 What else can be wrong on a P1 line is in p1_faults.robot.
 Resource            alb.resource
 Test Tags           alfen    alb    fault
 
