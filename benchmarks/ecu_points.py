@@ -211,7 +211,8 @@ def main() -> None:
             f"   {row['mb_per_device']:>5.2f} MB   {row['anomalies']:>6.0f}"
         )
     print(
-        f"floor for 100 points, also with 20 P1 meters: {FLOOR_X:g}x polled, start below {FLOOR_START_S:g} s, below {FLOOR_MB:g} MB a device"
+        f"floor for 100 points, also with 20 P1 meters: {FLOOR_X:g}x polled, start below {FLOOR_START_S:g} s, "
+        f"below {FLOOR_MB:g} MB a device"
     )
     if args.json is not None:
         args.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

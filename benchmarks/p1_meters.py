@@ -2,8 +2,8 @@
 
     python benchmarks/p1_meters.py [--meters 1 20] [--farm-s 60] [--json FILE]
 
-Each is a DSMR 5.0.2 meter that sends once a second; its telegram goes in pieces of 128 bytes over a pseudo-terminal
-of its own to a reader that checks and parses it, as a charging station does. Measured: virtual seconds per wall second.
+Each is a DSMR 5.0.2 meter that sends once a second; its telegram goes over a pseudo-terminal of its own, in two pieces,
+to a reader that checks and parses it, as a charging station does. Measured: virtual seconds per wall second.
 Ratios count; absolute numbers belong to one machine and one moment. Not gating.
 """
 

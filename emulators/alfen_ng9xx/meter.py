@@ -44,6 +44,11 @@ class P1Port:
         self._said_ns: dict[str, int] = {}
         self._own_a = PerPhase.zero()
 
+    @property
+    def pending_bytes(self) -> int:
+        """Return how many bytes wait for the end of their telegram."""
+        return self._reader.pending_bytes
+
     def receive(self, data: bytes, own_a: PerPhase) -> list[tuple[PerPhase, PerPhase]]:
         """Return what these bytes complete, as signed currents and own currents of that moment [A].
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
-from emulators.kit.phases import PerPhase
 from emulators.kit.registers import Value
+from emulators.kit.terminals import Reading
 
 SAMPLE_S: Final = 1.0  #: Refresh of the momentary values (assumed).
 FREQUENCY_HZ: Final = 50.0
@@ -19,25 +18,6 @@ IDENTITY: Final[dict[str, Value]] = {
     "PRODUCT": "COUNTIS E27",
     "EXT_NAME": "COUNTIS E27",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What is at the terminals in one moment.
-
-    Attributes:
-        currents_a: Signed currents, positive = import [A].
-        neutral_a: RMS current in the neutral [A].
-        voltage_v: Voltages L-N [V].
-        import_wh: Energy imported since the start, per phase [Wh].
-        export_wh: Energy exported since the start, per phase [Wh].
-    """
-
-    currents_a: PerPhase
-    neutral_a: float
-    voltage_v: PerPhase
-    import_wh: PerPhase
-    export_wh: PerPhase
 
 
 def values(reading: Reading) -> dict[str, Value]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from emulators.kit.parameters import ParameterError, ParameterStore
 from emulators.kit.phases import PHASES, PerPhase
 from emulators.kit.registers import DEVICE_FAILURE, ILLEGAL_VALUE, Value, WriteRefused
+from emulators.kit.terminals import Reading
 
 SAMPLE_S: Final = 0.5  #: Refresh of momentary values (meters.md 1.3, assumed).
 MEAN_S: Final = 10  #: Period of the step-1 mean values, ex works (register 30001).
@@ -72,27 +72,6 @@ _MEAN_ORDER: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What is at the terminals in one moment.
-
-    Attributes:
-        currents_a: Signed currents, positive = import [A].
-        neutral_a: RMS current in the neutral [A].
-        voltage_v: Voltages L-N [V].
-        import_wh: Energy imported since the start, per phase [Wh].
-        export_wh: Energy exported since the start, per phase [Wh].
-        input_on: The digital input (terminal 12) is energised.
-    """
-
-    currents_a: PerPhase
-    neutral_a: float
-    voltage_v: PerPhase
-    import_wh: PerPhase
-    export_wh: PerPhase
-    input_on: bool = False
-
-
 class Meter:
     """One PAC2200.
 
@@ -118,6 +97,7 @@ class Meter:
         self._is_direct = "-2EA40-" in variant
         self._is_mid = variant.endswith("-1JA1")
         self.frozen = False
+        self._input = False
         self.lost_phase: str | None = None
         self.output_on = False
         self.on_apply: Callable[[], None] | None = None
@@ -144,21 +124,22 @@ class Meter:
         self._last = None
         self._demand = _Demand(now_ns / _NS_PER_S)
 
-    def sample(self, now_ns: int, utc_s: int, reading: Reading) -> None:
+    def sample(self, now_ns: int, utc_s: int, reading: Reading, *, input_on: bool = False) -> None:
         """Measure and count; call it every :data:`SAMPLE_S`.
 
         Args:
             now_ns: Farm time [ns].
             utc_s: UTC as unix time [s].
             reading: The terminals now.
+            input_on: The digital input (terminal 12) is energised.
         """
         if self.frozen:
             return
         reading = self._inverted(reading)
         last = self._last or reading
-        edge = reading.input_on and not last.input_on
+        edge = input_on and self._last is not None and not self._input
         self._count(reading.import_wh - last.import_wh, reading.export_wh - last.export_wh)
-        self._last, self._momentary = reading, None
+        self._last, self._momentary, self._input = reading, None, input_on
         self._now_s, self._utc_s = now_ns / _NS_PER_S, utc_s
         power_w = sum(current * voltage for current, voltage in zip(reading.currents_a, reading.voltage_v, strict=True))
         self._demand.add(power_w, sum(reading.import_wh - last.import_wh), sum(reading.export_wh - last.export_wh))
@@ -183,7 +164,6 @@ class Meter:
             reading.voltage_v,
             PerPhase(*imported),
             PerPhase(*exported),
-            reading.input_on,
         )
 
     def _count(self, imported_wh: PerPhase, exported_wh: PerPhase) -> None:
@@ -208,7 +188,7 @@ class Meter:
     @property
     def input_on(self) -> bool:
         """Return whether the digital input counts as on; with the action none it is switched off."""
-        return self._action != "none" and self._last is not None and self._last.input_on
+        return self._action != "none" and self._last is not None and self._input
 
     @property
     def tariff(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, Final
@@ -19,6 +20,8 @@ EPILOG: Final = """exit codes:
   The first that applies of 130, 3, 2, 1.
 """
 
+_NEGATIVE: Final = re.compile(r"-\.?\d")
+
 Run = Callable[[argparse.Namespace], int]
 Commands = Any  #: argparse has no public name for what add_subparsers returns.
 
@@ -29,6 +32,8 @@ def add_command(commands: Commands, name: str, run: Run, text: str) -> argparse.
         name, help=text, description=text, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.set_defaults(command=run)
+    # A value such as -3A is a wrong current, and no option: its own message says what is allowed.
+    parser._negative_number_matcher = _NEGATIVE
     return parser
 
 
@@ -41,6 +46,13 @@ def factor(text: str) -> str:
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is no speed. Allowed: a number above 0, or (hil run) max.")
     return text
+
+
+def seed(text: str) -> int:
+    """Return the seed of a run; for ``type=`` of an argument."""
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed. Allowed: a whole number from 0.")
+    return int(text)
 
 
 def complain(error: Exception, code: ExitCode) -> ExitCode:

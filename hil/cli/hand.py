@@ -25,7 +25,9 @@ def add(commands: Commands) -> None:
     plug = _verb(commands, "plug", "plug a vehicle in", _plug)
     plug.add_argument("point", metavar="POINT", help="charging point")
     plug.add_argument("--vehicle", metavar="NAME", help="a vehicle of the site or a preset, instead of the next two")
-    plug.add_argument("--phases", type=int, choices=(1, 2, 3), default=3, help="of its on-board charger (default: 3)")
+    plug.add_argument(
+        "--phases", type=_phases, choices=(1, 2, 3), default=3, help="of its on-board charger (default: 3)"
+    )
     plug.add_argument(
         "--max-current", type=_amps, default=32.0, metavar="A", help="what it takes at most, as 16A (default: 32A)"
     )
@@ -135,15 +137,26 @@ def _watch(args: argparse.Namespace) -> int:
     return ExitCode.PASSED
 
 
+def _phases(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of phases. Allowed: 1, 2, 3.")
+    return int(text)
+
+
 def _amps(text: str) -> float:
-    try:
-        return to_amps(text).a
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    (current_a,) = _positive(text, lambda: [to_amps(text).a])
+    return current_a
 
 
 def _amps3(text: str) -> list[float]:
+    return _positive(text, lambda: list(to_amps3(text).a))
+
+
+def _positive(text: str, read: Callable[[], list[float]]) -> list[float]:
     try:
-        return list(to_amps3(text).a)
+        currents_a = read()
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+    if min(currents_a) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is below 0. Allowed: 0 A or more; what is fed in: hil pv.")
+    return currents_a

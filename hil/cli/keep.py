@@ -19,7 +19,7 @@ from rich.text import Text
 from emulators.kit.sideband import Sideband, token_at
 from hil.bench.embedded import Farm
 from hil.clock import FarmThread, ScaledLoop, make_loop
-from hil.errors import BenchError
+from hil.errors import BenchError, ScenarioError
 from hil.hand import client
 from hil.keywords import by_hand
 from hil.report.folder import RunFolder, surroundings
@@ -39,9 +39,11 @@ def keep(args: argparse.Namespace) -> int:
 
     Raises:
         BenchError: A device's task died; the text is its traceback.
-        ScenarioError: The site is wrong.
+        ScenarioError: The site is wrong, or the endpoints file cannot be written.
     """
     site = load_site(args.site)
+    if args.endpoints is not None:
+        _require_place(args.endpoints)
     folder = RunFolder.create(None)
     facts: dict[str, object] = {
         **surroundings(),
@@ -214,6 +216,16 @@ def _ctrl_c() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _require_place(file: Path) -> None:
+    """Refuse a file that cannot be written, before anything starts."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScenarioError(f"--endpoints {file}: {error.filename} cannot be made ({error.strerror}).") from error
+    if file.is_dir() or not os.access(file.parent, os.W_OK):
+        raise ScenarioError(f"--endpoints {file} cannot be written. Allowed: a file in a folder of yours.")
 
 
 def _write(file: Path, content: Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from hil.cli.command import Commands, add_command, factor
+from hil.cli.command import Commands, add_command, factor, seed
 from hil.errors import ScenarioError
 from hil.report.folder import require_unused
 from hil.report.runner import ExitCode, RunRequest, print_outcome, run_suites
@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
         "--bench", choices=["embedded"], default="embedded", help="where the devices live (default: embedded)"
     )
     run.add_argument("--speed", type=_speed, default="max", metavar="max|N", help="virtual time, or N times real time")
-    run.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the run (default: 0)")
+    run.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the run (default: 0)")
     run.add_argument("--output", type=Path, metavar="DIR", help="run folder (default: a new one under results)")
     run.add_argument(
         "--trace", choices=["state", "frames"], default="state", help="frames: every protocol frame is in the trace too"
@@ -103,10 +103,10 @@ def _until_fail(request: RunRequest, rounds: int) -> ExitCode:
         require_unused(request.output)
     code = ExitCode.PASSED
     for number in range(1, rounds + 1):
-        seed = request.seed + number - 1
-        output = None if request.output is None else request.output / f"seed-{seed}"
-        print(f"round {number} of {rounds}, seed {seed}", flush=True)
-        code = _once(replace(request, seed=seed, output=output, round=(number, rounds)))
+        its_seed = request.seed + number - 1
+        output = None if request.output is None else request.output / f"seed-{its_seed}"
+        print(f"round {number} of {rounds}, seed {its_seed}", flush=True)
+        code = _once(replace(request, seed=its_seed, output=output, round=(number, rounds)))
         if code is not ExitCode.PASSED:
             break
     return code

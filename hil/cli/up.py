@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hil.cli.command import Commands, add_command, factor
+from hil.cli.command import Commands, add_command, factor, seed
 
 
 def add(commands: Commands) -> None:
@@ -13,7 +13,7 @@ def add(commands: Commands) -> None:
     up = add_command(commands, "up", _up, "keep a farm running until Ctrl-C")
     up.add_argument("site", metavar="SITE", help="site file, or a shipped site")
     up.add_argument("--speed", type=factor, default="1", metavar="N", help="N times real time (default: 1)")
-    up.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the farm (default: 0)")
+    up.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the farm (default: 0)")
     up.add_argument("--endpoints", type=Path, metavar="FILE", help="write addresses and ports of all devices as JSON")
 
 

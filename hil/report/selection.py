@@ -150,9 +150,11 @@ def read_suites(suites: Sequence[Path]) -> Any:
         if not suite.exists():
             raise ScenarioError(f"there is no suite {suite}.")
     try:
-        return TestSuite.from_file_system(*suites)
+        whole = TestSuite.from_file_system(*suites)
     except DataError as error:
         raise ScenarioError(str(error)) from error
+    whole.name = str(whole.name)  # of several folders it is made of their names, and would follow what a part keeps
+    return whole
 
 
 def keep(whole: Any, wanted: Sequence[str]) -> dict[int, str]:

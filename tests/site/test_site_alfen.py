@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from emulators.kit.p1 import MAX_TELEGRAM
 from emulators.kit.phases import PerPhase
 from hil.keywords.session import Session, build_site
 from hil.site import VehicleSpec
@@ -54,6 +57,13 @@ class Rig:
         value = self.session.ask(lambda: self.farm.probe("CP1").read(name))
         return round(value, 3) if isinstance(value, float) else value
 
+    def burden(self) -> tuple[int, int, int]:
+        """Return how many tasks, ptys and agenda entries the farm has."""
+        farm = self.farm
+        return self.session.do(
+            lambda: (len(asyncio.all_tasks(farm.loop)), len(farm.loop.ledger.ptys), len(farm.instants._agenda))
+        )
+
     @property
     def log(self) -> list[str]:
         return [line.partition(" ")[2] for line in self.device.front.log_lines]
@@ -65,9 +75,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.setenv("HIL_SPEED", "max")
     sessions: list[Session] = []
 
-    def starter(site: str, overrides: dict[str, Any] | None = None, **more: Any) -> Rig:
+    def starter(site: str, overrides: dict[str, Any] | None = None, *, test: str = "", **more: Any) -> Rig:
         built = build_site(site, (overrides or {}) | more)
-        sessions.append(Session(built, f"alfen/{len(sessions)}"))
+        sessions.append(Session(built, test or f"alfen/{len(sessions)}"))
         return Rig(sessions[-1], next(iter(built.meters)))
 
     yield starter
@@ -182,6 +192,64 @@ def test_rubbish_on_the_p1_line_is_left_out_and_said(start: Start, fault: str, l
     rig.fault(None)
     assert rig.after(30) == [25, 25, 25]
     assert rig.log[-1] == "Leave ActiveLB safeMode"
+
+
+@pytest.mark.parametrize("fault", ["binary", "half"])
+def test_an_hour_of_rubbish_leaves_nothing_behind(start: Start, fault: str) -> None:
+    rig = start(P1)
+    rig.plug()
+    rig.after(100)
+    before = rig.burden()
+    rig.fault(fault)
+    assert rig.after(3600) == [7, 7, 7]
+    assert rig.device._p1.pending_bytes <= MAX_TELEGRAM
+    assert rig.session.do(lambda: rig.farm.loop.ledger.pty_owed) == 0
+    assert len(rig.log) <= 400 * 3  # six lines a minute of each kind of rubbish
+    rig.fault(None)
+    rig.after(2)
+    assert rig.log[-1] == "Leave ActiveLB safeMode"
+    assert rig.after(60) == [25, 25, 25]
+    assert rig.burden() == before  # no task died or was left, nothing piles up
+    assert rig.device._p1.pending_bytes == 0
+    assert rig.farm.failures == rig.farm.findings == []
+    trace = rig.session.trace.path.read_text(encoding="utf-8")
+    told = [f'"fault":"{fault}"', "Enter ActiveLB safeMode: 7.0A", '"fault":"none"', "Leave ActiveLB safeMode"]
+    assert [trace.count(text) for text in told] == [1] * 4
+    assert sorted(told, key=trace.index) == told
+
+
+def test_a_station_that_is_off_for_an_hour_and_a_program_that_never_reads(start: Start) -> None:
+    rig = start(P1)
+    rig.plug()
+    rig.after(100)
+    path = rig.session.do(lambda: rig.farm.serial.outlet("P1", "P1").path)  # type: ignore[union-attr]
+    idle = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        before = rig.burden()
+        rig.session.call(rig.device.stop())
+        assert rig.after(3600) == [0, 0, 0]
+        rig.house(10)
+        rig.session.call(rig.device.start())
+        assert rig.after(100) == [15, 15, 15]
+        log = rig.log[rig.log.index("Booted, firmware 6.1.0-4159", 1) :]
+        assert log == ["Booted, firmware 6.1.0-4159"]  # nothing old was waiting at the port
+        assert rig.burden() == before
+        assert len(os.read(idle, 65536)) > 0
+    finally:
+        os.close(idle)
+
+
+def test_the_same_rubbish_gives_the_same_trace(start: Start) -> None:
+    traces = []
+    for _ in range(2):
+        rig = start(P1, test="twice")
+        rig.plug()
+        for fault in ("noise", "crc", "restart", "binary", "half"):
+            rig.fault(fault)
+            rig.after(45)
+        traces.append(rig.session.trace.path.read_bytes())
+    assert traces[0] == traces[1]
+    assert b"Read CRC Error" in traces[0]
 
 
 @pytest.mark.parametrize("fault", ["timeouts", "closed_port", "exceptions"])

@@ -8,10 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from .running import READY_REAL_S, Up
 
@@ -86,6 +89,75 @@ def test_the_side_band_refuses(car_park: Up) -> None:
     described = up.ask("GET", "/v1/openapi.json")[1]["paths"]
     assert set(described) == {f"/v1/{name}" for name in [*VERBS, "state"]}
     assert up.end(signal.SIGTERM) == 0, up.text
+
+
+NAMES = ["F3", "house", "zoe", "DLM Network Id", "5", "Plug In Vehicle", "phases=3", ""]
+JUNK = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.lists(st.integers(), max_size=4)
+)
+
+
+def of_schema(schema: Any) -> st.SearchStrategy[Any]:
+    """Return values that a JSON schema allows, and some just beside them."""
+    if "anyOf" in schema:
+        return st.one_of(*map(of_schema, schema["anyOf"]))
+    low, high = schema.get("minimum", schema.get("exclusiveMinimum", -1)), schema.get("maximum", 100)
+    match schema["type"]:
+        case "string":
+            return st.sampled_from([*["CP1", "CP2", "CP3"] * 5, *NAMES, "Ä\0"])
+        case "integer":
+            return st.integers(low - 1, high + 1)
+        case "number":
+            return st.floats(low - 1, high + 1) | st.integers(low, high)
+        case "boolean":
+            return st.booleans()
+        case "null":
+            return st.none()
+        case "array":
+            return st.lists(of_schema(schema["items"]), max_size=4)
+    raise AssertionError(schema)
+
+
+def bodies(schema: Any) -> st.SearchStrategy[Any]:
+    """Return bodies of a verb: as described, with a field that is rubbish, and no object at all."""
+    fields = {name: of_schema(field) for name, field in schema["properties"].items()}
+    required = {name: fields[name] for name in schema.get("required", ())}
+    optional = {name: fields[name] for name in fields.keys() - required}
+    described = st.fixed_dictionaries(required, optional=dict(sorted(optional.items())))
+    spoilt = st.builds(
+        lambda body, name, value: {**body, name: value}, described, st.sampled_from([*fields, "x"]), JUNK
+    )
+    return st.one_of([described] * 4 + [spoilt, JUNK, st.binary(max_size=20)])
+
+
+def test_the_side_band_stands_whatever_is_sent_to_what_it_describes(car_park: Up) -> None:
+    up = car_park
+    paths = up.ask("GET", "/v1/openapi.json")[1]["paths"]
+    described = {
+        path: at["post"]["requestBody"]["content"]["application/json"]["schema"]
+        for path, at in paths.items()
+        if "post" in at
+    }
+    assert {path.removeprefix("/v1/") for path in described} == set(VERBS)
+    seen: Counter[int] = Counter()
+
+    @settings(derandomize=True, max_examples=250, deadline=None, database=None)
+    @given(st.sampled_from(sorted(described)).flatmap(lambda path: st.tuples(st.just(path), bodies(described[path]))))
+    def send(request: tuple[str, Any]) -> None:
+        path, body = request
+        status, answer = up.ask("POST", path, body)
+        seen[status] += 1
+        if status == 200:
+            assert answer["ok"] is True, (path, body, answer)
+        else:
+            assert status == 400, (path, body, answer)
+            assert answer["errors"] and all(isinstance(text, str) and text for text in answer["errors"])
+
+    send()
+    assert min(seen[200], seen[400]) >= 20, seen  # both ways were gone
+    assert up.ask("GET", "/v1/state")[0] == 200
+    assert up.end() == 0, up.text
+    assert "Traceback" not in up.text
 
 
 def test_two_farms_beside_each_other(car_park: Up, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from hil.cli import parser
+from hil.cli import main, parser
+from hil.hand.client import START_ONE
 
 ROOT = Path(__file__).parents[3]
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
@@ -98,6 +99,92 @@ def test_wrong_use_is_said_and_leaves_nothing(tmp_path: Path, words: list[str], 
     assert "Traceback" not in done.stderr
     assert done.returncode == 2
     assert [path.name for path in tmp_path.iterdir()] == ["mixed.robot"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["run", "mixed.robot", "--seed", "x"], "'x' is no seed. Allowed: a whole number from 0."),
+        (["run", "mixed.robot", "--trace", "all"], "invalid choice: 'all' (choose from"),
+        (["run", "mixed.robot", "--jobs", "-3"], "'-3' is no number of processes. Allowed: 1 to 64."),
+        (["run", "mixed.robot", "--shard", "4/3"], "Allowed: I/N with I from 1 to N, such as 2/3."),
+        (["run", "mixed.robot", "--until-fail", "0"], "Allowed: a whole number from 1."),
+        (["run", "mixed.robot", "--rerun-failed", "nowhere"], "nowhere"),
+        (["run", "mixed.robot", "--include"], "--include: expected one argument"),
+        (["up", "mennekes/car-park", "--speed", "max"], "'max' is no speed. Allowed: a number above 0"),
+        (["up", "mennekes/car-park", "--speed", "-1"], "'-1' is no speed. Allowed: a number above 0"),
+        (["up", "mennekes/car-park", "--seed", "1.5"], "'1.5' is no seed. Allowed: a whole number from 0."),
+        (["up", "mennekes/car-pork"], "Did you mean 'mennekes/car-park'? Shipped: alfen/"),
+        (["up"], "SITE"),
+        (["up", "mennekes/car-park", "--endpoints", "mixed.robot/e.json"], "mixed.robot cannot be made (File exists)."),
+        (["up", "mennekes/car-park", "--endpoints", "."], "--endpoints . cannot be written. Allowed: a file in"),
+        (["check", "mennekes/car-pork"], "Did you mean 'mennekes/car-park'? Shipped: alfen/"),
+        (["check"], "SITE"),
+        (["plug", "CP1", "--phases", "4"], "--phases: invalid choice: 4 (choose from 1, 2, 3)"),
+        (["plug", "CP1", "--phases", "all"], "'all' is no number of phases. Allowed: 1, 2, 3."),
+        (["plug", "CP1", "--max-current", "16kW"], "'16kW' is not a current. Write it as '25 A'."),
+        (["plug", "CP1", "--max-current", "-5A"], "'-5A' is below 0. Allowed: 0 A or more"),
+        (["plug"], "POINT"),
+        (["unplug"], "POINT"),
+        (["load", "house", "10A/5A"], "'10A/5A' is not three currents. Write '40/30/20 A'"),
+        (["load", "house", "-3A"], "'-3A' is below 0. Allowed: 0 A or more; what is fed in: hil pv."),
+        (["load", "house", "nan"], "'nan' is not a current. Write it as '25 A'."),
+        (["load", "house"], "CURRENT"),
+        (["pv", "roof", "much"], "'much' is not a current. Write it as '25 A'."),
+        (["cut"], "LINK"),
+        (["restore"], "LINK"),
+        (["restart"], "DEVICE"),
+        (["param"], "DEVICE"),
+        (["do"], "KEYWORD"),
+        (["watch", "--speed", "3"], "unrecognized arguments: --speed 3"),
+        (["devices", "pac2200"], "unrecognized arguments: pac2200"),
+        (["doctor", "now"], "unrecognized arguments: now"),
+        (["init"], "DIR"),
+        (["init", "mixed.robot"], "mixed.robot/sites cannot be written: Not a directory."),
+        (["completion", "fish"], "invalid choice: 'fish' (choose from"),
+    ],
+)
+def test_a_wrong_value_is_said_with_what_is_allowed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    complaint: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    suite(tmp_path)
+    try:
+        code: object = main(words)
+    except SystemExit as leaving:  # argparse
+        code = leaving.code
+    assert complaint in capsys.readouterr().err
+    assert code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["mixed.robot"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plug", "CP1"], ["plug", "CP1", "--phases", "1", "--max-current", "16A"], ["plug", "CP1", "--vehicle", "zoe"],
+        ["unplug", "CP1"], ["load", "house", "10A"], ["pv", "roof", "10A/0A/5A"], ["cut", "CP1"], ["cut", "CP1", "CP2"],
+        ["restore", "CP1-CP2"], ["restart", "CP1"], ["param", "CP1"], ["param", "CP1", "DLM Network Id", "-5"],
+        ["do", "Plug In Vehicle", "CP1", "phases=3"], ["watch"], ["watch", "--once"], ["watch", "--json"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_by_hand_without_a_farm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert capsys.readouterr().err.splitlines() == [f"hil: no farm is running in this folder. {START_ONE}"]
+    (tmp_path / "e.json").write_text("{}")
+    for file, said in (
+        ("nope.json", f"cannot be read: No such file or directory. {START_ONE}"),
+        ("e.json", "is no end"),
+    ):
+        assert main([*words, "--endpoints", file]) == 2
+        assert capsys.readouterr().err.startswith(f"hil: {file} {said}")
 
 
 RAISING = """\

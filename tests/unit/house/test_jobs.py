@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,10 @@ def suite(folder: Path, name: str, first: str = "T0\n    Note Process", settings
     (folder / name).write_text(SUITE.format(first=first, tests=tests, settings=settings))
 
 
-def start(cwd: Path, *words: str) -> subprocess.Popen[str]:
+def start(cwd: Path, *words: str, suites: Sequence[str] = ("suites",)) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HIL_", "PYTEST", "COV"))}
     return subprocess.Popen(
-        [sys.executable, "-m", "hil", "run", "suites", "--output", "out", *words], cwd=cwd,
+        [sys.executable, "-m", "hil", "run", *suites, "--output", "out", *words], cwd=cwd,
         env={**kept, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -101,6 +102,17 @@ def test_one_result_of_two_processes(tmp_path: Path) -> None:
     assert (facts["jobs"], facts["exit_code"]) == (2, 1)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"output.xml", "log.html", "junit.xml", "report.html", "run.json", "trace"}
+
+
+def test_two_folders_are_one_run(tmp_path: Path) -> None:
+    suite(tmp_path / "suites", "a.robot", count=12)
+    suite(tmp_path / "more", "b.robot", count=12)
+    run = start(tmp_path, "--jobs", "2", suites=["suites", "more"])
+    text, _ = run.communicate(timeout=60)
+    assert run.returncode == 0, text
+    assert text.splitlines()[-2] == "24 passed, 0 failed, 0 skipped"
+    assert len(set(pids(tmp_path))) == 2
+    assert ET.parse(tmp_path / "out" / "output.xml").getroot().find("suite").attrib["name"] == "Suites & More"  # type: ignore[union-attr]
 
 
 def test_one_job_is_the_runs_own_process(tmp_path: Path) -> None:
