@@ -11,6 +11,11 @@ Test Tags           alfen    alb    pv
 ...                 devices.CP2.phase_order=L2L3L1
 ...                 devices.CP3.phase_order=L2L3L1
 ...                 devices.CP4.phase_order=L2L3L1
+&{ONE_PHASE}
+...                 devices.CP1.variant=NG910-60003    devices.CP1.phase_order=L2
+...                 devices.CP2.variant=NG910-60007    devices.CP2.phase_order=L2
+...                 devices.CP3.variant=NG910-60003    devices.CP3.phase_order=L2
+...                 devices.CP4.variant=NG910-60007    devices.CP4.phase_order=L2
 &{UNSIGNED}
 ...                 meters.M3.node=H3
 ...                 meters.M3.measures=excluding
@@ -88,6 +93,15 @@ A Surplus On One Phase Gives Nothing To Another
     Every Vehicle Comes    phases=1
     Advance Clock    100 s
     Every Vehicle Gets    20 A    0/20/0 A
+    Every House Draws    -12/20/0 A
+
+A One Phase Station Takes The Surplus Of Its Own Phase
+    [Tags]    ALF-PV-022
+    [Setup]    Start Four Houses With    ${MAXIMUM}    20    &{ONE_PHASE}
+    Every House Has    0 A    12/6/0 A
+    Every Vehicle Comes    phases=3
+    Advance Clock    100 s
+    Every Vehicle Gets    26 A    0/26/0 A
     Every House Draws    -12/20/0 A
 
 
