@@ -153,6 +153,7 @@ class AlfenNg9xx:
             banks.get,
             frozenset({3, 6, 16}),
             on_frame=self._host.frame_hook("modbus"),
+            on_bad_request=lambda why: self._host.trace("modbus_bad_request", why=why),
             on_activity=self._master_spoke,
             unknown_unit=UNKNOWN_UNIT,
             connection_limit=MASTERS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -60,8 +60,9 @@ class Family:
         registers: The Modbus table, None without Modbus.
         modbus_port: Documented Modbus TCP port, None without Modbus TCP.
         modbus_port_parameter: Parameter that moves the server to another port, empty when none does.
-        modbus_switch_parameter: Parameter that switches the server on and off, empty when none does.
-        modbus_unit: Unit id that clients use.
+        modbus_switches: Parameters that open the server, with the values for which it is open; empty: always open.
+        modbus_unit: Unit id that clients use first.
+        modbus_more_units: Further unit ids with registers of their own, such as the station beside its sockets.
         serial_ports: Its serial ports by label, by which a site's cables find them (``P1``), as its default firmware
             sets them.
         tables: Further tables of its interface by title (CSV), for the sheet: telegrams, versions.
@@ -82,8 +83,9 @@ class Family:
     registers: Path | None = None
     modbus_port: int | None = None
     modbus_port_parameter: str = ""
-    modbus_switch_parameter: str = ""
+    modbus_switches: Mapping[str, Collection[object]] = field(default_factory=dict)
     modbus_unit: int = 1
+    modbus_more_units: tuple[int, ...] = ()
     serial_ports: Mapping[str, SerialSettings] = field(default_factory=dict)
     tables: Mapping[str, Path] = field(default_factory=dict)
     observations: Mapping[Quantity, tuple[str, ...]] = field(default_factory=dict)
@@ -96,9 +98,17 @@ class Family:
         Args:
             setting: Returns the value in force of a parameter, by its name.
         """
-        if self.modbus_switch_parameter and not setting(self.modbus_switch_parameter):
+        if self.modbus_closed_by(setting):
             return None
         return int(str(setting(self.modbus_port_parameter))) if self.modbus_port_parameter else self.modbus_port
+
+    def modbus_closed_by(self, setting: Callable[[str], object]) -> str:
+        """Return which parameter keeps the server closed, its value and those that open it, or nothing."""
+        for name, opening in self.modbus_switches.items():
+            if (value := setting(name)) not in opening:
+                allowed = " or ".join("On" if one is True else repr(str(one)) for one in sorted(opening, key=str))
+                return f"{name!r} is {'Off' if value is False else repr(str(value))}; it opens with {allowed}"
+        return ""
 
 
 class UnknownFamily(LookupError):

@@ -64,6 +64,7 @@ class ModbusMeter(ABC):
             lambda unit: bank if self.answers_unit(unit) else None,
             functions,
             on_frame=host.frame_hook("modbus"),
+            on_bad_request=lambda why: host.trace("modbus_bad_request", why=why),
             identity=identity,
         )
 

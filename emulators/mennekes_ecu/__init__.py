@@ -12,7 +12,7 @@ FAMILY = Family(
     registers=FOLDER / "registers.csv",
     modbus_port=502,
     modbus_port_parameter="Modbus TCP Server Base Port",
-    modbus_switch_parameter="Modbus TCP Server",
+    modbus_switches={"Modbus TCP Server": (True,)},
     observations={
         "signalled current": ("SIGNALED_CURRENT",),
         "charging current": ("METER_CUR_L1", "METER_CUR_L2", "METER_CUR_L3"),

@@ -207,6 +207,7 @@ class MennekesEcu:
             lambda unit: bank if 1 <= unit <= 255 else None,
             frozenset({3, 6, 16}),
             on_frame=self._host.frame_hook("modbus"),
+            on_bad_request=lambda why: self._host.trace("modbus_bad_request", why=why),
             on_activity=self._client_spoke,
         )
         port = self.parameters["Modbus TCP Server Base Port"]

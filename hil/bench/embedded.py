@@ -119,7 +119,11 @@ class SeatHost:
         if self._address is None:
             raise ScenarioError(f"{self.name} needs an address: it is a member of a LAN.")
         group = self._farm.groups.setdefault((self._network, port), Group())
-        member = Member(group, self._address, port, self._farm.resolver, receive)
+
+        def stranger(payload: bytes) -> None:
+            self.trace("datagram_ignored", port=port, octets=len(payload), why="the sender is not of this farm")
+
+        member = Member(group, self._address, port, self._farm.resolver, receive, stranger=stranger)
         await member.join(self._farm.loop)
         return member
 
@@ -172,6 +176,7 @@ class Farm:
         self._muted = False
         self._checked_ns = 0
         self._added: set[str] = set()
+        self.sources: dict[str, tuple[str, PerPhase]] = {}
         self.requests: dict[str, list[tuple[int, str]]] = {}
         self._names: dict[str, str] = {}
 
@@ -272,10 +277,10 @@ class Farm:
         """
         spec, where = self.site.require(name), self.modbus_at(name)
         if where is None:
-            switch = spec.family.modbus_switch_parameter
+            why = spec.family.modbus_closed_by(self.devices[name].parameters.__getitem__)
             off = spec.family.modbus_port is not None and spec.address is not None
-            why = f"its Modbus TCP server is switched off ({switch!r}). Switch it on, save and restart."
-            raise ScenarioError(f"{name}: {why}" if off else f"{name} has no Modbus TCP server.")
+            text = f"{name}: its Modbus TCP server is closed: {why} (save, restart)."
+            raise ScenarioError(text if off else f"{name} has no Modbus TCP server.")
         host, port = where
         if (name, port) not in self._probes:
             source = self.resolver.tester(spec.network)
@@ -433,6 +438,7 @@ class Farm:
         (self.plant.set_pv if pv else self.plant.set_load)(now_ns, name, current_a)
         l1_a, l2_a, l3_a = current_a
         self.trace_state(name, "pv" if pv else "load", l1_a=l1_a, l2_a=l2_a, l3_a=l3_a)
+        self.sources[name] = ("feeds in" if pv else "draws", current_a)
         self._plan_plant()
 
     def _plan_plant(self) -> None:

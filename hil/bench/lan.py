@@ -1,7 +1,7 @@
 """A site's LAN for datagrams: one real datagram per member, between the members' own loopback addresses.
 
 Members are known to the farm, so a broadcast goes to exactly them; another run has another slot and is never reached. A
-datagram from an address outside this farm is dropped.
+datagram from an address outside this farm is dropped, which the trace says.
 """
 
 from __future__ import annotations
@@ -25,10 +25,17 @@ class Member(asyncio.DatagramProtocol):
     """One device in a group (``emulators.kit.host.UdpGroup``)."""
 
     def __init__(
-        self, group: Group, address: str, port: int, resolver: Resolver, receive: Callable[[bytes, str], None]
-    ):
+        self,
+        group: Group,
+        address: str,
+        port: int,
+        resolver: Resolver,
+        receive: Callable[[bytes, str], None],
+        *,
+        stranger: Callable[[bytes], None],
+    ) -> None:
         self._group, self._address, self._port, self._resolver = group, address, port, resolver
-        self._receive = receive
+        self._receive, self._stranger = receive, stranger
         self._local = resolver.local(address)
         self._transport: asyncio.DatagramTransport | None = None
 
@@ -62,3 +69,5 @@ class Member(asyncio.DatagramProtocol):
         """Hand a datagram on (asyncio)."""
         if addr[0].rsplit(".", 2)[0] == self._local.rsplit(".", 2)[0]:
             self._receive(data, self._resolver.site(addr[0]))
+        else:
+            self._stranger(data)

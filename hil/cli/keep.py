@@ -114,7 +114,10 @@ def _endpoint(farm: Farm, name: str) -> dict[str, Any]:
     if where is None:  # it has none, or it is switched off in its parameters
         return found
     host, port = where
-    return {**found, "modbus": {"host": host, "port": port, "unit": spec.family.modbus_unit}}
+    modbus: dict[str, Any] = {"host": host, "port": port, "unit": spec.family.modbus_unit}
+    if more := spec.family.modbus_more_units:
+        modbus["more_units"] = list(more)
+    return {**found, "modbus": modbus}
 
 
 def _serial(farm: Farm, name: str) -> dict[str, Any]:

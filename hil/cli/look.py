@@ -86,7 +86,8 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _ports(device: Family) -> str:
     """Return the documented ports, and how its serial lines are set with the default firmware."""
-    modbus = [f"Modbus TCP {device.modbus_port}, unit {device.modbus_unit}"] if device.modbus_port is not None else []
+    units = ", ".join(map(str, (device.modbus_unit, *device.modbus_more_units)))
+    modbus = [f"Modbus TCP {device.modbus_port}, unit {units}"] if device.modbus_port is not None else []
     return "; ".join([*modbus, *(f"{label} {settings}" for label, settings in device.serial_ports.items())]) or "-"
 
 

@@ -56,7 +56,8 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
 
     def start_test(self, data: Any, result: Any) -> None:
         """Remember the test's name; skip it when this bench lacks what it needs."""
-        self.context.begin(stable_name(data.source, data.name) if data.source else data.name, list(data.body))
+        name = stable_name(data.source, data.name) if data.source else data.name
+        self.context.begin(name, data.source, list(data.body))
         needs = {str(tag).removeprefix("needs:") for tag in data.tags if str(tag).startswith("needs:")}
         if needs - KNOWN_CAPABILITIES:
             unknown = ", ".join(sorted(needs - KNOWN_CAPABILITIES))

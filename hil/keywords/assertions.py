@@ -93,7 +93,7 @@ def verify(
     except AssertionError:
         raise AssertionError(
             f"{what} {WORDS[operator]} {_shown(expected, unit)}: was {_shown(compared, unit)} "
-            f"at {session.now_s():g} s farm time.\n{session.why()}"
+            f"at {session.moment()}.\n{session.why()}"
         ) from None
     return value if answer is compared else answer
 

@@ -38,7 +38,7 @@ class ByHand(Session):
     """A session on a farm that goes on when the keyword is over."""
 
     def __init__(self, farm: Farm, thread: FarmThread) -> None:
-        self.test, self.run_seed = NAME, farm.seed
+        self.test, self.suite, self.run_seed = NAME, None, farm.seed
         self.farm, self.trace = farm, farm.trace
         self.expected = set()
         self.reported = set(range(len(farm.findings)))  # what happened before is not this keyword's doing

@@ -49,9 +49,10 @@ def compare(
     if good_samples < enough:
         wanted = " / ".join(f"{value:g}" for value in expected_a)
         was = " / ".join(f"{value:.4g}" for value in values)
+        window = "now" if verb is Verb.IS else f"within {within.total_seconds():g} s"
         raise AssertionError(
-            f"{what} {verb.value} {wanted} A (tolerance {tolerance_a:g} A) within {within.total_seconds():g} s: "
-            f"was {was} A at {session.now_s():g} s farm time.\n{session.why()}"
+            f"{what} {verb.demand} {wanted} A (tolerance {tolerance_a:g} A) {window}: "
+            f"was {was} A at {session.moment()}.\n{session.why()}"
         )
 
 
@@ -74,6 +75,6 @@ def until(
         if session.now_s() >= until_s:
             raise AssertionError(
                 f"{what} {wanted} within {within.total_seconds():g} s: "
-                f"was {shown!r} at {session.now_s():g} s farm time.\n{session.why()}"
+                f"was {shown!r} at {session.moment()}.\n{session.why()}"
             )
         session.wait(min(LOOK_S, until_s - session.now_s()))

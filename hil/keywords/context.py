@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hil.errors import ScenarioError
@@ -16,12 +17,14 @@ class Context:
 
     Attributes:
         test: Stable name of the test.
+        suite: Its file, None for none.
         body: Robot's data of the test, so that the names it speaks of are checked before a farm starts.
         signatures: Every keyword's signature, by its normal name.
     """
 
     def __init__(self) -> None:
         self.test = ""
+        self.suite: Path | None = None
         self.body: Sequence[Any] = ()
         self.signatures: Mapping[str, inspect.Signature] = {}
         self._session: Session | None = None
@@ -42,13 +45,13 @@ class Context:
         """Return whether a site runs in this test."""
         return self._session is not None
 
-    def begin(self, test: str, body: Sequence[Any]) -> None:
+    def begin(self, test: str, suite: Path | None, body: Sequence[Any]) -> None:
         """Begin a test; a farm that was lent to it is there already."""
-        self.test, self.body, self._session = test, body, lent()
+        self.test, self.suite, self.body, self._session = test, suite, body, lent()
 
     def start(self, site: Site) -> None:
         """Start the test's farm."""
-        self._session = Session(site, self.test)
+        self._session = Session(site, self.test, self.suite)
 
     def take(self) -> Session | None:
         """Return the running farm, if any, for its end: from now on none is running."""

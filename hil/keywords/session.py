@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -26,6 +28,8 @@ from hil.trace import TraceWriter, trace_path
 T = TypeVar("T")
 
 STUCK_REAL_S: Final = 60.0  #: A farm call that takes longer without farm time passing is stuck.
+#: Options of `hil run` that change what a test meets: the option, how a run hands it on, what it usually is.
+_OPTIONS: Final = (("--site", "HIL_SITE", ""), ("--speed", "HIL_SPEED", "max"), ("--trace", "HIL_TRACE", "state"))
 CONCLUDE_REAL_S: Final = 10.0  #: A farm that does not take the verdict for this long writes nothing else either.
 
 
@@ -35,11 +39,12 @@ class Session:
     Args:
         site: What runs.
         test: Stable name of the test.
+        suite: File of the test, None for none.
     """
 
-    def __init__(self, site: Site, test: str) -> None:
+    def __init__(self, site: Site, test: str, suite: Path | None = None) -> None:
         settings = os.environ
-        self.test = test
+        self.test, self.suite = test, suite
         self.run_seed = int(settings.get("HIL_SEED", "0"))
         self.expected: set[str] = set()
         self.reported: set[int] = set()
@@ -71,6 +76,12 @@ class Session:
     def now_s(self) -> float:
         """Return farm time [s]."""
         return self.farm.instants.now_ns() / NS_PER_S
+
+    def moment(self, at_ns: int | None = None) -> str:
+        """Return a moment, the present one unless said, by the site's clock and since the start of the test."""
+        at_ns = self.farm.instants.now_ns() if at_ns is None else at_ns
+        utc = self.farm.site.epoch + timedelta(microseconds=at_ns // 1000)
+        return f"{utc:%H:%M:%S} farm time ({at_ns / NS_PER_S:g} s)"
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run one coroutine in the farm, let everything it causes happen, see whether farm and plant are well.
@@ -124,10 +135,8 @@ class Session:
         for number, finding in enumerate(self.farm.findings):
             if number not in self.reported and finding.kind not in self.expected:
                 self.reported.add(number)
-                at_s = finding.at_ns / NS_PER_S
-                raise ControllerViolation(
-                    f"Tripwire '{finding.kind}' at {at_s:g} s farm time: {finding.text}.\n{self.why()}"
-                )
+                at = self.moment(finding.at_ns)
+                raise ControllerViolation(f"Tripwire '{finding.kind}' at {at}: {finding.text}.\n{self.why()}")
 
     def _check_pace(self) -> None:
         loop = self.farm.loop
@@ -140,13 +149,19 @@ class Session:
     def why(self) -> str:
         """Return what every point does and which cables are cut, and the line that reproduces the test."""
         lines = [f"  {device.explain()}" for name, device in self.farm.devices.items() if name in self.farm.bays]
+        lines += [f"  {name} {does} {amps} A." for name, (does, amps) in self.farm.sources.items() if any(amps)]
         lines += [f"  link {link} is cut since {at_ns / NS_PER_S:g} s" for link, at_ns in self.farm.cuts.items()]
         return "\n".join([*lines, f"  trace line {self.trace.line_number}   again: {self.again()}"])
 
     def again(self) -> str:
         """Return the one line that runs this test again."""
-        suite, _, name = self.test.rpartition("/")
-        return f'hil run robot/suites/{suite}.robot --test "{name}" --seed {self.run_seed}'
+        settings = os.environ
+        words = ["hil", "run", *([os.path.relpath(self.suite)] if self.suite else [])]
+        words += ["--test", self.test.rpartition("/")[2], "--seed", str(self.run_seed)]
+        for option, setting, usual in _OPTIONS:
+            if settings.get(setting, usual) != usual:
+                words += [option, settings[setting]]
+        return shlex.join(words)
 
     def finish(self, status: str) -> None:
         """Write the verdict, the frames around a failure and the index line; power everything down.

@@ -27,6 +27,13 @@ class Verb(Enum):
     SHOULD_NEVER_EXCEED = "should never exceed"
     SHOULD_BE_AT_MOST = "should be at most"
 
+    @property
+    def demand(self) -> str:
+        """Return it as a failure says what should have been."""
+        return {"is": "should be", "settles at": "should settle at", "stays at": "should stay at"}.get(
+            self.value, self.value
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Amps:

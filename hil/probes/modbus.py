@@ -35,7 +35,8 @@ class ModbusProbe:
         self._name = seat.name
         self._unit = seat.family.modbus_unit
         self._table = _table(seat.family.registers, config.firmware, config.variant)
-        self._client = ModbusClient(host, port, source_address=source_address)
+        documented = f"{seat.address or host}:{seat.family.modbus_port}"
+        self._client = ModbusClient(host, port, source_address=source_address, peer=documented)
 
     def register(self, name: str) -> Register:
         """Return a documented register of this device, by its name or by its address.

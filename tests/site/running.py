@@ -87,8 +87,9 @@ class Up:
             token = (self.folder / sideband["token_file"]).read_text().strip()
         connection = http.client.HTTPConnection(sideband["url"].removeprefix("http://"), timeout=10)
         try:
-            text = body if isinstance(body, str) else json.dumps(body)
-            connection.request(method, path, body=text, headers={"Authorization": f"Bearer {token}"})
+            text = body if isinstance(body, str | bytes) else json.dumps(body)
+            raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+            connection.request(method, path, body=raw, headers={"Authorization": f"Bearer {token}"})
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         finally:

@@ -89,7 +89,7 @@ def test_any_keyword_by_hand(up: Up) -> None:
     assert does(folder, "do", "Get Register", "CP1", "SIGNALED_CURRENT") == "32\n"
     failed = hil(folder, "do", "Signalled Current", "CP1", "is", "5 A")
     assert failed.returncode == 1
-    assert "Signalled Current of CP1 is 5 A" in failed.stdout
+    assert "Signalled Current of CP1 should be 5 A" in failed.stdout
     assert "No keyword with name 'Plug It'" in hil(folder, "do", "Plug It", "CP1").stdout
     assert "a site is running" in hil(folder, "do", "Start Site", "mennekes/car-park").stdout
     assert up.process.poll() is None

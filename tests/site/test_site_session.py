@@ -125,7 +125,7 @@ def test_a_probe_follows_a_server_that_is_moved_with_the_restart_not_with_the_sa
 def test_a_server_that_is_switched_off_is_no_endpoint_and_says_so_to_a_probe(start: Start) -> None:
     session = start("mennekes/car-park")
     configure(session, "CP1", **{SWITCH: "Off"})
-    with pytest.raises(ScenarioError, match=r"CP1: its Modbus TCP server is switched off \('Modbus TCP Server'\)"):
+    with pytest.raises(ScenarioError, match=r"is closed: 'Modbus TCP Server' is Off; it opens with On"):
         read(session, "CP1", "DLM_MODE")
     found = session.do(lambda: endpoints(session.farm, "http://nowhere")["devices"])
     assert found["CP1"] == {"type": "mennekes_ecu"}

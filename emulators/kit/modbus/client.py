@@ -56,14 +56,22 @@ class ModbusClient:
         host: Address of the device.
         port: Its port.
         source_address: Local address to connect from, None for any.
+        peer: What the device is called in errors, None for address and port.
         timeout_s: Time for a connection, and for each answer [s].
         retries: How often a request is sent again after a timeout.
     """
 
     def __init__(
-        self, host: str, port: int, *, source_address: str | None = None, timeout_s: float = 3.0, retries: int = 0
+        self,
+        host: str,
+        port: int,
+        *,
+        source_address: str | None = None,
+        peer: str | None = None,
+        timeout_s: float = 3.0,
+        retries: int = 0,
     ) -> None:
-        self._peer = f"{host}:{port}"
+        self._peer = peer or f"{host}:{port}"
         self._timeout_s = timeout_s
         self._lock = asyncio.Lock()
         self._is_waiting = False

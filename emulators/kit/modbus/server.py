@@ -43,6 +43,7 @@ class ModbusServer:
         bank_for_unit: Returns the registers that a unit id addresses, None for an id the device does not know.
         functions: Function codes the device offers, a part of :data:`FUNCTIONS`.
         on_frame: Called with ``rx`` or ``tx`` and the decoded frame.
+        on_bad_request: Called with what was wrong with a header, a request, or a client that never reads.
         on_activity: Called for each request that reaches a known unit while the server answers at all.
         response_delay_s: Time the device takes to answer [s].
         unknown_unit: What a request for an unknown unit gets: ``silence`` or an exception code (0Bh).
@@ -64,6 +65,7 @@ class ModbusServer:
         *,
         on_frame: Callable[[str, str], None] | None = None,
         on_activity: Callable[[], None] | None = None,
+        on_bad_request: Callable[[str], None] | None = None,
         response_delay_s: float = 0.0,
         unknown_unit: Literal["silence"] | int = "silence",
         connection_limit: int | None = None,
@@ -77,6 +79,7 @@ class ModbusServer:
         self.functions = functions
         self.on_frame = on_frame
         self.on_activity = on_activity
+        self.on_bad_request = on_bad_request
         self.response_delay_s = response_delay_s
         self.unknown_unit = unknown_unit
         self.connection_limit = connection_limit
@@ -173,7 +176,7 @@ class _Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Give up a client that sends requests and never reads the answers."""
-        self._note("rx", "client does not read its answers: connection closed")
+        self._bad("client does not read its answers: connection closed")
         self.drop()
 
     def drop(self) -> None:
@@ -193,7 +196,7 @@ class _Connection(asyncio.Protocol):
             _, protocol, length = _HEADER.unpack_from(stream, start)
             if protocol != 0 or not _MIN_LENGTH <= length <= _MAX_LENGTH:
                 header = stream[start : start + _HEADER.size].hex(" ").upper()
-                self._note("rx", f"bad header {header}: connection closed")
+                self._bad(f"bad header {header}: connection closed")
                 cast(asyncio.Transport, self._transport).close()
                 return
             end = start + _HEADER.size + length
@@ -229,6 +232,8 @@ class _Connection(asyncio.Protocol):
         code = server.refuse_with
         if code is None:
             code = check_pdu(frame[7:], server.functions)
+            if code is not None and server.on_bad_request is not None:
+                server.on_bad_request(f"{describe_request(frame[6], frame[7:])}: exception {code}")
         if code is not None:
             return engine.refusal(frame, code)
         try:
@@ -246,6 +251,11 @@ class _Connection(asyncio.Protocol):
         if self._server.on_frame is not None:
             self._server.on_frame("tx", describe_response(answer[6], answer[7:]))
         self._transport.write(answer)
+
+    def _bad(self, text: str) -> None:
+        self._note("rx", text)
+        if self._server.on_bad_request is not None:
+            self._server.on_bad_request(text)
 
     def _note(self, direction: str, text: str) -> None:
         if self._server.on_frame is not None:

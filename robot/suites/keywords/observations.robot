@@ -42,7 +42,7 @@ A Comparison That Does Not Hold Says Value Limit Time And Cause
     [Setup]    Start Site    mennekes/car-park
     [Template]    Run Keyword And Expect Error
     # what is said                                                    what is read
-    Register DLM_MODE (600) of CP1 should be 3: was 1 at 0 s*CP1*     Get Register    CP1    DLM_MODE    ==    3
+    Register DLM_MODE (600) of CP1 should be 3: was 1 at 06:00:00*CP1*     Get Register    CP1    DLM_MODE    ==    3
     Register SIGNALED_CURRENT (706)*more than 16 A: was 0 A at*       Get Register    CP1    706    >    16 A
     *'16 W' is not a number in A.                                     Get Register    CP1    706    ==    16 W
     *no documented register begins at address 9999.                   Get Register    CP1    9999

@@ -54,8 +54,8 @@ HOLD = [
     ("07", "!=", "7", ""),
 ]
 FAIL = [
-    (16, "==", "17 A", "A", "It should be 17 A: was 16 A at 0 s farm time."),
-    (16000, "<", "16 A", "mA", "It should be less than 16000 mA: was 16000 mA at 0 s"),
+    (16, "==", "17 A", "A", "It should be 17 A: was 16 A at 06:00:00 farm time (0 s)."),
+    (16000, "<", "16 A", "mA", "It should be less than 16000 mA: was 16000 mA at 06:00:00 farm time"),
     (16, "!=", "16 A", "A", "It should not be 16 A: was 16 A"),
     (0.5, ">", "1", "", "It should be more than 1: was 0.5 at"),
     (float("nan"), "==", "0 A", "A", "It should be 0 A: was nan A"),

@@ -33,11 +33,16 @@ def test_a_familys_tables_have_sources(one: Family) -> None:
 @pytest.mark.parametrize("one", families().values(), ids=lambda one: one.type)
 def test_a_family_knows_the_parameters_that_place_its_server(one: Family) -> None:
     settings = {name: row.parse(row.default) for name, row in one.parameters.items()}
+    for name, opening in one.modbus_switches.items():
+        settings[name] = one.parameters[name].parse(min(opening, key=str))
+    assert one.modbus_closed_by(settings.__getitem__) == ""
     assert one.modbus_port_with(settings.__getitem__) == one.modbus_port
     if one.modbus_port_parameter:
         assert one.modbus_port_with({**settings, one.modbus_port_parameter: 1502}.__getitem__) == 1502
-    if one.modbus_switch_parameter:
-        assert one.modbus_port_with({**settings, one.modbus_switch_parameter: False}.__getitem__) is None
+    for switch in one.modbus_switches:
+        closed = {**settings, switch: False}
+        assert one.modbus_port_with(closed.__getitem__) is None
+        assert repr(switch) in one.modbus_closed_by(closed.__getitem__)
 
 
 @pytest.mark.parametrize("one", families().values(), ids=lambda one: one.type)
