@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import array
 import asyncio
+import errno
 import fcntl
 import os
 import select
 import socket
+import struct
 import termios
 import tty
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
@@ -29,6 +33,9 @@ YOUNG_CONNECT_S: Final = 0.020
 
 LOST_DATAGRAM_S: Final = 0.020
 """Real seconds after which a datagram that is not in its receiver's buffer has been dropped by the kernel."""
+
+_NO_GOODBYE: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER of 0 s: closing resets the connection."""
 
 Address = tuple[str, int]
 
@@ -127,10 +134,16 @@ class StreamSocket(socket.socket):
     Attributes:
         tx: Direction it writes; None if its reader is gone or lives elsewhere.
         rx: Direction it reads; None if its writer lives elsewhere.
-        held: Bytes (None: the FIN) that wait for the link to be restored; None while the link is whole.
+        held: What waits for a faulty link: when it arrives [s of farm time], and bytes (None: the FIN). None while the
+            link is whole.
+        gone: Its transport has closed it.
+        was_reset: Somebody reset the connection.
     """
 
-    __slots__ = ("connection", "flushing", "gone", "held", "ledger", "local_ip", "remote_ip", "rx", "tx")
+    __slots__ = (
+        *("connection", "flushing", "gone", "held", "ledger", "local_ip"),
+        *("remote_ip", "rx", "timer", "tx", "was_reset"),
+    )
 
     def __init__(self, ledger: Ledger, sock: socket.socket, peer: Any) -> None:
         local = sock.getsockname()
@@ -142,20 +155,23 @@ class StreamSocket(socket.socket):
         self.tx: Direction | None = None
         self.rx: Direction | None = None
         self.connection: Connection | None = None
-        self.held: deque[bytes | None] | None = None
+        self.held: deque[tuple[float, bytes | None]] | None = None
+        self.timer: asyncio.TimerHandle | None = None
         self.flushing = False
         self.gone = False
+        self.was_reset = False
         if peer:
             ledger.attach(self, (local[0], local[1]), (peer[0], peer[1]))
         ledger.sockets[self] = None
-        if ledger.links.is_cut(self.local_ip, self.remote_ip):
+        if ledger.links.is_faulty(self.local_ip, self.remote_ip):
             self.held = deque()
 
     def send(self, data: Buffer, flags: int = 0, /) -> int:
         if self.held is not None:
-            kept = bytes(data)
-            self.held.append(kept)
-            return len(kept)
+            return self._keep(bytes(data))
+        return self._send_now(data, flags)
+
+    def _send_now(self, data: Buffer, flags: int = 0) -> int:
         sent = _send(self, data, flags)
         tx = self.tx
         if tx is not None:
@@ -165,9 +181,7 @@ class StreamSocket(socket.socket):
 
     def sendmsg(self, buffers: Any, *args: Any) -> int:  # what asyncio uses from Python 3.12 on
         if self.held is not None:
-            kept = b"".join(bytes(part) for part in buffers)
-            self.held.append(kept)
-            return len(kept)
+            return self._keep(b"".join(bytes(part) for part in buffers))
         sent = _sendmsg(self, buffers, *args)
         tx = self.tx
         if tx is not None:
@@ -177,6 +191,7 @@ class StreamSocket(socket.socket):
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         try:
+            self._raise_reset()
             data = _recv(self, bufsize, flags)
         except (BlockingIOError, InterruptedError):
             raise
@@ -188,6 +203,7 @@ class StreamSocket(socket.socket):
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         try:
+            self._raise_reset()
             count = _recv_into(self, buffer, nbytes, flags)
         except (BlockingIOError, InterruptedError):
             raise
@@ -207,10 +223,17 @@ class StreamSocket(socket.socket):
             rx.owed = owed - count
             rx.ledger.in_flight -= count
 
+    def _raise_reset(self) -> None:
+        if self.was_reset:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
     def shutdown(self, how: int) -> None:
         if self.held is not None:
-            self.held.append(None)
+            self._keep(None)
             return
+        self._shutdown_now(how)
+
+    def _shutdown_now(self, how: int) -> None:
         super().shutdown(how)
         if self.tx is not None and how != socket.SHUT_RD:
             self.tx.finish()
@@ -219,14 +242,14 @@ class StreamSocket(socket.socket):
         if self.gone:
             return
         self.gone = True
-        if self.held is None:
+        if self.held is None or self.was_reset:
             self.close_for_good()
-        elif self.flushing:  # the transport has just taken the callback out
-            self.ledger.loop.add_flush(self.fileno(), self.release)
-        # what is held, and the FIN, must still arrive when the link is restored
+        else:
+            self._keep(None)  # what is held must still arrive, and the FIN behind it
 
     def close_for_good(self) -> None:
         """Close although something may be held."""
+        self.forget()
         self.held = None
         self.ledger.closed(self)
         super().close()
@@ -236,38 +259,86 @@ class StreamSocket(socket.socket):
         self.ledger.closed(self)
         return super().detach()
 
-    def hold(self) -> None:
-        """Keep what is written from now on: the link is cut."""
-        if self.held is None:
+    def look(self) -> None:
+        """Find out what has become of the link."""
+        if self.held is not None:
+            self.release()
+        elif self.ledger.links.is_faulty(self.local_ip, self.remote_ip):
             self.held = deque()
 
     def release(self) -> None:
-        """Send what was held; called when the link is restored, and again when the kernel's buffer was full."""
-        if self.flushing:
-            self.flushing = False
-            self.ledger.loop.remove_flush(self.fileno())
-        held = self.held
-        if held is None or self.ledger.links.is_cut(self.local_ip, self.remote_ip):
+        """Send what should have arrived by now; also called when the kernel's buffer was full."""
+        self._stop_waiting()
+        held, loop, links = self.held, self.ledger.loop, self.ledger.links
+        if held is None or links.is_cut(self.local_ip, self.remote_ip):
             return
-        self.held = None
         try:
-            while held:
-                part = held[0]
+            while held and held[0][0] <= loop.time():
+                due_s, part = held[0]
                 if part is None:
-                    self.shutdown(socket.SHUT_WR)
-                elif (sent := self.send(part)) < len(part):
-                    held[0] = part[sent:]
+                    self._shutdown_now(socket.SHUT_WR)
+                elif (sent := self._send_now(part)) < len(part):
+                    held[0] = (due_s, part[sent:])
                     continue
                 held.popleft()
         except (BlockingIOError, InterruptedError):
-            self.held = held
             self.flushing = True
-            self.ledger.loop.add_flush(self.fileno(), self.release)
+            loop.add_flush(self.fileno(), self.release)
             return
         except OSError:
             held.clear()  # the other end has gone meanwhile; the transport learns it from its next read
+        if held:
+            self.timer = loop.call_at(held[0][0], self.release)
+        elif self.gone:
+            self.close_for_good()
+        elif not links.is_faulty(self.local_ip, self.remote_ip):
+            self.held = None
+
+    def forget(self) -> None:
+        """Lose what is held."""
+        self._stop_waiting()
+        if self.held is not None:
+            self.held.clear()
+
+    def reset(self) -> None:
+        """Let this end find the connection reset by the other, and the other by this one when it closes."""
+        self.forget()
+        self.was_reset = True
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_GOODBYE)
         if self.gone:
             self.close_for_good()
+        else:
+            with suppress(OSError):  # the kernel may have found it broken before
+                super().shutdown(socket.SHUT_RD)  # wakes its reader, which meets the reset
+
+    def await_use(self) -> None:
+        """Reset the peer when it uses this connection, which its own host has forgotten."""
+        self.forget()
+        self.held = None
+        self.ledger.loop.add_reader(self.fileno(), self._used)
+
+    def _used(self) -> None:
+        self.ledger.loop.remove_reader(self.fileno())
+        self.reset()
+
+    def _keep(self, part: bytes | None) -> int:
+        """Hold something until it arrives, behind what is held already."""
+        held = self.held
+        assert held is not None
+        if self.was_reset and part is not None:
+            self._raise_reset()
+        due_s = self.ledger.links.segment_s(self.local_ip, self.remote_ip)
+        held.append((max(due_s, held[-1][0]) if held else due_s, part))
+        self.release()
+        return 0 if part is None else len(part)
+
+    def _stop_waiting(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        if self.flushing:
+            self.flushing = False
+            self.ledger.loop.remove_flush(self.fileno())
 
 
 class DatagramSocket(socket.socket):
@@ -296,20 +367,34 @@ class DatagramSocket(socket.socket):
         ledger.datagram_sockets.setdefault(self.address, []).append(self)
 
     def send(self, data: Buffer, flags: int = 0, /) -> int:
-        if self.peer is not None and self._cut(self.peer[0]):
-            return len(memoryview(data))
-        sent = _send(self, data, flags)
-        if self.peer is not None:
-            self.ledger.datagram_sent(self.peer)
-        return sent
+        if self.peer is None:
+            return _send(self, data, flags)
+        return self._over_link(self.peer, data, lambda sent: _send(self, sent, flags))
 
     def sendto(self, data: Buffer, *args: Any) -> int:
         target = args[-1]
-        if self._cut(target[0]):
-            return len(memoryview(data))
-        sent = _sendto(self, data, *args)
-        self.ledger.datagram_sent((target[0], target[1]))
+        return self._over_link((target[0], target[1]), data, lambda sent: _sendto(self, sent, *args))
+
+    def _over_link(self, target: Address, data: Buffer, send: Callable[[Buffer], int]) -> int:
+        """Send now, later, or not at all, as the link has it."""
+        links, loop = self.ledger.links, self.ledger.loop
+        if not links.is_clean:
+            arrives_s = links.datagram_s(self.local_ip, target[0])
+            if arrives_s is None or arrives_s > loop.time():
+                kept = bytes(data)
+                if arrives_s is not None:
+                    loop.call_at(arrives_s, self._arrive, target, kept, send)
+                return len(kept)
+        sent = send(data)
+        self.ledger.datagram_sent(target)
         return sent
+
+    def _arrive(self, target: Address, data: bytes, send: Callable[[Buffer], int]) -> None:
+        """Send what a link has delayed, unless that was cut or the sender went meanwhile."""
+        if self.fileno() >= 0 and not self._cut(target[0]):
+            with suppress(OSError):  # as a datagram that the network loses
+                send(data)
+                self.ledger.datagram_sent(target)
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         data, address = _recvfrom(self, bufsize, flags)
