@@ -5,7 +5,7 @@ timer of farm time; it counts as in flight only when the kernel has it, so it ne
 
 - *Cut*: TCP is silent, bytes and FIN wait until the link is restored; a new connect stays pending, so the caller's own
   timeout acts. UDP datagrams are lost.
-- *Delay*: bytes, FINs and datagrams arrive later, in each direction; a connect takes two of them, as its handshake does.
+- *Delay*: bytes, FINs and datagrams arrive later, in each direction; a connect takes two delays, as a handshake does.
 - *Loss*: a datagram is lost. TCP repeats what was lost, so a segment comes late by its retransmission timeouts.
 - *Reset*: both ends of a connection find it reset by the other.
 - *Power off*: a host is gone without goodbye: nobody hears from it, the tester neither. When power is back, it knows
