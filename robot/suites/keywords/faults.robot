@@ -52,6 +52,8 @@ What Cannot Be Is Said
     Cut Link    CP1
     Run Keyword And Expect Error    *Links with faults: CP1.    Restore Link    CP1    CP2
     Run Keyword And Expect Error    *a link joins two devices: CP1 is there twice.    Cut Link    CP1    CP1
+
+A Wrong Value Is Said
     Run Keyword And Expect Error    *above 0 % and below 100 %, not 100 %*    Drop    CP1    loss=100 %
     Run Keyword And Expect Error    *'20' is not a share. Write it as '20 %'.    Drop    CP1    loss=20
     Run Keyword And Expect Error    *one of them above 0 s.    Delay Link    CP1    delay=0 s
