@@ -12,10 +12,11 @@ from contextvars import Context
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, TypeVarTuple
 
-from hil.clock.ledger import DatagramSocket, Ledger, PtyLink, StreamSocket
+from hil.clock.ledger import Ledger, PtyLink
 from hil.clock.links import Links
 from hil.clock.private import OrderedTimer, SelectorLoop, check_python
 from hil.clock.selector import FarmSelector, ReadyList
+from hil.clock.sockets import DatagramSocket, StreamSocket
 
 NS_PER_S: Final = 1_000_000_000
 
