@@ -54,13 +54,14 @@ What Cannot Be Is Said
     Run Keyword And Expect Error    *a link joins two devices: CP1 is there twice.    Cut Link    CP1    CP1
 
 A Wrong Value Is Said
+    [Documentation]    Two of them come from variables, for a dry run would refuse them.
     Run Keyword And Expect Error    *above 0 % and below 100 %, not 100 %*    Drop    CP1    loss=100 %
-    Run Keyword And Expect Error    *'20' is not a share. Write it as '20 %'.    Drop    CP1    loss=20
+    Run Keyword And Expect Error    *'20' is not a share. Write it as '20 %'.    Drop    CP1    loss=${{'20'}}
     Run Keyword And Expect Error    *one of them above 0 s.    Delay Link    CP1    delay=0 s
     Run Keyword And Expect Error    *no TCP connection between CP1 and CP2*    Reset Link    CP1    CP2
     Run Keyword And Expect Error    *CP1 is there twice*    Partition    CP1,CP2    CP1,CP3
     Run Keyword And Expect Error    *it takes two groups or more*    Partition    CP1,CP2
-    Run Keyword And Expect Error    *'lost'*'kept' or 'factory'*    Restart    CP1    settings=lost
+    Run Keyword And Expect Error    *'lost'*'kept' or 'factory'*    Restart    CP1    settings=${{'lost'}}
 
 A Serial Cable Can Only Be Cut
     [Setup]    Start Site    alfen/alb-p1
