@@ -253,7 +253,7 @@ class Device(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Power down: close everything that was opened; may be called twice."""
+        """Power down now: open the contactor, offer nothing, close what was opened; may be called twice."""
         ...
 
     async def restart(self) -> None:

@@ -225,8 +225,7 @@ class ParameterStore:
 
     def __init__(self, table: ParameterTable, values: Mapping[str, Value]) -> None:
         self._table = table
-        self._saved: dict[str, Value] = {name: row.parse(row.default) for name, row in table.items()}
-        self._saved.update(values)
+        self._saved = self._defaults() | dict(values)
         self._edited: dict[str, Value] = {}
         self._active = dict(self._saved)
 
@@ -268,10 +267,17 @@ class ParameterStore:
         self._edited.clear()
         return waiting
 
+    def reset(self) -> None:
+        """Save the defaults of every parameter: the device has lost its settings; they act after :meth:`restart`."""
+        self._saved = self._defaults()
+
     def restart(self) -> None:
         """Drop unsaved edits and work with what was saved."""
         self._edited.clear()
         self._active = dict(self._saved)
+
+    def _defaults(self) -> dict[str, Value]:
+        return {name: row.parse(row.default) for name, row in self._table.items()}
 
     def _check(self, name: str) -> Parameter:
         row = self._table.named(name)

@@ -17,6 +17,7 @@ from emulators.kit.host import NS_PER_S, Cancel, Device, Phase, SerialPort, Seri
 from emulators.kit.modbus import CLIENT
 from emulators.kit.phases import PerPhase
 from hil.bench.addresses import LOW_PORT_FIX, Resolver, Slot
+from hil.bench.faults import Faults
 from hil.bench.instants import Instants
 from hil.bench.lan import Group, Member
 from hil.bench.seats import refuse_seats
@@ -167,7 +168,7 @@ class Farm:
         self.terminals: dict[str, Terminals] = {}
         self.hosts: dict[str, SeatHost] = {}
         self.devices: dict[str, Device] = {}
-        self.cuts: dict[str, int] = {}
+        self.faults = Faults(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._probes: dict[tuple[str, int], ModbusProbe] = {}
         self._p1_probes: dict[str, P1Probe] = {}
@@ -252,13 +253,18 @@ class Farm:
         self.trace.frame(now_ns, who, direction, protocol, text)
 
     def device(self, name: str) -> Device:
-        """Return a device by name.
+        """Return a device by name, for what it can do with its power on.
 
         Raises:
-            ScenarioError: The site has none of that name.
+            ScenarioError: The site has none of that name, or it was killed.
         """
         self.site.require(name)
+        self.faults.require_power(name)
         return self.devices[name]
+
+    def explain(self, name: str) -> str:
+        """Return in one sentence what a device does now and why; of one without power there is nothing to say."""
+        return f"{name} is switched off." if name in self.faults.killed else self.devices[name].explain()
 
     def bay(self, name: str) -> Bay:
         """Return a charging point's bay.
@@ -286,6 +292,11 @@ class Farm:
             source = self.resolver.tester(spec.network)
             self._probes[name, port] = ModbusProbe(spec, host, port, source_address=source)
         return self._probes[name, port]
+
+    def close_probes(self, name: str) -> None:
+        """Close the tester's own connections to a device; the next question opens them again."""
+        for key in [key for key in self._probes if key[0] == name]:
+            self._probes.pop(key).close()
 
     def modbus_at(self, name: str) -> tuple[str, int] | None:
         """Return where a device's Modbus TCP server is by its parameters in force, None without one."""
@@ -331,27 +342,6 @@ class Farm:
         """Return the highest current of a node's conductor since the start [A]."""
         self._advance_plant()
         return self.plant.peak_a(0, node, phase)
-
-    def cut(self, name: str, other: str | None = None) -> None:
-        """Pull a device's network cable, or break the path between two devices only.
-
-        Between two devices with a serial cable it is that cable, for a device without a network all its serial cables.
-        """
-        if cables := self._serial_cables(name, other):
-            self.serial.cut(cables)
-        else:
-            self.loop.links.cut(*self._ends(name, other))
-        self.trace_state(name, "link_cut", other=other or "all")
-        self.cuts["-".join(filter(None, (name, other)))] = self.instants.now_ns()
-
-    def restore(self, name: str, other: str | None = None) -> None:
-        """Plug it in again."""
-        if cables := self._serial_cables(name, other):
-            self.serial.restore(cables)
-        else:
-            self.loop.links.restore(*self._ends(name, other))
-        self.trace_state(name, "link_restored", other=other or "all")
-        self.cuts.pop("-".join(filter(None, (name, other))), None)
 
     def watch_requests(self, name: str) -> None:
         """Record from now on who sends Modbus requests to a device, and when."""
@@ -466,20 +456,6 @@ class Farm:
         now_ns = self.instants.now_ns()
         self.findings.append(Finding(now_ns, kind, text, where))
         self.trace.verdict(now_ns, PLANT, kind, text=text, where=where)
-
-    def _serial_cables(self, name: str, other: str | None) -> list[tuple[str, str, str]]:
-        if other is None and self.site.require(name).address is not None:
-            return []
-        return self.serial.ends(name, other)
-
-    def _ends(self, name: str, other: str | None) -> tuple[str, str | None]:
-        def local(device: str) -> str:
-            address = self.site.require(device).address
-            if address is None:
-                raise ScenarioError(f"{device} has no network link.")
-            return self.resolver.local(address)
-
-        return local(name), local(other) if other else None
 
     def _at_address(self, local: str) -> str:
         """Return who has an address of this bench: a device, or ``tester``."""

@@ -12,32 +12,21 @@ import asyncio
 import fcntl
 import os
 import select
-import socket
 import termios
 import tty
-from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
     from hil.clock.links import Links
     from hil.clock.loop import FarmLoop
+    from hil.clock.sockets import DatagramSocket, StreamSocket
 
 YOUNG_CONNECT_S: Final = 0.020
 """Real seconds after which a connect() that is still pending waits for a full backlog, not for the machine."""
 
-LOST_DATAGRAM_S: Final = 0.020
-"""Real seconds after which a datagram that is not in its receiver's buffer has been dropped by the kernel."""
-
 Address = tuple[str, int]
-
-_send = socket.socket.send
-_sendmsg = socket.socket.sendmsg
-_recv = socket.socket.recv
-_recv_into = socket.socket.recv_into
-_sendto = socket.socket.sendto
-_recvfrom = socket.socket.recvfrom
 
 
 def unread_bytes(fd: int) -> int:
@@ -119,239 +108,6 @@ class Connection:
         self.server: StreamSocket | None = None
         self.client_gone = False
         self.server_gone = False
-
-
-class StreamSocket(socket.socket):
-    """A TCP socket that keeps the ledger and obeys the farm's links.
-
-    Attributes:
-        tx: Direction it writes; None if its reader is gone or lives elsewhere.
-        rx: Direction it reads; None if its writer lives elsewhere.
-        held: Bytes (None: the FIN) that wait for the link to be restored; None while the link is whole.
-    """
-
-    __slots__ = ("connection", "flushing", "gone", "held", "ledger", "local_ip", "remote_ip", "rx", "tx")
-
-    def __init__(self, ledger: Ledger, sock: socket.socket, peer: Any) -> None:
-        local = sock.getsockname()
-        super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
-        self.setblocking(False)
-        self.ledger = ledger
-        self.local_ip: str = local[0]
-        self.remote_ip: str = peer[0] if peer else ""
-        self.tx: Direction | None = None
-        self.rx: Direction | None = None
-        self.connection: Connection | None = None
-        self.held: deque[bytes | None] | None = None
-        self.flushing = False
-        self.gone = False
-        if peer:
-            ledger.attach(self, (local[0], local[1]), (peer[0], peer[1]))
-        ledger.sockets[self] = None
-        if ledger.links.is_cut(self.local_ip, self.remote_ip):
-            self.held = deque()
-
-    def send(self, data: Buffer, flags: int = 0, /) -> int:
-        if self.held is not None:
-            kept = bytes(data)
-            self.held.append(kept)
-            return len(kept)
-        sent = _send(self, data, flags)
-        tx = self.tx
-        if tx is not None:
-            tx.owed += sent
-            tx.ledger.in_flight += sent
-        return sent
-
-    def sendmsg(self, buffers: Any, *args: Any) -> int:  # what asyncio uses from Python 3.12 on
-        if self.held is not None:
-            kept = b"".join(bytes(part) for part in buffers)
-            self.held.append(kept)
-            return len(kept)
-        sent = _sendmsg(self, buffers, *args)
-        tx = self.tx
-        if tx is not None:
-            tx.owed += sent
-            tx.ledger.in_flight += sent
-        return sent
-
-    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        try:
-            data = _recv(self, bufsize, flags)
-        except (BlockingIOError, InterruptedError):
-            raise
-        except OSError:
-            self._received(0)
-            raise
-        self._received(len(data))
-        return data
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        try:
-            count = _recv_into(self, buffer, nbytes, flags)
-        except (BlockingIOError, InterruptedError):
-            raise
-        except OSError:
-            self._received(0)
-            raise
-        self._received(count)
-        return count
-
-    def _received(self, count: int) -> None:
-        """Book what arrived; 0 is the end (FIN or reset): whatever else was owed is lost."""
-        rx = self.rx
-        if rx is not None:
-            owed = rx.owed
-            if count == 0 or count > owed:
-                count = owed
-            rx.owed = owed - count
-            rx.ledger.in_flight -= count
-
-    def shutdown(self, how: int) -> None:
-        if self.held is not None:
-            self.held.append(None)
-            return
-        super().shutdown(how)
-        if self.tx is not None and how != socket.SHUT_RD:
-            self.tx.finish()
-
-    def close(self) -> None:
-        if self.gone:
-            return
-        self.gone = True
-        if self.held is None:
-            self.close_for_good()
-        elif self.flushing:  # the transport has just taken the callback out
-            self.ledger.loop.add_flush(self.fileno(), self.release)
-        # what is held, and the FIN, must still arrive when the link is restored
-
-    def close_for_good(self) -> None:
-        """Close although something may be held."""
-        self.held = None
-        self.ledger.closed(self)
-        super().close()
-
-    def detach(self) -> int:
-        self.gone = True
-        self.ledger.closed(self)
-        return super().detach()
-
-    def hold(self) -> None:
-        """Keep what is written from now on: the link is cut."""
-        if self.held is None:
-            self.held = deque()
-
-    def release(self) -> None:
-        """Send what was held; called when the link is restored, and again when the kernel's buffer was full."""
-        if self.flushing:
-            self.flushing = False
-            self.ledger.loop.remove_flush(self.fileno())
-        held = self.held
-        if held is None or self.ledger.links.is_cut(self.local_ip, self.remote_ip):
-            return
-        self.held = None
-        try:
-            while held:
-                part = held[0]
-                if part is None:
-                    self.shutdown(socket.SHUT_WR)
-                elif (sent := self.send(part)) < len(part):
-                    held[0] = part[sent:]
-                    continue
-                held.popleft()
-        except (BlockingIOError, InterruptedError):
-            self.held = held
-            self.flushing = True
-            self.ledger.loop.add_flush(self.fileno(), self.release)
-            return
-        except OSError:
-            held.clear()  # the other end has gone meanwhile; the transport learns it from its next read
-        if self.gone:
-            self.close_for_good()
-
-
-class DatagramSocket(socket.socket):
-    """A UDP socket that keeps the ledger and obeys the farm's links.
-
-    Attributes:
-        owed: Datagrams sent to this socket by this process and not yet received.
-    """
-
-    __slots__ = ("address", "ledger", "local_ip", "owed", "peer", "waiting_since_real_s")
-
-    def __init__(self, ledger: Ledger, sock: socket.socket) -> None:
-        local = sock.getsockname()
-        try:
-            peer: Any = sock.getpeername()
-        except OSError:
-            peer = None
-        super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
-        self.setblocking(False)
-        self.ledger = ledger
-        self.local_ip: str = local[0]
-        self.address: Address = (local[0], local[1])
-        self.peer: Address | None = (peer[0], peer[1]) if peer else None
-        self.owed = 0
-        self.waiting_since_real_s: float | None = None
-        ledger.datagram_sockets.setdefault(self.address, []).append(self)
-
-    def send(self, data: Buffer, flags: int = 0, /) -> int:
-        if self.peer is not None and self._cut(self.peer[0]):
-            return len(memoryview(data))
-        sent = _send(self, data, flags)
-        if self.peer is not None:
-            self.ledger.datagram_sent(self.peer)
-        return sent
-
-    def sendto(self, data: Buffer, *args: Any) -> int:
-        target = args[-1]
-        if self._cut(target[0]):
-            return len(memoryview(data))
-        sent = _sendto(self, data, *args)
-        self.ledger.datagram_sent((target[0], target[1]))
-        return sent
-
-    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
-        data, address = _recvfrom(self, bufsize, flags)
-        if self.owed:
-            self.owed -= 1
-            self.ledger.in_flight -= 1
-        self.waiting_since_real_s = None
-        if address and self._cut(address[0]):
-            raise BlockingIOError  # a multicast of the other side: dropped here
-        return data, address
-
-    def _cut(self, other_ip: str) -> bool:
-        return self.ledger.links.is_cut(self.local_ip, other_ip)
-
-    def close(self) -> None:
-        sharing = self.ledger.datagram_sockets.get(self.address, [])
-        if self in sharing:
-            sharing.remove(self)
-            if not sharing:
-                del self.ledger.datagram_sockets[self.address]
-        self.forgive()
-        super().close()
-
-    def settled(self, now_real_s: float) -> bool:
-        fd = self.fileno()
-        if fd < 0 or not self.ledger.loop.reads(fd):
-            return True
-        if self.waiting_since_real_s is None:
-            self.waiting_since_real_s = now_real_s
-        if now_real_s - self.waiting_since_real_s < LOST_DATAGRAM_S or unread_bytes(fd):
-            return False
-        self.ledger.datagrams_lost += self.owed
-        self.forgive()
-        return True
-
-    def forgive(self) -> None:
-        self.ledger.in_flight -= self.owed
-        self.owed = 0
-        self.waiting_since_real_s = None
-
-    def __repr__(self) -> str:
-        return f"UDP to {self.address[0]}:{self.address[1]}: {self.owed} owed"
 
 
 class PtyEnd:

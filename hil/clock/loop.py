@@ -12,10 +12,11 @@ from contextvars import Context
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, TypeVarTuple
 
-from hil.clock.ledger import DatagramSocket, Ledger, PtyLink, StreamSocket
+from hil.clock.ledger import Ledger, PtyLink
 from hil.clock.links import Links
 from hil.clock.private import OrderedTimer, SelectorLoop, check_python
 from hil.clock.selector import FarmSelector, ReadyList
+from hil.clock.sockets import DatagramSocket, StreamSocket
 
 NS_PER_S: Final = 1_000_000_000
 
@@ -68,7 +69,7 @@ class FarmLoop(SelectorLoop):
     Everything that runs in it (devices, their protocol stacks, keywords) takes its time from `time()` or `now_ns()`.
 
     Attributes:
-        links: Cuts and restores the farm's links.
+        links: Faults of the farm's links.
         ledger: What is on its way between the sockets of this loop.
         anomalies: How often the clock had to give up waiting for something in flight; above 0 a run is not trustworthy.
     """
@@ -144,8 +145,19 @@ class FarmLoop(SelectorLoop):
         self._remove_writer(fd)
 
     def connect_now(self, fut: asyncio.Future[None], sock: socket.socket, address: Any) -> None:
-        """Start a connect() that a cut link had kept waiting."""
-        self._sock_connect(fut, sock, address)
+        """Start a connect() that a faulty link had kept waiting."""
+        super()._sock_connect(fut, sock, address)
+        ledger, server = self.ledger, (address[0], address[1])
+        connection = ledger.expect(sock.getsockname()[:2], server) if ledger.is_own_listener(server) else None
+        if not fut.done():
+            ledger.connecting[fut] = self.real_s()
+
+        def connected(done: asyncio.Future[None]) -> None:
+            ledger.connecting.pop(done, None)
+            if connection is not None and (done.cancelled() or done.exception() is not None):
+                ledger.connect_failed(connection)
+
+        fut.add_done_callback(connected)
 
     # -- asyncio's own places, overridden -------------------------------------------------------------------------
 
@@ -217,20 +229,8 @@ class FarmLoop(SelectorLoop):
         if sock.family not in _INTERNET or sock.type != socket.SOCK_STREAM:
             super()._sock_connect(fut, sock, address)
             return
-        if self.links.keeps_from_connecting(fut, sock, address):
-            return
-        super()._sock_connect(fut, sock, address)
-        ledger, server = self.ledger, (address[0], address[1])
-        connection = ledger.expect(sock.getsockname()[:2], server) if ledger.is_own_listener(server) else None
-        if not fut.done():
-            ledger.connecting[fut] = self.real_s()
-
-        def connected(done: asyncio.Future[None]) -> None:
-            ledger.connecting.pop(done, None)
-            if connection is not None and (done.cancelled() or done.exception() is not None):
-                ledger.connect_failed(connection)
-
-        fut.add_done_callback(connected)
+        if not self.links.keeps_from_connecting(fut, sock, address):
+            self.connect_now(fut, sock, address)
 
     def _make_socket_transport(
         self,
@@ -271,7 +271,7 @@ class FarmLoop(SelectorLoop):
     def close(self) -> None:
         if not self.is_closed() and not self.is_running():
             for sock in list(self.ledger.sockets):
-                if sock.gone:  # closed on a cut link
+                if sock.gone:  # closed on a faulty link, or of a host that lost its power
                     sock.close_for_good()
         super().close()
 

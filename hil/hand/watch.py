@@ -52,8 +52,8 @@ def lines(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield name, f"{name}  state {point['pilot']}  offers {_amps(point['offered_a'])}  draws {_phases(point)}"
     for name, node in state["nodes"].items():
         yield f"node {name}", f"{name}  {_phases(node)}" + (f"  fuse {node['fuse_a']:g} A" if node["fuse_a"] else "")
-    for cut in state["cuts"]:
-        yield f"cut {cut}", f"link {cut} is cut"
+    for fault in state["faults"]:
+        yield f"fault {fault}", fault
     for finding in state["findings"]:
         yield f"finding {finding['farm_s']} {finding['text']}", f"{finding['kind']}: {finding['text']}"
 
@@ -81,7 +81,7 @@ def picture(state: dict[str, Any]) -> Group:
             Text(_amps(value), style="bold red" if fuse_a and value > fuse_a else "") for value in node["current_a"]
         ]
         nodes.add_row(name, *cells, _amps(fuse_a) if fuse_a else "-")
-    rest = [Text(f"link {cut} is cut", style="yellow") for cut in state["cuts"]]
+    rest = [Text(fault, style="yellow") for fault in state["faults"]]
     rest += [Text(f"{finding['kind']}: {finding['text']}", style="red") for finding in state["findings"][-5:]]
     return Group(Text(f"{state['site']}   {time_of_day(state)}"), Text(), points, Text(), nodes, *rest)
 

@@ -11,7 +11,7 @@ from robotlibcore import DynamicCore
 from hil.keywords.context import Context
 from hil.keywords.names import normal
 from hil.keywords.topics import topics
-from hil.keywords.values import Amps, Amps3, Verb, to_amps, to_amps3, to_verb
+from hil.keywords.values import Amps, Amps3, Percent, Verb, to_amps, to_amps3, to_percent, to_verb
 from hil.trace import stable_name
 
 CAPABILITIES: Final = frozenset({"virtual-time", "plant", "fault-injection", "emulated"})
@@ -20,7 +20,7 @@ KNOWN_CAPABILITIES: Final = CAPABILITIES | {"real-device", "container", "operato
 
 @library(
     scope="GLOBAL",
-    converters={Amps: to_amps, Amps3: to_amps3, Verb: to_verb},
+    converters={Amps: to_amps, Amps3: to_amps3, Percent: to_percent, Verb: to_verb},
     doc_format="ROBOT",
     auto_keywords=False,
 )

@@ -15,6 +15,7 @@ from hil.site import Site
 #: Parameter names of the library's keywords that take a name of the site, and what kind of name.
 KINDS = {
     "device": "devices",
+    "other": "devices",
     "point": "devices",
     "meter": "devices",
     "feeder": "feeders",
@@ -40,7 +41,8 @@ def check_names(site: Site, body: Iterable[Any], keywords: Mapping[str, inspect.
         signature = keywords.get(name)
         if signature is None:
             continue
-        given = dict(zip(_positional(signature), arguments, strict=False))
+        plain = [text for text in arguments if text.partition("=")[0] not in signature.parameters]
+        given = dict(zip(_positional(signature), plain, strict=False))
         for argument, kind in KINDS.items():
             if argument in given:
                 found[kind].append(given[argument])

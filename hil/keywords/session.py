@@ -147,10 +147,10 @@ class Session:
             )
 
     def why(self) -> str:
-        """Return what every point does and which cables are cut, and the line that reproduces the test."""
-        lines = [f"  {device.explain()}" for name, device in self.farm.devices.items() if name in self.farm.bays]
+        """Return what every point does, which loads and faults are in force, and the line that reproduces the test."""
+        lines = [f"  {self.farm.explain(name)}" for name in self.farm.devices if name in self.farm.bays]
         lines += [f"  {name} {does} {amps} A." for name, (does, amps) in self.farm.sources.items() if any(amps)]
-        lines += [f"  link {link} is cut since {at_ns / NS_PER_S:g} s" for link, at_ns in self.farm.cuts.items()]
+        lines += [f"  {fault}" for fault in self.farm.faults.describe()]
         return "\n".join([*lines, f"  trace line {self.trace.line_number}   again: {self.again()}"])
 
     def again(self) -> str:

@@ -55,6 +55,16 @@ class Amps3:
         return f"{self.a} A"
 
 
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """A share [%]."""
+
+    pct: float
+
+    def __str__(self) -> str:
+        return f"{self.pct:g} %"
+
+
 #: MEN catalogue: plant and meter currents within 0.5 A.
 PLANT_TOLERANCE: Final = Amps(0.5)
 
@@ -83,6 +93,18 @@ def to_amps3(text: str) -> Amps3:
     if len(parts) not in (1, len(PHASES)):
         raise ValueError(f"{text!r} is not three currents. Write '40/30/20 A' for L1/L2/L3, or '40 A' for all.")
     return Amps3(PerPhase(*parts) if len(parts) > 1 else PerPhase.all(parts[0]))
+
+
+def to_percent(text: str) -> Percent:
+    """Return a share.
+
+    Raises:
+        ValueError: It is not a number with the unit %.
+    """
+    match = re.fullmatch(_NUMBER + r"%\s*", str(text))
+    if match is None:
+        raise ValueError(f"{text!r} is not a share. Write it as '20 %'.")
+    return Percent(float(match[1]))
 
 
 def to_verb(text: str) -> Verb:

@@ -25,8 +25,8 @@ def verbs(farm: Farm) -> dict[str, Verb[Any]]:
         "unplug": Verb(sideband.Unplug, _refusing(lambda body: farm.bay(body.point).unplug())),
         "load": Verb(sideband.Source, _refusing(lambda body: farm.set_load(body.name, body.per_phase_a))),
         "pv": Verb(sideband.Source, _refusing(lambda body: farm.set_pv(body.name, body.per_phase_a))),
-        "cut": Verb(sideband.Cable, _refusing(lambda body: farm.cut(body.device, body.other))),
-        "restore": Verb(sideband.Cable, _refusing(lambda body: farm.restore(body.device, body.other))),
+        "cut": Verb(sideband.Cable, _refusing(lambda body: farm.faults.cut(body.device, body.other))),
+        "restore": Verb(sideband.Cable, _refusing(lambda body: farm.faults.restore(body.device, body.other))),
         "param": Verb(sideband.Parameter, lambda body: _parameter(farm, body)),
         "restart": Verb(sideband.Restart, lambda body: _restart(farm, body.device)),
     }
@@ -46,8 +46,8 @@ def state(farm: Farm) -> dict[str, Any]:
                 "pilot": bay.pilot_state().value,
                 "offered_a": round(bay.offer.current_a, MILLIAMPERES),
                 "current_a": [round(value, MILLIAMPERES) for value in bay.currents_a()],
-                "display": farm.devices[name].front.display,
-                "why": farm.devices[name].explain(),
+                "display": "" if name in farm.faults.killed else farm.devices[name].front.display,
+                "why": farm.explain(name),
             }
             for name, bay in farm.bays.items()
         },
@@ -61,7 +61,8 @@ def state(farm: Farm) -> dict[str, Any]:
         "meters": list(site.meters),
         "loads": list(site.loads),
         "pv": list(site.pv),
-        "cuts": sorted(farm.cuts),
+        "cuts": farm.faults.cut_links,
+        "faults": farm.faults.describe(),
         "findings": [{"farm_s": one.at_ns / NS_PER_S, "kind": one.kind, "text": one.text} for one in farm.findings],
     }
 

@@ -16,6 +16,9 @@ REGISTERS = "emulators/mennekes_ecu/registers.py"
 VEHICLE = "emulators/ev/model.py"
 METER = "emulators/pac2200/model.py"
 FUSE = "hil/plant/fuse.py"
+LINKS = "hil/clock/links.py"
+SOCKETS = "hil/clock/sockets.py"
+FAULTS = "hil/bench/faults.py"
 JUDGE = "hil/plant/judge.py"
 PLANT = "hil/plant/plant.py"
 
@@ -26,6 +29,8 @@ DISTRIBUTE = "tests/unit/mennekes_ecu/test_ecu_distribute.py"
 POINT = "tests/unit/mennekes_ecu/test_ecu_point.py"
 PROTOCOL = "tests/protocol/test_protocol_ecu.py"
 METER_PROTOCOL = "tests/protocol/test_protocol_pac2200.py"
+CLOCK_FAULTS = "tests/unit/clock/test_clock_faults.py"
+SITE_FAULTS = "tests/site/test_site_faults.py"
 FUSE_UNIT = "tests/unit/plant/test_plant_fuse.py"
 
 
@@ -322,6 +327,71 @@ MUTANTS = (
         "self.since_ns + self.allowed_ns + 1",
         "self.since_ns + 1000 * self.allowed_ns",
         (suite("car_park", "F3 Is The Fuse That The Limit Guards"),),
+    ),
+    Mutant(
+        "Delay Link has no effect",
+        LINKS,
+        "return self.delay_s + (self.rng.uniform(0.0, self.jitter_s) if self.jitter_s else 0.0)",
+        "return 0.0",
+        (
+            suite("dlm_faults", "A Meter That Answers Later Than The Master Waits Is Lost"),
+            Check(CLOCK_FAULTS, "two_delays"),
+        ),
+    ),
+    Mutant(
+        "Drop has no effect",
+        LINKS,
+        "return self.rng.random() < self.probability",
+        "return False",
+        (
+            suite("dlm_faults", "A Satellite That Hears One Datagram In Twenty Pauses Now And Then"),
+            Check(CLOCK_FAULTS, "as_many_datagrams"),
+        ),
+    ),
+    Mutant(
+        "a killed point's contactor stays closed",
+        DEVICE,
+        "self._wiring.set_contactor(False)",
+        "pass",
+        (
+            suite("dlm_faults", "A Killed Master Leaves The Disconnected Limit, And Nobody Takes Its Place"),
+            Check(SITE_FAULTS, "killed_point"),
+        ),
+    ),
+    Mutant(
+        "a killed device says goodbye",
+        FAULTS,
+        "self._with_address(name, self._links.power_off)",
+        "pass",
+        (Check("robot/suites/keywords/faults.robot", "A Device Without Power Does Nothing"),),
+    ),
+    Mutant(
+        "a device that is back does not reset the connections it has forgotten",
+        SOCKETS,
+        "self.ledger.loop.add_reader(self.fileno(), self._used)",
+        "pass",
+        (Check(CLOCK_FAULTS, "back_resets"),),
+    ),
+    Mutant(
+        "Reset Link is not noticed",
+        SOCKETS,
+        "super().shutdown(socket.SHUT_RD)  # wakes its reader, which meets the reset",
+        "pass",
+        (Check(CLOCK_FAULTS, "reset_is_found"),),
+    ),
+    Mutant(
+        "lost settings come back",
+        FAULTS,
+        "device.parameters.reset()",
+        "pass",
+        (suite("dlm_faults", "A Master That Has Lost Its Settings Manages Nobody"), Check(SITE_FAULTS, "settings")),
+    ),
+    Mutant(
+        "a partition cuts only the first device of each group",
+        FAULTS,
+        "itertools.product(one, another)",
+        "[(one[0], another[0])]",
+        (suite("dlm_faults", "Two Halves Of A Network Stay Below The Limit Together"),),
     ),
     *MUTANTS_ALFEN,
 )

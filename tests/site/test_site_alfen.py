@@ -146,14 +146,14 @@ def test_a_lost_meter_gives_the_safe_current_until_it_is_back(
     rig = start(site)
     rig.plug()
     rig.after(100)
-    rig.session.do(lambda: rig.farm.cut(rig.meter))
+    rig.session.do(lambda: rig.farm.faults.cut(rig.meter))
     assert rig.after(lost_s - 5) == [25, 25, 25]
     assert rig.after(25) == [7, 7, 7]
     assert "Enter ActiveLB safeMode: 7.0A" in rig.log
     assert rig.device.front.display.startswith(f"{number}: ")
     assert rig.device.page()["Smart meter currents"] == "0/0/0 A"
     assert rig.register("actual_applied_max_current") == 7
-    rig.session.do(lambda: rig.farm.restore(rig.meter))
+    rig.session.do(lambda: rig.farm.faults.restore(rig.meter))
     assert rig.after(60) == [25, 25, 25]
     assert rig.log[-1] == "Leave ActiveLB safeMode"
 
@@ -162,9 +162,9 @@ def test_a_short_loss_is_no_loss(start: Start) -> None:
     rig = start(MODBUS)
     rig.plug()
     rig.after(100)
-    rig.session.do(lambda: rig.farm.cut("M1"))
+    rig.session.do(lambda: rig.farm.faults.cut("M1"))
     rig.after(50)
-    rig.session.do(lambda: rig.farm.restore("M1"))
+    rig.session.do(lambda: rig.farm.faults.restore("M1"))
     rig.house(10)
     assert rig.after(30) == [15, 15, 15]
     assert len(rig.log) == 1  # nothing after the boot

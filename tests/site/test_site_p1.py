@@ -184,17 +184,17 @@ def test_a_cut_cable_loses_what_was_sent_meanwhile_and_nothing_else(play: Play) 
         station, probe = await Station.plugged(farm), farm.p1("M1")
         await asyncio.sleep(2.02)  # inside the second telegram
         before = len(station.heard)
-        farm.cut("M1", "CP1")
-        assert farm.cuts
+        farm.faults.cut("M1", "CP1")
+        assert farm.faults.cut_links
         await farm.loop.settle()
         assert len(station.heard) == before + P1.bytes_in(NS_PER_S * 2 // 100) - 128  # up to the cut, to the byte
         await asyncio.sleep(1.01)
-        farm.restore("M1", "CP1")  # inside the third
+        farm.faults.restore("M1", "CP1")  # inside the third
         await asyncio.sleep(2.4)
         assert [at // NS_PER_S for at, _ in station.readings] == [1, 4, 5]
         assert station.reader.rejected == {"crc": 1}  # the tail of the third follows the head of the second
         assert probe.telegrams == 5  # the tester's outlet is not cut
-        farm.cut("M1")  # a device without a network: all its serial cables
+        farm.faults.cut("M1")  # a device without a network: all its serial cables
         await asyncio.sleep(3.0)
         assert len(station.readings) == 3
         assert not farm.findings
@@ -224,7 +224,7 @@ def test_two_meters_on_one_cable_collide(play: Play, tmp_path: Path) -> None:
         assert station.readings == []
         assert station.reader.rejected.total() >= 5
         assert station.heard[:4] == b"//EE"  # byte by byte
-        farm.cut("M2", "CP1")
+        farm.faults.cut("M2", "CP1")
         await asyncio.sleep(3)
         assert len(station.readings) == 3
 

@@ -12,77 +12,16 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
 from hil.clock import NS_PER_S, FarmLoop, PtyEnd, ScaledLoop, VirtualTimeLoop
 from hil.errors import ScenarioError
 
-T = TypeVar("T")
-
-REQUEST = bytes.fromhex("000100000006010300000002")
-ANSWER = bytes.fromhex("00010000000701030400120034")
-
-A, B, C, TESTER = "127.201.1.11", "127.201.1.12", "127.201.1.13", "127.201.1.254"
-
-
-def run(main: Callable[[VirtualTimeLoop], Awaitable[T]], *, anomalies: int = 0) -> T:
-    """Run a coroutine in virtual time that flows, and insist that the books are balanced and empty at the end."""
-    loop = VirtualTimeLoop()
-
-    async def whole() -> T:
-        async with loop.time_flows():
-            return await main(loop)
-
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        result = runner.run(whole())
-    assert loop.anomalies == anomalies
-    assert loop.ledger.in_flight == loop.ledger.pty_owed == 0
-    return result
-
-
-class ModbusLike(asyncio.Protocol):
-    """Answers each request of 12 bytes."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self.pending = b""
-
-    def data_received(self, data: bytes) -> None:
-        self.pending += data
-        while len(self.pending) >= len(REQUEST):
-            self.pending = self.pending[len(REQUEST) :]
-            self.transport.write(ANSWER)
-
-
-class Client(asyncio.Protocol):
-    """Asks and counts the answers."""
-
-    def __init__(self) -> None:
-        self.answer: asyncio.Future[bytes] | None = None
-        self.lost = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        if self.answer is not None and not self.answer.done():
-            self.answer.set_result(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = True
-
-    async def ask(self, timeout_s: float = 3) -> bytes:
-        self.answer = asyncio.get_running_loop().create_future()
-        self.transport.write(REQUEST)
-        async with asyncio.timeout(timeout_s):
-            return await self.answer
+from .wires import ANSWER, REQUEST, TESTER, A, B, C, Client, ModbusLike, Receiver, connected, receiver, run
 
 
 async def exchanges(loop: FarmLoop, *, connections: int, each: int, pause_s: float) -> tuple[int, int]:
@@ -359,21 +298,6 @@ def test_a_server_that_closes_forgets_what_it_never_accepted() -> None:
     run(main)
 
 
-class Receiver(asyncio.DatagramProtocol):
-    """Keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.got: list[bytes] = []
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.got.append(data)
-
-
-async def receiver(loop: FarmLoop, ip: str) -> tuple[asyncio.DatagramTransport, Receiver, tuple[str, int]]:
-    transport, protocol = await loop.create_datagram_endpoint(Receiver, (ip, 0))
-    return transport, protocol, transport.get_extra_info("sockname")
-
-
 def test_udp_is_counted_and_what_nobody_receives_stops_nobody() -> None:
     async def main(loop: VirtualTimeLoop) -> None:
         one, _, _ = await receiver(loop, A)
@@ -415,11 +339,6 @@ def test_udp_that_overruns_the_receivers_buffer_is_lost_not_waited_for() -> None
         return len(inbox.got)
 
     run(main)
-
-
-async def connected(loop: FarmLoop, from_ip: str, to: tuple[str, int]) -> Client:
-    _, client = await loop.create_connection(Client, *to, local_addr=(from_ip, 0))
-    return client
 
 
 @pytest.mark.parametrize("link", [(A, B), (B, A), (A, None), (B, None)])

@@ -29,6 +29,8 @@ def body_of(text: str) -> list[Any]:
         pytest.param("Get Peak Current    F33    L1    <=    3 A", "no feeder 'F33'. Did you mean 'F3'", id="getter"),
         pytest.param("set_load    hose    3 A", "no load or PV system 'hose'", id="load, keyword with underscores"),
         pytest.param("Set Parameter    CP1    DLM Netwrk Id    5", "Did you mean 'DLM Network Id'", id="parameter"),
+        pytest.param("Cut Link    CP1    CP9", "no device 'CP9'", id="the other end"),
+        pytest.param("Drop    CP9    loss=20 %", "no device 'CP9'", id="before a named argument"),
         pytest.param("IF    True\n        Unplug Vehicle    CP9\n    END", "no device 'CP9'", id="inside a block"),
     ],
 )

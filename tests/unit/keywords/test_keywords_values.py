@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emulators.kit.phases import PerPhase
-from hil.keywords.values import Amps, Verb, to_amps, to_amps3, to_verb
+from hil.keywords.values import Amps, Percent, Verb, to_amps, to_amps3, to_percent, to_verb
 
 
 @pytest.mark.parametrize(("text", "amps"), [("25 A", 25), ("25A", 25), ("25", 25), (" 7.5  A ", 7.5), ("-3 A", -3)])
@@ -21,6 +21,18 @@ def test_no_current(text: str) -> None:
         to_amps(text)
     assert repr(text) in str(caught.value)
     assert "'25 A'" in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "pct"), [("20 %", 20), ("20%", 20), (" 0.5  % ", 0.5), ("100 %", 100)])
+def test_a_share(text: str, pct: float) -> None:
+    assert to_percent(text) == Percent(pct)
+
+
+@pytest.mark.parametrize("text", ["20", "0.2", "20 A", "%", "", "20 % %", "nan %", "twenty %"])
+def test_no_share(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a share\. Write it as '20 %'") as caught:
+        to_percent(text)
+    assert repr(text) in str(caught.value)
 
 
 @pytest.mark.parametrize(
