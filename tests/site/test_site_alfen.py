@@ -17,7 +17,6 @@ from hil.site import VehicleSpec
 
 P1, MODBUS = "alfen/alb-p1", "alfen/alb-modbus-meter"
 SET = "devices.CP1.parameters."
-EXCLUDING = {SET + "Received Measurements": "Exclude charging EV"}
 
 
 class Rig:
@@ -29,9 +28,6 @@ class Rig:
 
     def house(self, *current_a: float) -> None:
         self._source("house", current_a, self.farm.set_load)
-
-    def pv(self, *current_a: float) -> None:
-        self._source("roof", current_a, self.farm.set_pv)
 
     def _source(self, name: str, current_a: tuple[float, ...], change: Callable[[str, PerPhase], None]) -> None:
         each = PerPhase(*current_a) if len(current_a) == 3 else PerPhase.all(current_a[0])
@@ -86,112 +82,6 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 
 Start = Callable[..., Rig]
-
-
-def excluding(meter: str) -> dict[str, Any]:
-    """Return the overrides that put the meter in front of the house only."""
-    return EXCLUDING | {f"meters.{meter}.node": "H1", f"meters.{meter}.measures": "excluding"}
-
-
-@pytest.mark.parametrize(
-    ("site", "overrides"),
-    [
-        (P1, {}),
-        (P1, excluding("P1")),
-        (P1, {"meters.P1.firmware": "4.2.2"}),
-        (MODBUS, {}),
-        (MODBUS, excluding("M1")),
-    ],
-)
-def test_the_vehicle_takes_what_the_house_leaves(start: Start, site: str, overrides: dict[str, Any]) -> None:
-    rig = start(site, overrides)
-    rig.plug()
-    rig.after(12)
-    assert rig.after(40) == [14, 14, 14]  # probing
-    assert rig.after(40) == [25, 25, 25]
-    for house, left in (((10,), 15), ((5, 15, 0), 10), ((17,), 8), ((20,), 0), ((0,), 25)):
-        rig.house(*house)
-        assert rig.after(40) == [left] * 3, house
-        assert rig.register("actual_applied_max_current") == left
-        assert max(rig.node_a()) <= 25
-    assert rig.farm.findings == []
-
-
-@pytest.mark.parametrize("site", [P1, MODBUS])
-def test_returned_current_raises_what_the_vehicle_may_take(start: Start, site: str) -> None:
-    rig = start(site, {SET + "Maximum smart meter current (A)": 20})
-    rig.pv(6)
-    rig.plug(phases=1)
-    assert rig.after(100) == [26, 0, 0]
-    assert rig.node_a() == [20, -6, -6]
-    rig.pv(0, 12, 0)  # a surplus on another phase gives nothing
-    assert rig.after(40) == [20, 0, 0]
-
-
-@pytest.mark.parametrize(("site", "meter"), [(P1, "P1"), (MODBUS, "M1")])
-def test_returned_current_is_seen_as_negative(start: Start, site: str, meter: str) -> None:
-    """ALF-PV-017: the currents on the wire have no sign; read without one, 10 A would leave 15 A instead of 32."""
-    rig = start(site, excluding(meter))
-    rig.pv(12)
-    rig.house(2)
-    rig.plug()
-    assert rig.after(100) == [32, 32, 32]  # 25 + 10, capped by the socket
-    assert rig.device.page()["Smart meter currents"] == "-10/-10/-10 A"
-
-
-@pytest.mark.parametrize(("site", "lost_s", "number"), [(P1, 30, "209"), (MODBUS, 60, "210")])
-def test_a_lost_meter_gives_the_safe_current_until_it_is_back(
-    start: Start, site: str, lost_s: int, number: str
-) -> None:
-    rig = start(site)
-    rig.plug()
-    rig.after(100)
-    rig.session.do(lambda: rig.farm.faults.cut(rig.meter))
-    assert rig.after(lost_s - 5) == [25, 25, 25]
-    assert rig.after(25) == [7, 7, 7]
-    assert "Enter ActiveLB safeMode: 7.0A" in rig.log
-    assert rig.device.front.display.startswith(f"{number}: ")
-    assert rig.device.page()["Smart meter currents"] == "0/0/0 A"
-    assert rig.register("actual_applied_max_current") == 7
-    rig.session.do(lambda: rig.farm.faults.restore(rig.meter))
-    assert rig.after(60) == [25, 25, 25]
-    assert rig.log[-1] == "Leave ActiveLB safeMode"
-
-
-def test_a_short_loss_is_no_loss(start: Start) -> None:
-    rig = start(MODBUS)
-    rig.plug()
-    rig.after(100)
-    rig.session.do(lambda: rig.farm.faults.cut("M1"))
-    rig.after(50)
-    rig.session.do(lambda: rig.farm.faults.restore("M1"))
-    rig.house(10)
-    assert rig.after(30) == [15, 15, 15]
-    assert len(rig.log) == 1  # nothing after the boot
-
-
-@pytest.mark.parametrize(
-    ("fault", "line"),
-    [
-        ("crc", "P1 Device failure: Read CRC Error"),
-        ("half", "P1 Device failure: a telegram of"),
-        ("noise", "P1 Device failure: "),
-        ("binary", "P1 Device failure: "),
-        ("silent", "P1 Device failure: Read Timeout Error"),
-        ("request_dropped", "P1 Device failure: Read Timeout Error"),
-    ],
-)
-def test_rubbish_on_the_p1_line_is_left_out_and_said(start: Start, fault: str, line: str) -> None:
-    rig = start(P1)
-    rig.plug()
-    rig.after(100)
-    rig.fault(fault)
-    assert rig.after(60) == [7, 7, 7]
-    assert any(said.startswith(line) for said in rig.log[1:]), rig.log
-    assert 3 <= len(rig.log) < 30  # each kind of rubbish once in ten seconds
-    rig.fault(None)
-    assert rig.after(30) == [25, 25, 25]
-    assert rig.log[-1] == "Leave ActiveLB safeMode"
 
 
 @pytest.mark.parametrize("fault", ["binary", "half"])
@@ -252,19 +142,6 @@ def test_the_same_rubbish_gives_the_same_trace(start: Start) -> None:
     assert b"Read CRC Error" in traces[0]
 
 
-@pytest.mark.parametrize("fault", ["timeouts", "closed_port", "exceptions"])
-def test_a_modbus_meter_that_does_not_answer_is_lost(start: Start, fault: str) -> None:
-    rig = start(MODBUS)
-    rig.plug()
-    rig.after(100)
-    rig.fault(fault)
-    assert rig.after(85) == [7, 7, 7]
-    assert "Communication error for modbus unit 502 (192.168.0.5;502)" in rig.log
-    assert rig.log.index("Modbus TCP/IP lost, in safe mode max 7.0A") > 0
-    rig.fault(None)
-    assert rig.after(60) == [25, 25, 25]
-
-
 def test_one_phase_station_and_rotated_feeder(start: Start) -> None:
     one = start(P1, {"devices.CP1.variant": "NG910-60003", "devices.CP1.phase_order": "L2"})
     one.house(20, 10, 20)
@@ -282,22 +159,6 @@ def test_one_phase_station_and_rotated_feeder(start: Start) -> None:
     assert rotated.node_a() == [20, 5, 25]
 
 
-def test_an_energy_manager_sets_the_socket(start: Start) -> None:
-    rig = start(MODBUS, {SET + "Data Source": "Energy Management System", SET + "Maximum smart meter current (A)": 10})
-    rig.plug()
-    assert rig.after(100) == [7, 7, 7]
-    for setpoint_a, drawn_a in ((16.0, 16), (12.5, 12.5), (5.0, 0), (8.0, 8)):
-        rig.session.ask(lambda a=setpoint_a: rig.farm.probe("CP1").write("modbus_slave_max_current", a))
-        assert rig.after(10) == [drawn_a] * 3
-        assert rig.register("modbus_slave_max_current_valid_time") == 50
-    assert rig.device.page()["Modbus TCP/IP Connection State"] == "In use (communication normal)"
-    assert rig.after(45) == [8, 8, 8]
-    assert rig.after(15) == [7, 7, 7]
-    assert (rig.register("modbus_slave_max_current_valid_time"), rig.register("modbus_slave_max_current")) == (0, 7)
-    assert rig.device.page()["Modbus TCP/IP Connection State"] == "Not in use (communication idle)"
-    assert rig.log[-2:] == ["Modbus TCP/IP lost, in safe mode max 7.0A", "Enter ActiveLB safeMode: 7.0A"]
-
-
 def test_a_silent_master_is_disconnected_after_a_minute(start: Start) -> None:
     rig = start(MODBUS)
     assert rig.register("nr_of_sockets") == 1
@@ -309,24 +170,3 @@ def test_a_silent_master_is_disconnected_after_a_minute(start: Start) -> None:
     rig.after(2)
     assert len(server.connections) == 0
     assert rig.register("nr_of_sockets") == 1  # it may come again
-
-
-def test_settings_act_after_a_reboot_and_alb_needs_its_licence(start: Start) -> None:
-    rig = start(P1, {SET + "License Key features": "None", SET + "Active Load Balancing": "Off"})
-    form = rig.device.parameters
-    rig.house(0)
-    rig.plug()
-    assert rig.after(100) == [32, 32, 32]
-    assert "Active Load Balancing" not in form.offered()
-    form.set("License Key features", "Active Load Balancing")
-    assert form.save() == ["License Key features"]
-    rig.session.do(rig.device.parameters_changed)
-    rig.after(1)
-    assert rig.log.count("Booted, firmware 6.1.0-4159") == 2  # it reboots by itself
-    assert "Active Load Balancing" in form.offered() and "Safe current (A)" not in form.offered()
-    form.set("Active Load Balancing", "On")
-    assert {"Data Source", "Received Measurements", "Safe current (A)", "Phase rotation"} <= {*form.offered()}
-    form.save()
-    assert rig.after(100) == [32, 32, 32]
-    rig.session.call(rig.device.restart())
-    assert rig.after(100) == [25, 25, 25]
