@@ -90,8 +90,11 @@ def test_any_keyword_by_hand(up: Up) -> None:
     failed = hil(folder, "do", "Signalled Current", "CP1", "is", "5 A")
     assert failed.returncode == 1
     assert "Signalled Current of CP1 is 5 A" in failed.stdout
-    assert "No keyword with name 'Plug It'" in hil(folder, "do", "Plug It", "CP1").stdout
-    assert "a site is running" in hil(folder, "do", "Start Site", "mennekes/car-park").stdout
+    assert "No keyword with name 'Plug It'" in refuses(folder, "do", "Plug It", "CP1")
+    assert "'Farm.Plug In Vehicle' expected at least 1 " in refuses(folder, "do", "Plug In Vehicle")
+    assert "'5 kW' is not a current" in refuses(folder, "do", "Signalled Current", "CP1", "is", "5 kW")
+    assert refuses(folder, "do", "Plug In Vehicle", "CP9").startswith("hil: there is no charging point 'CP9'")
+    assert "a site is running" in refuses(folder, "do", "Start Site", "mennekes/car-park")
     assert up.process.poll() is None
     assert up.end() == 0, up.text
 
