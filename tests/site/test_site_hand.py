@@ -91,7 +91,7 @@ def test_any_keyword_by_hand(up: Up) -> None:
     assert failed.returncode == 1
     assert "Signalled Current of CP1 is 5 A" in failed.stdout
     assert "No keyword with name 'Plug It'" in refuses(folder, "do", "Plug It", "CP1")
-    assert "'Farm.Plug In Vehicle' expected at least 1 " in refuses(folder, "do", "Plug In Vehicle")
+    assert "Farm.Plug In Vehicle' expected 1 non-named argument, got 0." in refuses(folder, "do", "Plug In Vehicle")
     assert "'5 kW' is not a current" in refuses(folder, "do", "Signalled Current", "CP1", "is", "5 kW")
     assert refuses(folder, "do", "Plug In Vehicle", "CP9").startswith("hil: there is no charging point 'CP9'")
     assert "a site is running" in refuses(folder, "do", "Start Site", "mennekes/car-park")

