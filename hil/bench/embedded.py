@@ -16,7 +16,7 @@ from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import NS_PER_S, Cancel, Device, Phase, SerialPort, SerialSettings
 from emulators.kit.modbus import CLIENT
 from emulators.kit.phases import PerPhase
-from hil.bench.addresses import LOW_PORT_FIX, Resolver, Slot
+from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Resolver, Slot
 from hil.bench.instants import Instants
 from hil.bench.lan import Group, Member
 from hil.bench.seats import refuse_seats
@@ -36,6 +36,7 @@ from hil.plant import (
 )
 from hil.probes import ModbusProbe
 from hil.site import SERIAL_PORTS, DeviceSpec, Fuse, Load, MeterSpec, Site
+from hil.site.values import unknown
 from hil.trace import TraceWriter
 
 if TYPE_CHECKING:
@@ -461,7 +462,22 @@ class Farm:
         self.findings.append(Finding(now_ns, kind, text, where))
         self.trace.verdict(now_ns, PLANT, kind, text=text, where=where)
 
+    def _require_path(self, name: str, other: str | None) -> None:
+        """Refuse the path between two of which one is no device, or that no cable joins."""
+        ends = [end for end in (name, other) if end is not None and self.site.seat(end) is not None]
+        if other is None or not ends:
+            return
+        serial = [(talker, reader) for _, talker, reader in self.site.serial_cables()]
+        seats = [*self.site.devices.values(), *self.site.meters.values()]
+        plugged = [seat.name for seat in seats if seat.address is not None]
+        network = [(end, far) for end in ends if end in plugged for far in plugged if far != end]
+        paths = [*(pair for pair in serial if set(pair) & set(ends)), *network]
+        if {name, other} not in map(set, paths):
+            written = unknown("link", f"{name}-{other}", ["-".join(pair) for pair in paths])
+            raise ScenarioError(" ".join(filter(None, (written.message, written.allowed))))
+
     def _serial_cables(self, name: str, other: str | None) -> list[tuple[str, str, str]]:
+        self._require_path(name, other)
         if other is None and self.site.require(name).address is not None:
             return []
         return self.serial.ends(name, other)
@@ -506,7 +522,7 @@ class Farm:
         """Return what to say once when low ports are offered elsewhere, or nothing."""
         if not self.resolver.shifts_low_ports:
             return ""
-        return f"ports below 1024 may not be bound here: they are offered at +20000. Fix: {LOW_PORT_FIX}"
+        return f"{LOW_PORTS_ELSEWHERE}. Fix: {LOW_PORT_FIX}"
 
 
 def _fuse(fuse: Fuse | None) -> FuseSpec | None:

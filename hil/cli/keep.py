@@ -87,13 +87,13 @@ def _run(site: Site, args: argparse.Namespace, trace: TraceWriter, console: Cons
             )
             stack.callback(lambda: thread.run(sideband.stop(), STOP_REAL_S))
             thread.run(_start(sideband))
+            is_up = True  # before anybody is told
             where = endpoints(farm, sideband.url)
             for file in filter(None, (args.endpoints, client.farm_file(os.getpid()))):
                 stack.callback(file.unlink, missing_ok=True)
                 _write(file, where)
             for line in _headlines(farm, sideband.url):
                 console.print(line, markup=False)
-            is_up = True
             thread.run(_watch(farm, console, float(args.speed), stack.enter_context(_live(console))))
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one does not spoil the stop

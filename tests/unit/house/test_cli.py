@@ -125,7 +125,10 @@ def test_wrong_use_is_said_and_leaves_nothing(tmp_path: Path, words: list[str], 
         (["plug", "CP1", "--phases", "4"], "--phases: invalid choice: 4 (choose from 1, 2, 3)"),
         (["plug", "CP1", "--phases", "all"], "'all' is no number of phases. Allowed: 1, 2, 3."),
         (["plug", "CP1", "--max-current", "16kW"], "'16kW' is not a current. Write it as '25 A'."),
-        (["plug", "CP1", "--max-current", "-5A"], "'-5A' is below 0. Allowed: 0 A or more"),
+        (["plug", "CP1", "--max-current", "-5A"], "argument --max-current: '-5A' is below 0. Allowed: 0 A or more."),
+        (["plug", "CP1", "--max-current=-0.5 A"], "'-0.5 A' is below 0. Allowed: 0 A or more."),
+        (["pv", "roof", "1A/-2A/0A"], "'1A/-2A/0A' is below 0. Allowed: 0 A or more"),
+        (["pv", "roof", "-1A/2A/0A"], "'-1A/2A/0A' is below 0. Allowed: 0 A or more"),
         (["plug"], "POINT"),
         (["unplug"], "POINT"),
         (["load", "house", "10A/5A"], "'10A/5A' is not three currents. Write '40/30/20 A'"),
@@ -403,6 +406,15 @@ def test_an_invented_id_is_wrong_use(tmp_path: Path) -> None:
     done = hil(tmp_path, "trace", "results/latest")
     assert done.returncode == 2
     assert "MEN-SUB-901" in done.stderr
+
+
+def test_the_next_step_of_a_new_folder_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, written in (("my tests", "'my tests'"), ("plain", "plain")):
+        assert main(["init", name]) == 0
+        assert f"Next: cd {written} && hil check sites/car-park.yaml" in capsys.readouterr().out
 
 
 def test_the_doctor_looks_at_everything(tmp_path: Path) -> None:
