@@ -237,7 +237,7 @@ class Calls:
 
 
 @pytest.mark.parametrize(
-    ("line", "code", "said"),
+    "call",
     [
         ("Darw    5 A", 2, "No keyword with name 'Darw' found. Did you mean:"),
         ("Draw", 2, "Keyword 'Calls.Draw' expected 1 non-named argument, got 0."),
@@ -257,9 +257,13 @@ class Calls:
 )
 @pytest.mark.parametrize("where", ["test", "teardown"])
 def test_a_keyword_that_cannot_be_called_like_this_is_its_authors(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    where: str, line: str, code: int, said: str,
-) -> None:  # fmt: skip
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+    call: tuple[str, int, str],
+) -> None:
+    line, code, said = call
     monkeypatch.chdir(tmp_path)
     (tmp_path / "Calls.py").write_text(IN_AMPERES)
     body = {"test": f"    {line}\n", "teardown": f"    Log    x\n    [Teardown]    {line}\n"}[where]

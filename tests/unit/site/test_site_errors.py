@@ -212,14 +212,6 @@ def test_a_wrong_csv_names_its_line(write: Callable[..., Path], problems: Proble
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("time_s,l1_a\n0,1\n", "has no column l2_a, l3_a."),
-        ("time_s,l1_a,l2_a,l3_a\n", "has no rows."),
-        ("", "has no column"),
-    ],
-)
 def test_a_csv_row_is_shown_as_it_is_written(write: Callable[..., Path], problems: Problems) -> None:
     write("time_s,l1_a,l2_a,l3_a\n0,1,2,3\n5,1,1\n6,1,1,x,7,8\n", "house.csv")
     assert [one.message for one in problems(GOOD + "loads: {house: {feeder: F3, csv: house.csv}}\n")] == [
@@ -248,6 +240,14 @@ def test_a_missing_include_is_the_only_error(problems: Problems) -> None:
     assert [one.field for one in problems(missing)] == ["include.0", "include.1"]
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("time_s,l1_a\n0,1\n", "has no column l2_a, l3_a."),
+        ("time_s,l1_a,l2_a,l3_a\n", "has no rows."),
+        ("", "has no column"),
+    ],
+)
 def test_a_csv_without_its_columns_or_rows(
     write: Callable[..., Path], problems: Problems, text: str, says: str
 ) -> None:
