@@ -66,6 +66,7 @@ class AlfenNg9xx:
         self.meter = SocketMeter(self._wiring, now_ns)
         self._output: Output | None = None
         self._deadline: Cancel | None = None
+        self._ticking: Cancel | None = None
         self._server: ModbusServer | None = None
         self._serial: SerialPort | None = None
         self._polling: asyncio.Task[None] | None = None
@@ -85,7 +86,8 @@ class AlfenNg9xx:
         if not self._running:
             return
         self._running = False
-        self._ticking.cancel()
+        if self._ticking is not None:  # it was stopped on its way up
+            self._ticking.cancel()
         if self._deadline is not None:
             self._deadline.cancel()
         if self._polling is not None:

@@ -167,6 +167,15 @@ class Sideband:
             return _error(400, str(error))
         except UnicodeDecodeError as error:
             return _error(400, f"the body is not UTF-8: {error}")
+        except web.HTTPMethodNotAllowed as error:
+            allowed = ", ".join(sorted(error.allowed_methods))
+            answer = _error(405, f"{request.method} is not possible here. Allowed: {allowed}.")
+            answer.headers["Allow"] = allowed
+            return answer
+        except web.HTTPRequestEntityTooLarge:
+            return _error(413, f"the body is too long. Allowed: {request.client_max_size} bytes.")
+        except web.HTTPNotFound:
+            return _error(404, f"there is no {request.path} here. Allowed: what GET /v1/openapi.json lists.")
 
     async def _state(self, _request: web.Request) -> web.Response:
         return web.json_response(self._current_state())
@@ -210,6 +219,7 @@ _ANSWERS: Final = {
     "200": "done",
     "400": "the body is wrong: field and what is allowed",
     "401": "no token, or a wrong one",
+    "413": "the body is too long",
 }
 
 
@@ -243,6 +253,8 @@ def _explain(error: ValidationError, body: type[_Body]) -> list[str]:
         field = str(problem["loc"][0]) if problem["loc"] else "body"
         if problem["type"] == "json_invalid":
             text = f"is not JSON ({problem['ctx']['error']})."
+        elif problem["type"] in ("model_type", "model_attributes_type"):
+            text = f"is no JSON object. Allowed: {', '.join(fields)}."
         elif field not in fields:
             text = f"is no field here. Allowed: {', '.join(fields)}."
         elif problem["type"] == "missing":

@@ -73,6 +73,7 @@ class MennekesEcu:
         self._ticks = 0
         self._reported: dlm.Report | None = None
         self._deadline: Cancel | None = None
+        self._ticking: Cancel | None = None
         self._output: tuple[Offer, bool] | None = None
         self._group: UdpGroup | None = None
         self._server: ModbusServer | None = None
@@ -99,7 +100,8 @@ class MennekesEcu:
         if not self._running:
             return
         self._running = False
-        self._ticking.cancel()
+        if self._ticking is not None:  # it was stopped on its way up
+            self._ticking.cancel()
         if self._deadline is not None:
             self._deadline.cancel()
         if self._polling is not None:

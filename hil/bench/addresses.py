@@ -22,7 +22,9 @@ SLOTS: Final = range(1, 255)
 LOW_PORTS_END: Final = 1024
 LOW_PORT_SHIFT: Final = 20_000
 TESTER_HOST: Final = 254  #: Host part of the tester's own address on each network; its link is never cut.
-LOW_PORT_FIX: Final = "sysctl net.ipv4.ip_unprivileged_port_start=0 (or run with CAP_NET_BIND_SERVICE)"
+LOW_PORT: Final = 502  #: Modbus TCP, the lowest port of the emulated devices.
+LOW_PORTS_ELSEWHERE: Final = f"ports below {LOW_PORTS_END} may not be bound here: they are offered at +{LOW_PORT_SHIFT}"
+LOW_PORT_FIX: Final = f"sudo sysctl net.ipv4.ip_unprivileged_port_start={LOW_PORT} (or run with CAP_NET_BIND_SERVICE)"
 
 
 class Slot:
@@ -106,7 +108,7 @@ def may_bind_low_ports() -> bool:
     """Return whether this process may bind ports below 1024."""
     with socket.socket() as probe:
         try:
-            probe.bind(("127.0.0.1", 502))
+            probe.bind(("127.0.0.1", LOW_PORT))
         except PermissionError:
             return False
         except OSError:

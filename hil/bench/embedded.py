@@ -16,7 +16,7 @@ from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import NS_PER_S, Cancel, Device, Phase, SerialPort, SerialSettings
 from emulators.kit.modbus import CLIENT
 from emulators.kit.phases import PerPhase
-from hil.bench.addresses import LOW_PORT_FIX, Resolver, Slot
+from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Resolver, Slot
 from hil.bench.faults import Faults
 from hil.bench.instants import Instants
 from hil.bench.lan import Group, Member
@@ -488,7 +488,7 @@ class Farm:
         """Return what to say once when low ports are offered elsewhere, or nothing."""
         if not self.resolver.shifts_low_ports:
             return ""
-        return f"ports below 1024 may not be bound here: they are offered at +20000. Fix: {LOW_PORT_FIX}"
+        return f"{LOW_PORTS_ELSEWHERE}. Fix: {LOW_PORT_FIX}"
 
 
 def _fuse(fuse: Fuse | None) -> FuseSpec | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from emulators.kit.host import NS_PER_S
 from hil.clock.links import Delay, Loss
 from hil.errors import ScenarioError
+from hil.site.values import unknown
 
 if TYPE_CHECKING:
     from hil.bench.embedded import Farm
@@ -202,10 +203,26 @@ class Faults:
     def _key(name: str, other: str | None) -> frozenset[str]:
         return frozenset((name,) if other is None else (name, other))
 
+    def _require_path(self, name: str, other: str | None) -> None:
+        """Refuse the path between two of which one is no device, or that no cable joins."""
+        site = self._farm.site
+        ends = [end for end in (name, other) if end is not None and site.seat(end) is not None]
+        if other is None or not ends:
+            return
+        serial = [(talker, reader) for _, talker, reader in site.serial_cables()]
+        seats = [*site.devices.values(), *site.meters.values()]
+        plugged = [seat.name for seat in seats if seat.address is not None]
+        network = [(end, far) for end in ends if end in plugged for far in plugged if far != end]
+        paths = [*(pair for pair in serial if set(pair) & set(ends)), *network]
+        if {name, other} not in map(set, paths):
+            written = unknown("link", f"{name}-{other}", ["-".join(pair) for pair in paths])
+            raise ScenarioError(" ".join(filter(None, (written.message, written.allowed))))
+
     def _serial_cables(self, name: str, other: str | None) -> list[Cable]:
         site = self._farm.site
         if name == other:
             raise ScenarioError(f"a link joins two devices: {name} is there twice.")
+        self._require_path(name, other)
         if other is None and site.require(name).address is not None:
             return []
         return self._farm.serial.ends(name, other)

@@ -100,9 +100,11 @@ def _cable(args: argparse.Namespace) -> Mapping[str, object]:
 
     known = asyncio.run(names())
     if args.link not in known:
-        for place, letter in enumerate(args.link):
-            device, other = args.link[:place], args.link[place + 1 :]
-            if letter == "-" and {device, other} <= known:
+        hyphens = [place for place, letter in enumerate(args.link) if letter == "-"]
+        pairs = [(args.link[:place], args.link[place + 1 :]) for place in hyphens]
+        # Where only one end is known, the farm says which paths that one has.
+        for device, other in sorted(pairs, key=lambda pair: -len(known & set(pair))):
+            if known & {device, other}:
                 return {"device": device, "other": other}
     return {"device": args.link, "other": None}
 
@@ -149,14 +151,14 @@ def _amps(text: str) -> float:
 
 
 def _amps3(text: str) -> list[float]:
-    return _positive(text, lambda: list(to_amps3(text).a))
+    return _positive(text, lambda: list(to_amps3(text).a), "; what is fed in: hil pv")
 
 
-def _positive(text: str, read: Callable[[], list[float]]) -> list[float]:
+def _positive(text: str, read: Callable[[], list[float]], besides: str = "") -> list[float]:
     try:
         currents_a = read()
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     if min(currents_a) < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is below 0. Allowed: 0 A or more; what is fed in: hil pv.")
+        raise argparse.ArgumentTypeError(f"{text!r} is below 0. Allowed: 0 A or more{besides}.")
     return currents_a

@@ -39,6 +39,7 @@ def keep(args: argparse.Namespace) -> int:
 
     Raises:
         BenchError: A device's task died; the text is its traceback.
+        KeyboardInterrupt: It was stopped before the farm was up.
         ScenarioError: The site is wrong, or the endpoints file cannot be written.
     """
     site = load_site(args.site)
@@ -78,6 +79,7 @@ def _run(site: Site, args: argparse.Namespace, trace: TraceWriter, console: Cons
         stack.callback(lambda: clock.update(thread.loop.describe()))
         farm = Farm(site, thread.loop, seed=args.seed, trace=trace)
         stack.callback(lambda: thread.run(_stop(farm), STOP_REAL_S))
+        is_up = False
         try:
             thread.run(farm.start())
             sideband = Sideband(
@@ -85,6 +87,7 @@ def _run(site: Site, args: argparse.Namespace, trace: TraceWriter, console: Cons
             )
             stack.callback(lambda: thread.run(sideband.stop(), STOP_REAL_S))
             thread.run(_start(sideband))
+            is_up = True  # before anybody is told
             where = endpoints(farm, sideband.url)
             for file in filter(None, (args.endpoints, client.farm_file(os.getpid()))):
                 stack.callback(file.unlink, missing_ok=True)
@@ -95,6 +98,8 @@ def _run(site: Site, args: argparse.Namespace, trace: TraceWriter, console: Cons
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one does not spoil the stop
             console.print("stopping", markup=False)
+            if not is_up:
+                raise
 
 
 def endpoints(farm: Farm, sideband_url: str) -> dict[str, Any]:

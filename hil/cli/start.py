@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from hil.cli.command import Commands, add_command
@@ -19,5 +20,5 @@ def add(commands: Commands) -> None:
 def _init(args: argparse.Namespace) -> int:
     for file in init(args.folder):
         print(f"written: {file}")
-    print(f"Next: cd {args.folder} && hil check sites/car-park.yaml && hil run suites")
+    print(f"Next: cd {shlex.quote(str(args.folder))} && hil check sites/car-park.yaml && hil run suites")
     return ExitCode.PASSED

@@ -16,6 +16,7 @@ from emulators.kit.sideband import Answer, Do, Refused, Verb
 from hil.bench.embedded import Farm
 from hil.clock import FarmThread
 from hil.keywords.session import Session, lend
+from hil.report.verdicts import Failure
 
 RESOURCE: Final = "hil/keywords/farm.resource"
 NAME: Final = "by hand"
@@ -28,10 +29,12 @@ class Done:
     Attributes:
         passed: It did not fail.
         output: What it returned, or why it failed; empty when there is nothing to say.
+        author_wrong: It failed because it cannot be called like this: unknown, an argument too few, a wrong unit.
     """
 
     passed: bool
     output: str
+    author_wrong: bool
 
 
 class ByHand(Session):
@@ -71,7 +74,8 @@ def run_keyword(farm: Farm, thread: FarmThread, name: str, args: Sequence[str]) 
             output=str(Path(folder) / "output.xml"), log=None, report=None, console="none", stdout=quiet, stderr=quiet
         )
     (done,) = result.suite.tests
-    return Done(done.passed, "" if done.message == "None" else done.message)
+    failure = Failure(NAME, "", done.message)
+    return Done(done.passed, "" if done.message == "None" else done.message, not done.passed and failure.author_wrong)
 
 
 def verb(farm: Farm, thread: FarmThread) -> Verb[Do]:
@@ -84,6 +88,8 @@ def verb(farm: Farm, thread: FarmThread) -> Verb[Do]:
         async with busy:
             loop = asyncio.get_running_loop()
             done = await loop.run_in_executor(None, run_keyword, farm, thread, body.keyword, body.args)
+        if done.author_wrong:
+            raise Refused(done.output.removeprefix("ScenarioError: "))
         return {"passed": done.passed, "output": done.output}
 
     return Verb(Do, do)

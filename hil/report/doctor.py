@@ -14,8 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from hil.bench.addresses import LOW_PORT, LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, may_bind_low_ports
+
 NEEDED_PYTHON: Final = (3, 11)
-LOW_PORT: Final = 502  #: Modbus TCP, the lowest port of the emulated devices.
 DEVICES: Final = Path("/dev")
 SERIAL_PORTS: Final = ("ttyUSB*", "ttyACM*", "ttyAMA*")  #: Where cables to real meters and stations show up.
 NEEDED_OPEN_FILES: Final = 4096  #: A hundred devices with their clients, twice.
@@ -88,13 +89,8 @@ def _loopback() -> Finding:
 
 
 def _low_ports() -> Finding:
-    try:
-        with socket.socket() as one:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind(("127.77.1.11", LOW_PORT))
-    except OSError as error:
-        text = f"port {LOW_PORT} may not be bound ({error.strerror}): devices listen at +20000"
-        return Finding("low ports", False, text, f"sudo sysctl net.ipv4.ip_unprivileged_port_start={LOW_PORT}")
+    if not may_bind_low_ports():
+        return Finding("low ports", False, LOW_PORTS_ELSEWHERE, LOW_PORT_FIX)
     return Finding("low ports", True, f"port {LOW_PORT} can be bound")
 
 

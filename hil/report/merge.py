@@ -15,6 +15,7 @@ from robot.result.executionerrors import ExecutionErrors
 
 from hil.report.part import Event
 from hil.report.selection import Case, Place
+from hil.report.verdicts import NOT_RUN, STOPPED
 
 
 @dataclass(slots=True)
@@ -46,26 +47,26 @@ class Part:
                 self.done = True
 
 
-def merge(cases: Iterable[Case], parts: Sequence[Part], why_not: str) -> Any:
+def merge(cases: Iterable[Case], parts: Sequence[Part]) -> Any:
     """Return one result with every case.
 
     Args:
         cases: All tests of the run, in order.
         parts: What ran.
-        why_not: The message of a test that never ran.
     """
     outputs = [(part, _read(part.output)) for part in parts if part.done]
     tests = {
         case.id: test for part, output in outputs for case, test in zip(part.cases, output.suite.all_tests, strict=True)
     }
     told = {test_id: event for part in parts for test_id, event in part.ended.items()}
+    cut_off = {part.running for part in parts}
     tree = _Tree()
     for case in cases:
         suite = tree.suite(case.places)
         if case.id in tests:
             suite.tests.append(tests[case.id])
         else:
-            _create(suite, case, told.get(case.id), why_not)
+            _create(suite, case, told.get(case.id), STOPPED if case.id in cut_off else NOT_RUN)
     for _, output in outputs:
         tree.decorate(output.suite, ())
     said: dict[tuple[str, str], Any] = {}

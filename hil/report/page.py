@@ -46,7 +46,9 @@ def render(
     failed = "".join(
         f"<h3>{escape(one.test)}</h3><p><code>{escape(Path(one.source).name)}</code></p><pre>{escape(one.message)}</pre>"
         for one in verdicts.failures
+        if not one.not_run
     )
+    idle = f"<p>{verdicts.not_run} of the failed tests did not run.</p>" if verdicts.not_run else ""
     listed = "".join(f'<li><a href="{escape(file, quote=True)}">{escape(test)}</a></li>' for test, file in traces)
     known = "".join(
         f"<dt>{escape(name)}</dt><dd><code>{escape(str(value))}</code></dd>" for name, value in facts.items()
@@ -59,7 +61,7 @@ def render(
 <a href="log.html">log.html</a> | <a href="junit.xml">junit.xml</a> | <a href="run.json">run.json</a></p>
 <table><thead><tr><th>Suite</th><th class="n">passed</th><th class="n">failed</th><th class="n">skipped</th>
 <th class="n">wall</th></tr></thead><tbody>{rows}</tbody></table>
-{"<h2>Failed</h2>" + failed if failed else ""}
+{"<h2>Failed</h2>" + failed if failed else ""}{idle}
 {"<h2>Traces</h2><ul>" + listed + "</ul>" if listed else ""}
 <h2>Run</h2><dl>{known}</dl>
 </body></html>

@@ -149,12 +149,16 @@ class Pool:
     async def _start(self) -> Process:
         root = str(Path(hil.__file__).parent.parent)
         paths = [root, os.environ.get("PYTHONPATH", "")]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "hil.report.worker",
-            stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_BYTES,
-            start_new_session=True,  # the terminal's Ctrl-C comes once, from here
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        )  # fmt: skip
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the worker takes it from its first order on
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-P", "-m", "hil.report.worker",
+                stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_BYTES,
+                start_new_session=True,  # the terminal's Ctrl-C comes once, from here
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            )  # fmt: skip
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         self._processes.add(process)
         await _order(process, self._facts)
         return process

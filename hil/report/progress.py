@@ -15,7 +15,7 @@ from rich.table import Table
 
 from hil.report.part import Event
 from hil.report.selection import Case
-from hil.report.verdicts import Counts, SuiteRow
+from hil.report.verdicts import NOT_RUN, Counts, SuiteRow
 from hil.report.wall import Stopwatch
 
 NS_PER_S: Final = 1_000_000_000
@@ -74,7 +74,7 @@ class Progress:
         row = self._rows[case.places]
         for counts in (self._ended, row.counts):
             counts.add(event.status)
-        if event.status == "FAIL":
+        if event.status == "FAIL" and event.message != NOT_RUN:  # the run's end says how many those are
             self.say(f"FAILED  {case.name}\n{textwrap.indent(event.message, '  ')}")
         self._left[case.places] -= 1
         if not self._left[case.places]:

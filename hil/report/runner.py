@@ -23,7 +23,7 @@ from hil.report.parallel import Pool, known_durations, split, usable_cores
 from hil.report.part import Event, Work, run_part
 from hil.report.progress import NS_PER_S, Progress
 from hil.report.selection import Case, Shard, choose
-from hil.report.verdicts import STOPPED, Verdicts
+from hil.report.verdicts import Verdicts
 from hil.report.wall import Stopwatch, utc_now
 from hil.trace import Level, run_hash
 
@@ -166,7 +166,7 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
             pool = Pool(work, queue, Path(parts_folder), progress)
             pool.run(jobs)
             parts, stopped = pool.parts, pool.stopped
-        result = merge(cases, parts, STOPPED)
+        result = merge(cases, parts)
     _write_results(result, folder)
 
     verdicts = Verdicts.of(result.suite.all_tests)
@@ -241,6 +241,8 @@ def print_outcome(outcome: RunOutcome, stream: TextIO) -> None:
         print(f"{where}   {path / 'run.json'}", file=stream)
     for words, names in outcome.verdicts.blame():
         print(f"{words}: {', '.join(names)}", file=stream)
+    if count := outcome.verdicts.not_run:
+        print(f"{count} test{'s' if count != 1 else ''} did not run (counted as failed)", file=stream)
     print(outcome.verdicts.counts, file=stream)
     print(f"trace: {path / 'trace'} sha256={outcome.trace_sha256}", file=stream, flush=True)
 

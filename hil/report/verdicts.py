@@ -9,9 +9,22 @@ from typing import Any, Final
 
 #: Robot writes the class of an error in front of its message, on a line of its own below "Setup failed:" and the like.
 _FARM_FAILED: Final = re.compile(r"^(?:\d+\) )?BenchError\b", re.MULTILINE)
-_AUTHOR_WRONG: Final = re.compile(r"^(?:\d+\) )?(?:ScenarioError|SiteFileError)\b", re.MULTILINE)
+#: Our own errors, and what Robot itself says (without a class) of a keyword that cannot be called as it is written.
+_AUTHOR_WRONG: Final = re.compile(
+    r"^(?:\d+\) )?(?:"
+    r"(?:ScenarioError|SiteFileError)\b"
+    r"|No keyword with name '"
+    r"|Multiple keywords (?:with|matching) name '"
+    r"|Keyword '[^\n]+' (?:expected [^\n]*\bargument|missing |got )"
+    r"|Variable '[^\n]+' not found\."
+    r"|ValueError: Argument '[^\n]+ cannot be converted to "
+    r")",
+    re.MULTILINE,
+)
 #: What Robot says of a test that a signal ended.
 STOPPED: Final = "Execution terminated by signal"
+#: What Robot says of a test that it did not begin after that, or after a keyword that ends the whole run.
+NOT_RUN: Final = "Test execution stopped due to a fatal error."
 
 
 @dataclass(slots=True)
@@ -80,6 +93,11 @@ class Failure:
         """Return whether a signal ended the test."""
         return STOPPED in self.message
 
+    @property
+    def not_run(self) -> bool:
+        """Return whether the test never began, because the run was stopped."""
+        return self.message == NOT_RUN
+
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
@@ -97,6 +115,11 @@ class Verdicts:
         ):
             if names:
                 yield words, names
+
+    @property
+    def not_run(self) -> int:
+        """Return how many of the failed tests never began, because the run was stopped."""
+        return sum(one.not_run for one in self.failures)
 
     @classmethod
     def of(cls, tests: Iterable[Any]) -> Verdicts:

@@ -61,6 +61,7 @@ def _tell(events: IO[str], event: Event) -> None:
 
 if __name__ == "__main__":
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked while the imports ran
         main()
     except KeyboardInterrupt:  # between two parts
         sys.exit(130)

@@ -7,7 +7,7 @@ so apply to every family whose table has them. ``MEN-...`` and ``ALF-...`` are i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
@@ -75,10 +75,13 @@ def check(site: Site, *, whole: bool = True) -> Iterator[Remark]:
 
     Args:
         site: The site.
-        whole: Nothing was left out of it because it is wrong; otherwise what is missing is not held against the rest.
+        whole: Nothing was left out of it because it is wrong; otherwise what is missing is not held against the rest,
+            and whoever left it out asks for :func:`shared_addresses` of everything.
     """
     yield from _names(site)
-    yield from _addresses(site)
+    if whole:
+        yield from shared_addresses((section, one.name, one.network, one.address) for section, one in _seats(site))
+    yield from _outside_their_network(site)
     yield from _links(site)
     circles = list(_circles(site))
     yield from circles
@@ -138,17 +141,27 @@ def _seats(site: Site) -> Iterator[tuple[str, DeviceSpec | MeterSpec]]:
             yield section, seat
 
 
-def _addresses(site: Site) -> Iterator[Remark]:
-    """An address belongs to its network and to one device there (MEN-NET-046, MEN-MTR-064)."""
+def shared_addresses(seats: Iterable[tuple[str, str, str, str | None]]) -> Iterator[Remark]:
+    """An address belongs to one device of its network (MEN-NET-046, MEN-MTR-064).
+
+    Args:
+        seats: Section, name, network and address of each device; they may be wrong otherwise.
+    """
     owners: dict[tuple[str, str], str] = {}
+    for section, name, network, address in seats:
+        if address is None:
+            continue
+        owner = owners.setdefault((network, address), name)
+        if owner != name:
+            text = f"{address!r} is used by {owner} and {name}."
+            yield Remark((section, name, "address"), text, "Allowed: an address that nobody else has in the network.")
+
+
+def _outside_their_network(site: Site) -> Iterator[Remark]:
     for section, seat in _seats(site):
         if seat.address is None:
             continue
         where = (section, seat.name, "address")
-        owner = owners.setdefault((seat.network, seat.address), seat.name)
-        if owner != seat.name:
-            text = f"{seat.address!r} is used by {owner} and {seat.name}."
-            yield Remark(where, text, "Allowed: an address that nobody else has in the network.")
         subnet = site.networks.get(seat.network)
         if subnet is not None and IPv4Address(seat.address) not in subnet:
             text = f"{seat.address!r} is outside the network {seat.network!r} ({subnet})."

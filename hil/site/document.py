@@ -68,12 +68,14 @@ class Document:
         marks: Place of every value, by its path of keys.
         problems: What was wrong on the way.
         files: The files that were read.
+        complete: Nothing is missing: every include was found and could be read to its end.
     """
 
     data: dict[str, Any] = field(default_factory=dict)
     marks: dict[Where, Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    complete: bool = True
 
     def mark(self, where: Where) -> Mark:
         """Return the place of a value, or of the nearest thing around it that stands in a file."""
@@ -108,6 +110,7 @@ def read_document(name: str, path: Path, find: Finder, *, _outer: tuple[Path, ..
         _Builder(name, path.parent, document).build(_text(name, path))
     except Broken as broken:
         document.problems.append(broken.problem)
+        document.complete = False
         return document
     wanted = document.data.pop("include", None)
     several = isinstance(wanted, list)
@@ -119,11 +122,13 @@ def read_document(name: str, path: Path, find: Finder, *, _outer: tuple[Path, ..
             text = f"there is no site file {reference!r}."
             hint = "Allowed: a path relative to this file, or the name of a shipped site."
             document.problems.append(document.problem(where, text, hint))
+            document.complete = False
             continue
         nick, inner = found
         if inner in (*_outer, path):
             chain = " -> ".join(file.name for file in (*_outer, path, inner))
             document.problems.append(document.problem(where, f"{reference!r} includes itself: {chain}."))
+            document.complete = False
             continue
         display = nick if nick != reference else (Path(name).parent / nick).as_posix()
         _merge(merged, read_document(display, inner, find, _outer=(*_outer, path)))
@@ -270,6 +275,7 @@ def _merge(base: Document, over: Document) -> None:
     """Put a document over another: mappings key by key, everything else replaced, null removes."""
     base.problems += over.problems
     base.files += over.files
+    base.complete &= over.complete
     _merge_maps(base, over, base.data, over.data, ())
 
 

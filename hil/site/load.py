@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,6 +69,8 @@ def _find(ref: str, folders: Iterable[Path]) -> tuple[str, Path] | None:
 
 def _checked(document: Document, path: Path) -> Site:
     problems = list(document.problems)
+    if not document.complete:  # everything that refers to the missing part would look wrong
+        raise SiteFileError(_in_order(document, problems))
     if not document.data:
         raise SiteFileError(problems or [document.problem((), "is empty.")])
     data = {key: value for key, value in document.data.items() if not key.startswith(_PRIVATE_PREFIX)}
@@ -86,6 +88,8 @@ def _checked(document: Document, path: Path) -> Site:
         except ValidationError:
             partial = None
     remarks = list(checks.check(partial, whole=site is not None)) if partial is not None else []
+    if site is None:  # two devices share an address, whatever else is wrong with them
+        remarks += checks.shared_addresses(_addresses(data, {detail["loc"] for detail in errors}))
     problems += [document.problem(one.where, one.message, one.allowed) for one in remarks if one.refuses]
     if problems or site is None:
         raise SiteFileError(_in_order(document, problems))
@@ -106,6 +110,18 @@ def _names(data: dict[str, Any]) -> Names:
         networks=keys("networks") or frozenset({DEFAULT_NETWORK}),
         endpoints=keys("devices") | keys("meters"),
     )
+
+
+def _addresses(
+    data: dict[str, Any], wrong: Collection[tuple[str | int, ...]]
+) -> Iterator[tuple[str, str, str, str | None]]:
+    """Yield section, name, network and address of each device whose own network and address are right."""
+    for section in ("devices", "meters"):
+        seats = data.get(section)
+        for name, seat in seats.items() if isinstance(seats, dict) else ():
+            places = ((section,), (section, name), (section, name, "network"), (section, name, "address"))
+            if isinstance(seat, dict) and not any(place in wrong for place in places):
+                yield section, name, seat.get("network", DEFAULT_NETWORK), seat.get("address")
 
 
 def _without(data: dict[str, Any], errors: Sequence[ErrorDetails]) -> dict[str, Any]:

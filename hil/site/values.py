@@ -281,9 +281,9 @@ def _csv_profile(raw: object) -> Profile:
             at_ns = round(Fraction(row["time_s"].strip()) * NS_PER_S)
             currents_a = [float(row[column]) for column in _CSV_COLUMNS[1:]]
         except (ValueError, TypeError, AttributeError, ZeroDivisionError):
-            findings.append(
-                Finding(f"{place}{','.join(str(value) for value in row.values())!r} are no four numbers.", head)
-            )
+            written = ",".join(value for value in row.values() if isinstance(value, str))
+            surplus = "".join(f",{value}" for value in row.get(None, ()))
+            findings.append(Finding(f"{place}{written + surplus!r} are no four numbers.", head))
             continue
         if not all(math.isfinite(current_a) for current_a in currents_a) or min(currents_a) < 0:
             findings.append(Finding(f"{place}a current is negative or no number.", "Allowed: 0 A and above."))

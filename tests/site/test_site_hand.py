@@ -67,6 +67,8 @@ def test_loads_cables_and_parameters_by_hand(up: Up) -> None:
     state = up.until("both act", lambda state: state["nodes"]["supply"]["current_a"] == [7, -3, 2])
     assert state["nodes"]["supply"]["fuse_a"] > 0
     assert "A feeder will do as well: supply" in refuses(folder, "load", "cellar", "1A")
+    assert "there is no link 'CP1-CP9'. Did you mean 'CP1-CP" in refuses(folder, "cut", "CP1-CP9")
+    assert "there is no device 'CP-9'" in refuses(folder, "cut", "CP-9")
     does(folder, "cut", "CP1-CP2")
     does(folder, "cut", "M2")
     assert up.until("both cut", lambda state: len(state["cuts"]) == 2)["cuts"] == ["CP1-CP2", "M2"]
@@ -90,8 +92,12 @@ def test_any_keyword_by_hand(up: Up) -> None:
     failed = hil(folder, "do", "Signalled Current", "CP1", "is", "5 A")
     assert failed.returncode == 1
     assert "Signalled Current of CP1 should be 5 A" in failed.stdout
-    assert "No keyword with name 'Plug It'" in hil(folder, "do", "Plug It", "CP1").stdout
-    assert "a site is running" in hil(folder, "do", "Start Site", "mennekes/car-park").stdout
+    assert "No keyword with name 'Plug It'" in refuses(folder, "do", "Plug It", "CP1")
+    assert "Farm.Plug In Vehicle' expected 1 non-named argument, got 0." in refuses(folder, "do", "Plug In Vehicle")
+    assert "'5 kW' is not a current" in refuses(folder, "do", "Signalled Current", "CP1", "is", "5 kW")
+    said = refuses(folder, "do", "Plug In Vehicle", "CP9")
+    assert said.startswith("hil: site meter-excluding: there is no charging point 'CP9'")
+    assert "a site is running" in refuses(folder, "do", "Start Site", "mennekes/car-park")
     assert up.process.poll() is None
     assert up.end() == 0, up.text
 

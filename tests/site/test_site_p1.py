@@ -31,6 +31,7 @@ meters:
   M1: {type: dsmr_p1}
 """
 STATION = "devices: {CP1: {type: mennekes_ecu, feeder: supply, address: 192.168.0.11}}\n"
+TWO_STATIONS = STATION.replace("}}", "}, CP2: {type: mennekes_ecu, feeder: supply, address: 192.168.0.12}}")
 CABLE = "links:\n- {kind: p1, between: [M1, CP1]}\n"
 
 Scenario = Callable[[Farm], Coroutine[Any, Any, None]]
@@ -200,6 +201,23 @@ def test_a_cut_cable_loses_what_was_sent_meanwhile_and_nothing_else(play: Play) 
         assert not farm.findings
 
     play(scenario, SITE + STATION + CABLE)
+
+
+def test_a_path_that_no_cable_joins_is_refused_with_those_that_do(play: Play) -> None:
+    async def scenario(farm: Farm) -> None:
+        for wrong in (("M1", "CP2"), ("M1", "CP9"), ("M9", "CP1")):
+            with pytest.raises(ScenarioError, match=f"there is no link '{'-'.join(wrong)}'. Did you mean 'M1-CP1'"):
+                farm.cut(*wrong)
+            with pytest.raises(ScenarioError, match="there is no link"):
+                farm.restore(*wrong)
+        with pytest.raises(ScenarioError, match="Allowed: M1-CP1, CP1-CP2"):
+            farm.cut("CP1", "garage")
+        assert not farm.cuts
+        for right in (("M1", "CP1"), ("CP1", "M1"), ("CP1", "CP2"), ("CP2", "CP1")):
+            farm.cut(*right)
+        assert len(farm.cuts) == 4
+
+    play(scenario, SITE + TWO_STATIONS + CABLE)
 
 
 @pytest.mark.parametrize("baudrate", [9600, 57600])

@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE
+
 from .running import READY_REAL_S, Up
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +77,9 @@ def test_the_side_band_refuses(car_park: Up) -> None:
         ("plug", {"point": "CP1", "phase": 3}, "phase: is no field here. Allowed: point, vehicle, phases"),
         ("plug", {"point": "CP9"}, "there is no charging point 'CP9'"),
         ("plug", "{", "body: is not JSON"),
-        ("plug", [], "body: is no field here."),
+        ("plug", [], "body: is no JSON object. Allowed: point, vehicle, phases, max_current_a."),
+        ("plug", [1], "body: is no JSON object."),
+        ("plug", "7", "body: is no JSON object."),
         ("unplug", {"point": "CP1"}, "CP1 has no vehicle plugged in"),
         ("load", {"name": "house", "current_a": 5}, "'house'"),
         ("load", {"name": "house", "current_a": [1, 2]}, "current_a: is wrong. Allowed: a number from 0"),
@@ -87,6 +91,16 @@ def test_the_side_band_refuses(car_park: Up) -> None:
         assert status == 400, (verb, body, answer)
         assert text in " ".join(answer["errors"]), (verb, body, answer)
     assert up.ask("POST", "/v1/nonsense", {})[0] == 404
+    others: list[tuple[str, str, object, int, str]] = [
+        ("GET", "/nowhere", {}, 404, "there is no /nowhere here"),
+        ("DELETE", "/v1/plug", {}, 405, "DELETE is not possible here. Allowed: POST"),
+        ("POST", "/v1/state", {}, 404, "there is no 'state'"),
+        ("POST", "/v1/plug", {"point": "x" * 2_000_000}, 413, "the body is too long"),
+    ]
+    for method, path, sent, code, text in others:
+        status, answer = up.ask(method, path, sent)
+        assert (status, list(answer)) == (code, ["errors"]), (method, path)
+        assert text in answer["errors"][0], (method, path)
     described = up.ask("GET", "/v1/openapi.json")[1]["paths"]
     assert set(described) == {f"/v1/{name}" for name in [*VERBS, "state"]}
     assert up.end(signal.SIGTERM) == 0, up.text
@@ -222,8 +236,7 @@ def test_low_ports_that_may_not_be_bound_are_offered_elsewhere_and_said_once(tmp
         assert {at["modbus"]["port"] for at in up.endpoints["devices"].values()} == {20502}
         assert up.register("CP1", SIGNALLED) == 0
         notices = [line for line in up.lines if line.startswith("ports below 1024 may not be bound here")]
-        assert len(notices) == 1
-        assert "offered at +20000. Fix: sysctl net.ipv4.ip_unprivileged_port_start=0" in notices[0]
+        assert notices == [f"{LOW_PORTS_ELSEWHERE}. Fix: {LOW_PORT_FIX}"]  # as `hil doctor` says it
         assert up.end() == 0, up.text
 
 

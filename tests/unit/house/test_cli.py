@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from ruamel.yaml import YAML
 
 from hil.cli import main, parser
 from hil.hand.client import START_ONE
+from hil.report.runner import RunRequest, print_outcome, run_suites
 
 ROOT = Path(__file__).parents[3]
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
@@ -123,7 +125,10 @@ def test_wrong_use_is_said_and_leaves_nothing(tmp_path: Path, words: list[str], 
         (["plug", "CP1", "--phases", "4"], "--phases: invalid choice: 4 (choose from 1, 2, 3)"),
         (["plug", "CP1", "--phases", "all"], "'all' is no number of phases. Allowed: 1, 2, 3."),
         (["plug", "CP1", "--max-current", "16kW"], "'16kW' is not a current. Write it as '25 A'."),
-        (["plug", "CP1", "--max-current", "-5A"], "'-5A' is below 0. Allowed: 0 A or more"),
+        (["plug", "CP1", "--max-current", "-5A"], "argument --max-current: '-5A' is below 0. Allowed: 0 A or more."),
+        (["plug", "CP1", "--max-current=-0.5 A"], "'-0.5 A' is below 0. Allowed: 0 A or more."),
+        (["pv", "roof", "1A/-2A/0A"], "'1A/-2A/0A' is below 0. Allowed: 0 A or more"),
+        (["pv", "roof", "-1A/2A/0A"], "'-1A/2A/0A' is below 0. Allowed: 0 A or more"),
         (["plug"], "POINT"),
         (["unplug"], "POINT"),
         (["load", "house", "10A/5A"], "'10A/5A' is not three currents. Write '40/30/20 A'"),
@@ -216,6 +221,58 @@ def test_a_failing_farm_and_a_wrong_site_are_no_failed_test(tmp_path: Path, erro
     assert done.returncode == code
     blame = {1: [], 2: ["the test or its site is wrong: T"], 3: ["the farm itself failed: T"]}[code]
     assert [line for line in done.stdout.splitlines() if line.endswith(": T")] == blame
+
+
+IN_AMPERES = """
+from hil.keywords.values import to_amps
+from robot.api.deco import library
+
+class Amperes(float): pass
+
+@library(converters={Amperes: to_amps}, auto_keywords=True)
+class Calls:
+    def draw(self, current: Amperes, *, phases=3): pass
+    def wait(self, times: int): pass
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("Darw    5 A", 2, "No keyword with name 'Darw' found. Did you mean:"),
+        ("Draw", 2, "Keyword 'Calls.Draw' expected 1 non-named argument, got 0."),
+        ("Draw    5 A    6 A", 2, "Keyword 'Calls.Draw' expected 1 non-named argument, got 2."),
+        ("Draw    current=5 A    6 A", 2, "got positional argument after named arguments."),
+        ("Draw    5 A    current=6 A", 2, "got multiple values for argument 'current'."),
+        ("Draw    5 A    phase=1", 2, "Keyword 'Calls.Draw' expected 1 non-named argument, got 2."),
+        ("Draw    5 kW", 2, "cannot be converted to Amperes: '5 kW' is not a current."),
+        ("Wait    often", 2, "cannot be converted to integer."),
+        ("Log    ${nowhere}", 2, "Variable '${nowhere}' not found."),
+        ("Run Keyword And Continue On Failure    Darw    5 A", 2, "No keyword with name 'Darw' found."),
+        ("Should Be Equal    6    5    current", 1, "current: 6 != 5"),
+        ("Fail    CP1 says: No keyword with name 'x', expected 1 argument, got 2, cannot be converted to A", 1, "CP1"),
+        ("Evaluate    int('often')", 1, "ValueError: invalid literal"),
+        ("Run Keyword And Expect Error    No keyword*    Darw    5 A", 0, ""),
+    ],
+)
+@pytest.mark.parametrize("where", ["test", "teardown"])
+def test_a_keyword_that_cannot_be_called_like_this_is_its_authors(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+    call: tuple[str, int, str],
+) -> None:
+    line, code, said = call
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Calls.py").write_text(IN_AMPERES)
+    body = {"test": f"    {line}\n", "teardown": f"    Log    x\n    [Teardown]    {line}\n"}[where]
+    suite(tmp_path, f"*** Settings ***\nLibrary    {tmp_path}/Calls.py\n*** Test Cases ***\nT\n{body}")
+    outcome = run_suites(RunRequest(suites=[Path("mixed.robot")], jobs=1), stream=io.StringIO())
+    print_outcome(outcome, sys.stdout)
+    assert outcome.exit_code == code, outcome.verdicts
+    assert said in "".join(one.message for one in outcome.verdicts.failures)
+    assert ("the test or its site is wrong: T" in capsys.readouterr().out) is (code == 2)
 
 
 def test_ctrl_c_fails_the_test_runs_its_teardown_and_says_130(tmp_path: Path) -> None:
@@ -353,6 +410,15 @@ def test_an_invented_id_is_wrong_use(tmp_path: Path) -> None:
     done = hil(tmp_path, "trace", "results/latest")
     assert done.returncode == 2
     assert "MEN-SUB-901" in done.stderr
+
+
+def test_the_next_step_of_a_new_folder_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, written in (("my tests", "'my tests'"), ("plain", "plain")):
+        assert main(["init", name]) == 0
+        assert f"Next: cd {written} && hil check sites/car-park.yaml" in capsys.readouterr().out
 
 
 def test_the_doctor_looks_at_everything(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ LACKS: list[tuple[str, tuple[Any, str, Any], str, str]] = [
     (
         "low ports",
         (socket.socket, "bind", raising(PermissionError(13, "Permission denied"))),
-        "port 502 may not be bound (Permission denied): devices listen at +20000",
+        "ports below 1024 may not be bound here: they are offered at +20000",
         "sudo sysctl net.ipv4.ip_unprivileged_port_start=502",
     ),
     ("open files", (resource, "getrlimit", lambda _: (1024, 65536)), "1024", f"`ulimit -n {NEEDED_OPEN_FILES}`"),

@@ -212,6 +212,34 @@ def test_a_wrong_csv_names_its_line(write: Callable[..., Path], problems: Proble
     ]
 
 
+def test_a_csv_row_is_shown_as_it_is_written(write: Callable[..., Path], problems: Problems) -> None:
+    write("time_s,l1_a,l2_a,l3_a\n0,1,2,3\n5,1,1\n6,1,1,x,7,8\n", "house.csv")
+    assert [one.message for one in problems(GOOD + "loads: {house: {feeder: F3, csv: house.csv}}\n")] == [
+        "'house.csv' line 3: '5,1,1' are no four numbers.",
+        "'house.csv' line 4: '6,1,1,x,7,8' are no four numbers.",
+    ]
+
+
+def test_an_address_of_two_devices_is_said_together_with_what_else_is_wrong(problems: Problems) -> None:
+    two = "  CP2: {type: mennekes_ecu, feeder: F4, address: 192.168.0.11, phase_order: L1}\n"
+    meters = "meters:\n  M1: {type: pac2201, address: 192.168.0.11}\n  M2: {type: pac2200, address: 192.168.0.1111}\n"
+    assert [(one.line, one.field, one.message.partition(".")[0]) for one in problems(GOOD + two + meters)] == [
+        (6, "devices.CP2.feeder", "there is no feeder 'F4'"),
+        (6, "devices.CP2.address", "'192"),
+        (8, "meters.M1.type", "there is no device type 'pac2201'"),
+        (8, "meters.M1.address", "'192"),
+        (9, "meters.M2.address", "'192"),
+    ]
+    said = [one.message for one in problems(GOOD + two + meters) if one.field.endswith("address")]
+    assert said[:2] == ["'192.168.0.11' is used by CP1 and CP2.", "'192.168.0.11' is used by CP1 and M1."]
+    assert "is not an IPv4 address" in said[2]
+
+
+def test_a_missing_include_is_the_only_error(problems: Problems) -> None:
+    missing = "site: s\ninclude: [feeders, nowhere]\ndevices:\n  CP1: {type: mennekes_ecu, feeder: F3}\n"
+    assert [one.field for one in problems(missing)] == ["include.0", "include.1"]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
