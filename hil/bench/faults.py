@@ -111,10 +111,11 @@ class Faults:
         Raises:
             ScenarioError: It has none; the links that have are listed.
         """
+        cables = self._serial_cables(name, other)
         if not self._standing.pop(self._key(name, other), None):
             links = ", ".join(sorted({one.link for one in self._all()})) or "none"
             raise ScenarioError(f"link {_text(name, other)} has no fault to undo. Links with faults: {links}.")
-        if cables := self._serial_cables(name, other):
+        if cables:
             self._farm.serial.restore(cables)
         else:
             self._links.restore(*self._ends(name, other))

@@ -445,7 +445,7 @@ def test_devices_and_their_sheets(tmp_path: Path) -> None:
     assert listed[0].split() == ["type", "role", "product", "firmware", "ports"]
     ports = {line.split()[0]: re.split(" {2,}", line)[-1] for line in listed}
     assert ports["pac2200"] == "Modbus TCP 502, unit 1"
-    assert ports["alfen_ng9xx"] == "Modbus TCP 502, unit 1; P1 115200 8N1"
+    assert ports["alfen_ng9xx"] == "Modbus TCP 502, unit 1, 200; P1 115200 8N1"
     assert ports["dsmr_p1"] == "P1 115200 8N1"
     types = [line.split()[0] for line in listed[1:]]
     assert types
