@@ -183,6 +183,10 @@ def _links(site: Site) -> Iterator[Remark]:
             if site.seat(end) is not None and end not in fitting:
                 text = f"{end} ({site.require(end).type}) has no {label} port."
                 yield Remark(where, text, f"Allowed: {', '.join(fitting) or 'no device of this site'}.")
+        if link.kind == "rs485":  # every end talks and listens
+            if len(set(link.between)) < len(link.between):
+                yield Remark(where, "a device is there twice.", "Allowed: each device once.")
+            continue
         meters = [end for end in link.between if end in site.meters]
         if len(meters) != 1:
             text = f"a {label} cable joins one meter and one reader, not {' and '.join(link.between)}."

@@ -63,12 +63,15 @@ FuseType = Literal["gG", "B", "C", "D"]
 Trip = Literal["earliest", "latest", "typical"]
 Seat = Literal["emulated", "image", "real"]
 Measures = Literal["including", "excluding"]
-LinkKind = Literal["network", "p1"]
+LinkKind = Literal["network", "p1", "rs485"]
 
-SERIAL_PORTS: Final = {"p1": "P1"}
+SERIAL_PORTS: Final = {"p1": "P1", "rs485": "RS-485"}
 """Label of the port that each kind of serial cable fits into."""
 
 LONGEST_P1_M: Final = 20
+LONGEST_NETWORK_M: Final = 100
+LONGEST_RS485_M: Final = 1200  #: TIA/EIA-485 at up to 100 kbit/s.
+MOST_RS485_ENDS: Final = 32  #: Unit loads of TIA/EIA-485.
 
 
 class _Part(BaseModel):
@@ -462,20 +465,26 @@ class Link(_Part):
     """A cable.
 
     Attributes:
-        between: Its two ends: devices and meters; a network cable's also ``switch`` or ``router``.
-        kind: Network cable, or the serial cable between a meter's P1 port and a reader.
-        cable_m: Its length [m]; at most 100 m (MENNEKES application note 3), P1 20 m (ALF guide 5.3.1.1).
+        between: Its two ends: devices and meters; a network cable's also ``switch`` or ``router``. An RS-485 line has
+            up to 32.
+        kind: Network cable, the serial cable between a meter's P1 port and a reader, or an RS-485 line.
+        cable_m: Its length [m]; at most 100 m (MENNEKES application note 3), P1 20 m (ALF guide 5.3.1.1), RS-485
+            1200 m (TIA/EIA-485).
     """
 
     kind: LinkKind = "network"
-    between: tuple[str, str]
-    cable_m: Number = Field(default=1.0, gt=0, le=100)
+    between: tuple[str, ...] = Field(min_length=2, max_length=MOST_RS485_ENDS)
+    cable_m: Number = Field(default=1.0, gt=0, le=LONGEST_RS485_M)
 
     @field_validator("between", mode="before")
     @classmethod
     def _known_ends(cls, raw: object, info: ValidationInfo) -> object:
-        hubs = [] if info.data.get("kind") in SERIAL_PORTS else ["switch", "router"]
-        if not isinstance(raw, list | tuple) or len(raw) != 2:
+        kind = info.data.get("kind")
+        hubs = [] if kind in SERIAL_PORTS else ["switch", "router"]
+        most = MOST_RS485_ENDS if kind == "rs485" else 2
+        if isinstance(raw, list | tuple) and len(raw) > 2 and len(raw) > most:
+            raise wrong(Finding(f"{len(raw)} ends are too many.", f"Allowed: {most} for kind {kind!r}."))
+        if not isinstance(raw, list | tuple) or len(raw) < 2:
             raise wrong(Finding(f"{raw!r} are no two ends.", f"Allowed: [CP1, {hubs[0] if hubs else 'M1'}]."))
         if known := Names.of(info).endpoints:
             findings = [
@@ -488,9 +497,12 @@ class Link(_Part):
     @field_validator("cable_m", mode="after")
     @classmethod
     def _short_enough(cls, value: float, info: ValidationInfo) -> float:
-        if info.data.get("kind") == "p1" and value > LONGEST_P1_M:
-            allowed = f"Allowed: {LONGEST_P1_M} or less for a P1 cable (ALF guide 5.3.1.1)."
-            raise wrong(Finding(f"{value:g} is out of range.", allowed))
+        longest_m, what = {
+            "p1": (LONGEST_P1_M, "a P1 cable (ALF guide 5.3.1.1)"),
+            "rs485": (LONGEST_RS485_M, "an RS-485 line (TIA/EIA-485)"),
+        }.get(info.data.get("kind", ""), (LONGEST_NETWORK_M, "a network cable (MENNEKES application note 3)"))
+        if value > longest_m:
+            raise wrong(Finding(f"{value:g} is out of range.", f"Allowed: {longest_m} or less for {what}."))
         return value
 
 
@@ -638,7 +650,7 @@ class Site(_Part):
         return tuple(
             (label, *sorted(link.between, key=lambda end: (label, end) not in talkers))  # type: ignore[misc]
             for link in self.links
-            if (label := SERIAL_PORTS.get(link.kind)) is not None
+            if link.kind == "p1" and (label := SERIAL_PORTS[link.kind])
         )
 
     def grid_phases(self, charger: str) -> tuple[int, ...]:

@@ -49,6 +49,10 @@ def test_the_meter_talks_whichever_end_is_written_first(load: Load, ends: str) -
         ("{kind: p1, between: [M1]}", "between", "['M1'] are no two ends.", "[CP1, M1]"),
         ("{kind: p2, between: [M1, CP1]}", "kind", "'p2' is not possible. Did you mean 'p1'?", "network, p1"),
         ("{kind: p1, between: [M1, CP1], cable_m: 25}", "cable_m", "25 is out of range.", "20 or less"),
+        ("{kind: p1, between: [M1, CP1, M2]}", "between", "3 ends are too many.", "2 for kind 'p1'"),
+        ("{kind: rs485, between: [M1, CP9]}", "between", "there is no device 'CP9'. Did you mean 'CP1'?", ""),
+        ("{kind: rs485, between: [M1, CP1], cable_m: 1300}", "cable_m", "1300 is out of range.", "1200 or less"),
+        ("{kind: rs232, between: [M1, CP1]}", "kind", "'rs232'", "rs485"),
         ("{kind: p1, between: [M2, CP1]}", "between", "M2 (pac2200) has no P1 port.", "CP1, M1"),
         ("{kind: p1, between: [M1, M1]}", "between", "joins one meter and one reader, not M1 and M1.", "M1, M2"),
         ("{kind: p1, between: [CP1, CP1]}", "between", "joins one meter and one reader, not CP1 and CP1.", "M1, M2"),
@@ -74,3 +78,11 @@ def test_two_meters_at_one_station_are_a_warning(load: Load) -> None:
     (warning,) = site.warnings
     assert (warning.field, warning.allowed) == ("links.1.between", "Allowed: one meter for one station.")
     assert "M1 and M2 are both in the P1 port of CP1" in warning.message
+
+
+def test_an_rs485_line_wants_such_a_port_at_each_of_its_ends(problems: Problems) -> None:
+    line = "{kind: rs485, between: [M1, CP1, M2], cable_m: 300}"
+    found = problems(GOOD.replace("{kind: p1, between: [M1, CP1]}", line))
+    assert [problem.message.partition(" ")[0] for problem in found] == ["M1", "CP1", "M2"]
+    assert all(problem.message.endswith("has no RS-485 port.") for problem in found)
+    assert {problem.allowed for problem in found} == {"Allowed: no device of this site."}
