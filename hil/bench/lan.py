@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from hil.bench.addresses import Resolver
+from hil.bench.addresses import Addresses
 from hil.clock import FarmLoop
 
 
@@ -25,7 +25,7 @@ class Member(asyncio.DatagramProtocol):
     """One device in a group (``emulators.kit.host.UdpGroup``)."""
 
     def __init__(
-        self, group: Group, address: str, port: int, resolver: Resolver, receive: Callable[[bytes, str], None]
+        self, group: Group, address: str, port: int, resolver: Addresses, receive: Callable[[bytes, str], None]
     ):
         self._group, self._address, self._port, self._resolver = group, address, port, resolver
         self._receive = receive
