@@ -30,6 +30,7 @@ from hil.errors import BenchError, DeviceFault, ScenarioError
 from hil.site import MeterSpec, Site
 from hil.trace import TraceWriter
 
+BEGIN: Final = 0  #: Number of the call that makes the device.
 ANSWER_REAL_S: Final = 10.0  #: A device's process that does not answer for this long is dead.
 
 
@@ -121,9 +122,9 @@ class RemoteDevice:
                 f"{self.name}: no control port at {self._address[0]}:{self._address[1]}: {error}"
             ) from error
         self.tell("begin", token=self._token, **begin)
-        self._calls[0] = begun = self._farm.loop.create_future()
+        self._calls[BEGIN] = begun = self._farm.loop.create_future()
         self._listening = self._farm.loop.create_task(self._listen(reader), name=f"control channel of {self.name}")
-        await begun
+        await self._answer(BEGIN, begun)
 
     def tell(self, kind: str, **fields: object) -> None:
         """Send a message."""
@@ -187,8 +188,14 @@ class RemoteDevice:
         number = max(self._calls, default=0) + 1
         self._calls[number] = answered = self._farm.loop.create_future()
         self.tell("call", id=number, what=what, args=args)
+        await self._answer(number, answered)
+
+    async def _answer(self, number: int, answered: asyncio.Future[None]) -> None:
+        """Wait for the answer to a call; a process that does not answer has failed."""
         try:
-            await answered
+            await asyncio.wait_for(answered, ANSWER_REAL_S * self._farm.factor)
+        except TimeoutError:
+            raise BenchError(f"{self.name}: its process does not answer for {ANSWER_REAL_S:g} s.") from None
         finally:
             self._calls.pop(number, None)
 
@@ -208,10 +215,8 @@ class RemoteDevice:
     def _take(self, message: Message) -> None:
         farm = self._farm
         match message["kind"]:
-            case "begun":
-                self._calls.pop(0).set_result(None)
-            case "answer":
-                waiting = self._calls.get(message["id"])
+            case "begun" | "answer":
+                waiting = self._calls.get(message.get("id", BEGIN))
                 if waiting is not None and not waiting.done():
                     if "refused" in message:
                         waiting.set_exception(control.refused(message))
@@ -264,7 +269,7 @@ class ComposeFarm(Farm):
             raise ScenarioError(f"this run has containers on {', '.join(subnets)}: site {site.name} needs others.")
         self.lags_s: dict[str, float] = {}
         self.remotes: dict[str, RemoteDevice] = {}
-        self._clock = loop
+        self._clock, self.factor = loop, loop.factor
         self._subnets, self._token, self._control_port = subnets, token, control_port
         self._stopping = self._pushing = False
 
@@ -343,7 +348,7 @@ class ComposeFarm(Farm):
         spec = self.site.require(name)
         config = spec.config()
         return {
-            "factor": self._clock.factor,
+            "factor": self.factor,
             "seed": self.seed_of(name),
             "epoch": self.site.epoch.isoformat(),
             "address": config.address,

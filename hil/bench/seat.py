@@ -285,7 +285,13 @@ class PoweredDevice:
         self.loop.links.exempt(sock.getpeername()[0])  # the tester's own access is never cut
         reader, self._writer = await asyncio.open_connection(sock=sock, limit=control.LONGEST_BYTES)
         host = self._host = SeatHost(self.loop, self._begin, self._name, self._tell)
-        self._device = self._create(host)
+        try:
+            self._device = self._create(host)
+        except Exception as error:
+            self._tell("begun", refused=control.refusal(error))
+            self._writer.close()
+            await asyncio.sleep(0)
+            raise
         self._tell("begun")
         calls: set[asyncio.Task[None]] = set()
         try:

@@ -27,7 +27,8 @@ HEALTHY_REAL_S: Final = 120.0  #: A container that is not healthy by then never 
 LOOK_REAL_S: Final = 0.5
 TRIES: Final = 5  #: Two runs may choose the same subnet at the same moment.
 LAST_LINES: Final = 10
-TESTER_MB: Final = 512
+DEVICE_MB: Final = 45  #: What a device's container takes (measured).
+TESTER_MB: Final = 512  #: What the test runner's may take.
 
 Say = Callable[[str], None]
 
@@ -63,6 +64,7 @@ class Containers:
             BenchError: There is no engine or image, or a container never got healthy; its last log lines are shown.
         """
         engine = require_engine()
+        self._require_memory()
         image = ensure(self.say)
         self.say(str(image))
         name = f"{project(self.site.name)}-{secrets.token_hex(3)}"
@@ -86,6 +88,16 @@ class Containers:
                 signal.signal(signal.SIGINT, held)
 
     # --- inside
+
+    def _require_memory(self) -> None:
+        has_mb = int(docker("info", "--format", "{{.MemTotal}}")) / 1e6
+        count = len(self.site.meters) + len(self.site.devices)
+        needs_mb = count * DEVICE_MB + TESTER_MB
+        if needs_mb > has_mb:
+            raise BenchError(
+                f"site {self.site.name}: {count} containers need about {needs_mb:.0f} MB, "
+                f"the engine has {has_mb:.0f} MB."
+            )
 
     def _up(self, name: str, image: str) -> tuple[Mapping[str, ipaddress.IPv4Network], str]:
         token = secrets.token_hex(16)

@@ -27,10 +27,10 @@ ROOT = Path(__file__).parents[2]
 SUITE = "robot/suites/mennekes/car_park.robot"
 TESTS = (
     "One Phase And Three Phase Vehicles Share L1",
-    "A Smaller Fuse Is Shared Out And What A Vehicle Leaves Goes To The Others",
+    "Vehicles Charge With Full Power Until The Supply Line Is Used Up",
     "Several Stations Share What The Operator Allows On Their Common Connection",
 )
-SPEED = "10"
+SPEEDS = ("10", "5", "2")  #: A machine that cannot keep up says so, and takes the next.
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,7 +46,7 @@ def left_behind(project: str) -> list[str]:
 
 def hil(*words: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "hil", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=280
+        [sys.executable, "-m", "hil", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -65,23 +65,28 @@ def settled(folder: Path) -> dict[str, dict[str, tuple[float, str]]]:
     return found
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_scaled_time_on_containers_settles_where_the_embedded_bench_does(tmp_path: Path) -> None:
     tests = [word for test in TESTS for word in ("--test", test)]
     code, said = hil("run", *tests, "--output", str(tmp_path / "embedded"), SUITE)
     assert code == 0, said
-    compose = ("--bench", "compose", "--site", "mennekes/car-park", "--speed", SPEED)
-    code, said = hil("run", *compose, *tests, "--output", str(tmp_path / "compose"), SUITE)
+    for speed in SPEEDS:
+        folder = tmp_path / f"x{speed}"
+        compose = ("--bench", "compose", "--site", "mennekes/car-park", "--speed", speed)
+        code, said = hil("run", *compose, *tests, "--output", str(folder), SUITE)
+        if "the machine could not keep up" not in said:
+            break
+        assert code == 3, said  # never green
     assert code == 0, said
     assert "4 of 4 containers healthy" in said
     assert "3 passed, 0 failed, 0 skipped" in said
-    here, there = settled(tmp_path / "embedded"), settled(tmp_path / "compose")
+    here, there = settled(tmp_path / "embedded"), settled(folder)
     assert len(here) == 3
     assert all(len(points) == 4 for points in here.values())
     assert there == here
-    facts = json.loads((tmp_path / "compose" / "compose.json").read_text(encoding="utf-8"))
+    facts = json.loads((folder / "compose.json").read_text(encoding="utf-8"))
     assert left_behind(facts["project"]) == []
-    logs = tmp_path / "compose" / "containers"
+    logs = folder / "containers"
     assert {file.name for file in logs.iterdir()} == {f"CP{number}.log" for number in (1, 2, 3, 4)}
     assert "CP3 waits for a bench" in (logs / "CP3.log").read_text(encoding="utf-8")
 
@@ -100,7 +105,7 @@ class Run:
         self.process = subprocess.Popen(
             [
                 sys.executable, "-m", "hil", "run", "--bench", "compose", "--site", "mennekes/car-park",
-                "--speed", SPEED, "--test", TESTS[0], "--output", str(folder), *words, SUITE,
+                "--speed", SPEEDS[-1], "--test", TESTS[0], "--output", str(folder), *words, SUITE,
             ],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
