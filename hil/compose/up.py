@@ -76,8 +76,8 @@ class Containers:
             (self.folder / "compose.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
             yield ("docker", "start", "--attach", "--interactive", tester)
         finally:
-            signal.signal(signal.SIGTERM, before)
             held = signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C leaves nothing behind
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             try:
                 self._logs(name)
                 if keep:
@@ -86,6 +86,7 @@ class Containers:
                     self._down(name)
             finally:
                 signal.signal(signal.SIGINT, held)
+                signal.signal(signal.SIGTERM, before)
 
     # --- inside
 
