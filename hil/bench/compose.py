@@ -176,6 +176,7 @@ class RemoteDevice:
             try:
                 if self._eyes is None:
                     self._eyes = socket.create_connection(self._address, timeout=ANSWER_REAL_S)
+                    self._eyes.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     _asked(self._eyes, encode("look", token=self._token))
                 answer = _asked(self._eyes, encode("look", what=what, args=args))
             except (OSError, control.Garbage) as error:

@@ -218,6 +218,7 @@ class Seat:
     def _meet(self, sock: socket.socket, peer: str) -> None:
         """Let in who knows the token."""
         sock.settimeout(HELLO_TIMEOUT_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does it for its own sockets only
         try:
             hello = decode(_line(sock))
             if not hmac.compare_digest(str(hello.get("token", "")).encode(), self._token.encode()):

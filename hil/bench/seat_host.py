@@ -104,7 +104,7 @@ class SeatHost:
         """Join the device's LAN by broadcasts."""
         own = self.source_address()
         subnet = next(one for one in self._subnets if ipaddress.IPv4Address(own) in one)
-        member = Member(self.loop, own, str(subnet.broadcast_address), port, self._where, receive)
+        member = Member(self.loop, own, (str(subnet.broadcast_address), port), self._where, receive)
         await self.loop.create_datagram_endpoint(lambda: member, local_addr=(own, port), allow_broadcast=True)
         await member.hear_broadcasts()
         return member
@@ -204,12 +204,11 @@ class Member(asyncio.DatagramProtocol):
         self,
         loop: ScaledLoop,
         own: str,
-        broadcast: str,
-        port: int,
+        broadcast: tuple[str, int],
         where: Translation,
         receive: Callable[[bytes, str], None],
     ) -> None:
-        self._loop, self._own, self._broadcast, self._port = loop, own, broadcast, port
+        self._loop, self._own, (self._broadcast, self._port) = loop, own, broadcast
         self._where, self._receive = where, receive
         self._transport: asyncio.DatagramTransport | None = None
         self._broadcasts: asyncio.BaseTransport | None = None
