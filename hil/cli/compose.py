@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
     )
     clean = add_command(own, "clean", _clean, f"remove what carries the label '{engine.LABEL}', also of running farms")
     clean.add_argument("--project", metavar="P", help="only what belongs to this run (compose.json names it)")
-    clean.add_argument("--images", action="store_true", help="remove the images too")
+    clean.add_argument("--images", action="store_true", help="remove the images too, all but the base")
 
 
 def _image(args: argparse.Namespace) -> int:

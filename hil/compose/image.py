@@ -93,7 +93,7 @@ def _base(root: Path, say: Say) -> str:
     try:
         docker("pull", "--quiet", PUBLIC_BASE, timeout_s=PULL_TIMEOUT_S)
     except BenchError:
-        say(f"{PUBLIC_BASE} cannot be pulled: building {own} from Debian packages (about a minute)")
+        say(f"{PUBLIC_BASE} cannot be pulled: building {own} from Debian packages (some minutes)")
         _call([str(script)], root)
         return own
     return PUBLIC_BASE

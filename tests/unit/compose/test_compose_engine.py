@@ -90,6 +90,18 @@ def test_clean_asks_for_the_label_only(path: Path) -> None:
     assert all("label=com.docker.compose.project=p" in line and "label=hilfarm" in line for line in listed)
 
 
+def test_clean_takes_images_on_request_but_never_the_base(path: Path) -> None:
+    command(
+        path,
+        f'echo "$@" >> {path}/asked\n'
+        'case "$*" in *label=hilfarm=image*) echo i1 i2 ;; *label=hilfarm=build*) echo i2 i3 ;; esac',
+    )
+    assert [str(one.count) + one.kind for one in clean(images=True)][-1] == "3images"
+    asked = (path / "asked").read_text().splitlines()
+    assert "image rm --force i1 i2 i3" in asked
+    assert not any("base" in line or line == "image ls" for line in asked)
+
+
 @pytest.mark.parametrize(
     "words", [["--speed", "10"], ["--site", "mennekes/car-park"], ["--site", "mennekes/car-park", "--speed", "max"]]
 )
