@@ -11,10 +11,10 @@ import ipaddress
 import os
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from hil.errors import BenchError, ScenarioError
 
@@ -102,6 +102,60 @@ class Resolver:
     def port(self, documented: int) -> int:
         """Return the port that a documented one is bound at."""
         return documented + LOW_PORT_SHIFT if self.shifts_low_ports and documented < LOW_PORTS_END else documented
+
+
+class Addresses(Protocol):
+    """Where a site's addresses are reached on a bench."""
+
+    shifts_low_ports: bool
+
+    def local(self, address: str, /) -> str:
+        """Return the address that stands for a site address."""
+        ...
+
+    def site(self, local: str, /) -> str:
+        """Return the site address that an address of the bench stands for."""
+        ...
+
+    def tester(self, network: str) -> str:
+        """Return the tester's own address on a network."""
+        ...
+
+    def port(self, documented: int) -> int:
+        """Return the port that a documented one is bound at."""
+        ...
+
+
+class Translation:
+    """A site's LANs and the subnets that stand for them; the host part is kept.
+
+    Args:
+        pairs: Each LAN with its subnet.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]) -> None:
+        self._pairs = list(pairs)
+
+    def local(self, address: str) -> str:
+        """Return the address that stands for a site address.
+
+        Raises:
+            ScenarioError: The address is in none of the site's networks.
+        """
+        return self._moved(address, self._pairs)
+
+    def site(self, local: str) -> str:
+        """Return the site address that another stands for (errors as :meth:`local`)."""
+        return self._moved(local, [(here, there) for there, here in self._pairs])
+
+    @staticmethod
+    def _moved(address: str, pairs: list[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]) -> str:
+        ip = ipaddress.IPv4Address(address)
+        for here, there in pairs:
+            if ip in here:
+                return str(there.network_address + (int(ip) - int(here.network_address)))
+        networks = ", ".join(str(here) for here, _ in pairs)
+        raise ScenarioError(f"address {address} is in none of the site's networks {networks}")
 
 
 def may_bind_low_ports() -> bool:

@@ -16,14 +16,14 @@ from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import NS_PER_S, Cancel, Device, Phase, SerialPort, SerialSettings
 from emulators.kit.modbus import CLIENT
 from emulators.kit.phases import PerPhase
-from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Resolver, Slot
+from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot
 from hil.bench.faults import Faults
 from hil.bench.instants import Instants
 from hil.bench.lan import Group, Member
 from hil.bench.seats import refuse_seats
 from hil.bench.serial import SerialLines
 from hil.bench.wiring import Bay, Terminals
-from hil.clock import FarmLoop
+from hil.clock import FarmLoop, ScaledLoop
 from hil.errors import BenchError, ScenarioError
 from hil.plant import (
     SUPPLY,
@@ -190,10 +190,10 @@ class Farm:
         """
         refuse_seats(self.site)
         self.loop.set_exception_handler(self._loop_complained)
-        self._slot = Slot()
-        self.resolver = Resolver(self._slot.number, self.site.networks)
+        self.resolver = self._claim_addresses()
         for network in self.site.networks:
             self.loop.links.exempt(self.resolver.tester(network))
+        await self.power_up()
         self.plant = self._build_plant()
         seats: dict[str, DeviceSpec | MeterSpec] = {**self.site.meters, **self.site.devices}
         for name, spec in seats.items():
@@ -204,6 +204,9 @@ class Farm:
             except OSError as error:
                 raise BenchError(f"{name} cannot start: {error}") from error
         self._plan_plant()
+
+    async def power_up(self) -> None:
+        """Get the seats ready before the first device starts: nothing to do in one process."""
 
     async def stop(self) -> None:
         """Power down everything and give the addresses back."""
@@ -224,8 +227,11 @@ class Farm:
 
     def rng(self, name: str) -> random.Random:
         """Return a generator of this name's own, the same in each equal run."""
-        digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
-        return random.Random(int.from_bytes(digest[:8], "big"))
+        return random.Random(self.seed_of(name))
+
+    def seed_of(self, name: str) -> int:
+        """Return the seed of this name's generator."""
+        return int.from_bytes(hashlib.sha256(f"{self.seed}/{name}".encode()).digest()[:8], "big")
 
     def utc(self) -> datetime:
         """Return the site's UTC time."""
@@ -243,13 +249,13 @@ class Farm:
         if not self._muted:
             self.trace.state(self.instants.now_ns(), who, event, **fields)
 
-    def frame(self, who: str, direction: str, protocol: str, text: str) -> None:
-        """Write one decoded frame."""
+    def frame(self, who: str, direction: str, protocol: str, text: str, *, client: str = "") -> None:
+        """Write one decoded frame; ``client`` is who asked, when the frame does not come from this process."""
         if self._muted:
             return
         now_ns = self.instants.now_ns()
         if who in self.requests and (protocol, direction) == ("modbus", "rx"):
-            self.requests[who].append((now_ns, self._at_address(CLIENT.get())))
+            self.requests[who].append((now_ns, self._at_address(client or CLIENT.get())))
         self.trace.frame(now_ns, who, direction, protocol, text)
 
     def device(self, name: str) -> Device:
@@ -369,7 +375,15 @@ class Farm:
             for text in self.plant.check(now_ns):
                 self._find("invariant", text, PLANT)
 
+    def lag_s(self) -> float:
+        """Return how late the latest timer was, and 0 in virtual time [s of farm time]."""
+        return self.loop.lag_max_s if isinstance(self.loop, ScaledLoop) else 0.0
+
     # --- inside
+
+    def _claim_addresses(self) -> Addresses:
+        self._slot = Slot()
+        return Resolver(self._slot.number, self.site.networks)
 
     def _seat(
         self, name: str, family: Family, config: DeviceConfig, network: str, contacts: Mapping[str, bool]

@@ -65,6 +65,10 @@ class Instants:
         self._timer_ns: int | None = None
         self._running = False
 
+    def begin_at(self, loop_ns: int) -> None:
+        """Let the scenario start at a time of the loop [ns], before anything is planned."""
+        self._start_ns = loop_ns
+
     def now_ns(self) -> int:
         """Return farm time since the scenario's start [ns]."""
         return self._loop.now_ns() - self._start_ns

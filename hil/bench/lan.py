@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from hil.bench.addresses import Resolver
+from hil.bench.addresses import Addresses
 from hil.clock import FarmLoop
 
 
@@ -29,7 +29,7 @@ class Member(asyncio.DatagramProtocol):
         group: Group,
         address: str,
         port: int,
-        resolver: Resolver,
+        resolver: Addresses,
         receive: Callable[[bytes, str], None],
         *,
         stranger: Callable[[bytes], None],

@@ -26,7 +26,10 @@ def add(commands: Commands) -> None:
     run.add_argument("suites", metavar="SUITE", nargs="*", type=Path, help=f"file or folder (default: {default})")
     run.add_argument("--site", metavar="S", help="site that the suites use instead of their own")
     run.add_argument(
-        "--bench", choices=["embedded"], default="embedded", help="where the devices live (default: embedded)"
+        "--bench",
+        choices=["embedded", "compose"],
+        default="embedded",
+        help="where the devices live (default: embedded)",
     )
     run.add_argument("--speed", type=_speed, default="max", metavar="max|N", help="virtual time, or N times real time")
     run.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the run (default: 0)")
@@ -37,6 +40,9 @@ def add(commands: Commands) -> None:
     run.add_argument("--fail-on-skip", action="store_true", help="a skipped test makes the run fail")
     run.add_argument(
         "--jobs", type=_jobs, metavar="N", help="share the tests out over N processes (default: one on each core)"
+    )
+    run.add_argument(
+        "--keep", action="store_true", help="leave the containers of the compose bench as they are at the end"
     )
     which = run.add_argument_group("which tests, and in which order")
     which.add_argument(
@@ -86,6 +92,7 @@ def _run(args: argparse.Namespace) -> int:
         trace=args.trace,
         fail_on_skip=args.fail_on_skip,
         jobs=args.jobs,
+        keep=args.keep,
         command_line=args.command_line,
     )
     return _once(request) if args.until_fail is None else _until_fail(request, args.until_fail)

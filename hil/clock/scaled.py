@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from typing import Final
 
-from hil.clock.loop import FarmLoop
+from hil.clock.loop import NS_PER_S, FarmLoop
 from hil.clock.selector import ReadyList
 from hil.errors import ScenarioError
 
@@ -51,6 +51,19 @@ class ScaledLoop(FarmLoop):
         Else whoever asked first would come to the plant with a time that has passed.
         """
         return self._instant_ns if self._thread_id == threading.get_ident() else super().now_ns()
+
+    def real_at_s(self, loop_ns: int) -> float:
+        """Return the machine's monotonic time at a time of this loop [s]; it is the same in every process."""
+        return self._start_real_s + loop_ns / NS_PER_S / self.factor
+
+    def ns_at(self, real_at_s: float) -> int:
+        """Return the loop's time at a moment of the machine's monotonic clock [ns]."""
+        return round((real_at_s - self._start_real_s) * self.factor * NS_PER_S)
+
+    def forget_lag(self) -> None:
+        """Measure from now on: what came before was getting ready."""
+        self.lag_max_s = 0.0
+        self._lags.clear()
 
     @property
     def lag_p99_s(self) -> float:

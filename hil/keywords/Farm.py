@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from robot.api.deco import library
@@ -14,8 +16,11 @@ from hil.keywords.topics import topics
 from hil.keywords.values import Amps, Amps3, Percent, Verb, to_amps, to_amps3, to_percent, to_verb
 from hil.trace import stable_name
 
-CAPABILITIES: Final = frozenset({"virtual-time", "plant", "fault-injection", "emulated"})
-KNOWN_CAPABILITIES: Final = CAPABILITIES | {"real-device", "container", "operator-prompt", "real-time"}
+CAPABILITIES: Final[Mapping[str, frozenset[str]]] = {
+    "embedded": frozenset({"virtual-time", "plant", "fault-injection", "emulated"}),
+    "compose": frozenset({"real-time", "plant", "fault-injection", "emulated", "container"}),
+}
+KNOWN_CAPABILITIES: Final = frozenset().union(*CAPABILITIES.values(), {"real-device", "operator-prompt"})
 
 
 @library(
@@ -59,6 +64,7 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
         name = stable_name(data.source, data.name) if data.source else data.name
         self.context.begin(name, data.source, list(data.body))
         needs = {str(tag).removeprefix("needs:") for tag in data.tags if str(tag).startswith("needs:")}
+        bench = os.environ.get("HIL_BENCH", "embedded")
         if needs - KNOWN_CAPABILITIES:
             unknown = ", ".join(sorted(needs - KNOWN_CAPABILITIES))
             data.body.clear()
@@ -66,11 +72,11 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
             data.body.create_keyword(
                 name="Fail", args=[f"unknown capability {unknown}. Known: {', '.join(sorted(KNOWN_CAPABILITIES))}."]
             )
-        elif needs - CAPABILITIES:
+        elif needs - CAPABILITIES[bench]:
             data.setup = data.teardown = None
             data.body.clear()
             data.body.create_keyword(
-                name="Skip", args=[f"the embedded bench cannot do {', '.join(sorted(needs - CAPABILITIES))}"]
+                name="Skip", args=[f"the {bench} bench cannot do {', '.join(sorted(needs - CAPABILITIES[bench]))}"]
             )
 
     def end_test(self, data: Any, result: Any) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 from ruamel.yaml import YAML
 
 from emulators.kit.host import NS_PER_S
-from hil.bench.embedded import Farm
+from hil.bench.make import make_farm
 from hil.clock import FarmThread, ScaledLoop, make_loop
 from hil.errors import BenchError, ControllerViolation
 from hil.report.folder import Record, RunFolder
@@ -61,7 +61,7 @@ class Session:
         )
         self._speed = settings.get("HIL_SPEED", "max")
         self._thread = FarmThread(lambda: make_loop("max" if self._speed == "max" else float(self._speed)))
-        self.farm = Farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
+        self.farm = make_farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
         try:
             self.call(self._flowing(self.farm.start))
         except BaseException:
@@ -139,11 +139,10 @@ class Session:
                 raise ControllerViolation(f"Tripwire '{finding.kind}' at {at}: {finding.text}.\n{self.why()}")
 
     def _check_pace(self) -> None:
-        loop = self.farm.loop
-        if isinstance(loop, ScaledLoop) and not loop.could_keep_up:
+        loop, lag_s = self.farm.loop, self.farm.lag_s()
+        if isinstance(loop, ScaledLoop) and lag_s > loop.allowed_error_s:
             raise BenchError(
-                f"the machine could not keep up: a timer was {loop.lag_max_s:.1f} s of farm time late. "
-                "Choose a lower --speed."
+                f"the machine could not keep up: a timer was {lag_s:.1f} s of farm time late. Choose a lower --speed."
             )
 
     def why(self) -> str:

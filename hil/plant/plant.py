@@ -59,6 +59,12 @@ class Node:
     cable_a: float | None = None
 
 
+def neutral_a(currents_a: PerPhase) -> float:
+    """Return the RMS current in the neutral of three conductors [A]: the sum of three vectors 120° apart."""
+    a, b, c = currents_a
+    return math.sqrt(max(0.0, ((a - b) ** 2 + (b - c) ** 2 + (c - a) ** 2) / 2))
+
+
 @dataclass(frozen=True, slots=True)
 class FuseReading:
     """One pole of a fuse.
@@ -418,8 +424,21 @@ class Plant:
 
     def neutral_a(self, node: str, now_ns: int) -> float:
         """Return the RMS current in a node's neutral [A]: the sum of three vectors 120° apart."""
-        a, b, c = self.currents_a(node, now_ns)
-        return math.sqrt(max(0.0, ((a - b) ** 2 + (b - c) ** 2 + (c - a) ** 2) / 2))
+        return neutral_a(self.currents_a(node, now_ns))
+
+    def lines(self, node: str, now_ns: int) -> tuple[Line, Line, Line]:
+        """Return the lines along which a node's signed currents move from now on."""
+        self._run_to(now_ns)
+        l1, l2, l3 = (wire.line for wire in self._node(node).wires)
+        return l1, l2, l3
+
+    def socket_lines(self, name: str, now_ns: int) -> tuple[Line, Line, Line]:
+        """Return the lines along which the currents in a socket's own conductors move from now on."""
+        self._run_to(now_ns)
+        socket = self._named(self._sockets, name, "socket")
+        phases = grid_phases(socket.order)
+        lines = [socket.wires[phase].line for phase in phases] + [NOTHING] * (3 - len(phases))
+        return lines[0], lines[1], lines[2]
 
     def import_wh(self, node: str, now_ns: int) -> PerPhase:
         """Return what a node has imported per phase since the start [Wh]."""

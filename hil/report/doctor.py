@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from hil.bench.addresses import LOW_PORT, LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, may_bind_low_ports
+from hil.compose.engine import COMPOSE_FIX, EngineMissing, compose_command
 
 NEEDED_PYTHON: Final = (3, 11)
 DEVICES: Final = Path("/dev")
@@ -55,6 +56,7 @@ def examine() -> list[Finding]:
         _ptys,
         _serial_ports,
         _engine,
+        _compose,
     )
     return [check() for check in checks]
 
@@ -139,3 +141,11 @@ def _engine() -> Finding:
         text = f"{path} cannot be used: the embedded bench works without"
         return Finding("engine", False, text, "start the engine, and add yourself to the group docker")
     return Finding("engine", True, "docker")
+
+
+def _compose() -> Finding:
+    try:
+        command = " ".join(Path(word).name for word in compose_command())
+    except EngineMissing:
+        return Finding("compose", False, "no Compose v2: the embedded bench works without", COMPOSE_FIX)
+    return Finding("compose", True, command)

@@ -83,19 +83,34 @@ class Pool:
 
     Ctrl-C stops every test as Robot does (it fails, its teardown runs); a second one ends the processes at once.
 
+    Args:
+        work: What all parts have in common.
+        queue: The parts.
+        folder: Where their outputs go.
+        progress: Told what happens.
+        command: Starts a worker elsewhere; None starts it beside this process.
+
     Attributes:
         parts: Everything that was started.
         stopped: The run was ended by a signal.
     """
 
-    def __init__(self, work: Work, queue: Sequence[tuple[Case, ...]], folder: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        work: Work,
+        queue: Sequence[tuple[Case, ...]],
+        folder: Path,
+        progress: Progress,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        self._command = command or (sys.executable, "-P", "-m", "hil.report.worker")
         self.parts: list[Part] = []
         self.stopped = False
         self._facts = {
             "suites": [str(suite) for suite in work.suites],
             "folder": str(work.folder),
             "variables": dict(work.variables),
-            "sys_path": sys.path,
+            "sys_path": sys.path if command is None else None,
         }
         self._queue = deque(queue)
         self._folder = folder
@@ -152,7 +167,7 @@ class Pool:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the worker takes it from its first order on
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "hil.report.worker",
+                *self._command,
                 stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_BYTES,
                 start_new_session=True,  # the terminal's Ctrl-C comes once, from here
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},

@@ -16,6 +16,7 @@ from typing import Any, Final, TextIO
 from robot.rebot import rebot
 
 import hil
+from hil.errors import ScenarioError
 from hil.report import page
 from hil.report.folder import RunFolder, surroundings
 from hil.report.merge import Part, merge
@@ -61,6 +62,7 @@ class RunRequest:
         trace: What the traces hold.
         fail_on_skip: A skipped test makes the run fail.
         jobs: Worker processes, None for one on each usable core.
+        keep: Leave the containers of a compose bench as they are at the end.
         command_line: As the user typed it, for run.json.
     """
 
@@ -79,6 +81,7 @@ class RunRequest:
     trace: Level = "state"
     fail_on_skip: bool = False
     jobs: int | None = None
+    keep: bool = False
     command_line: Sequence[str] = field(default_factory=tuple)
 
     def settings(self, folder: RunFolder) -> dict[str, str]:
@@ -116,6 +119,8 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
     Raises:
         ScenarioError: A suite does not exist or cannot be read, no test is selected, or the output folder is in use.
     """
+    if request.bench == "compose" and (request.site is None or request.speed == "max"):
+        raise ScenarioError("the compose bench needs --site SITE, whose containers are made, and --speed N (10, say).")
     # Before there is a folder: a run that selects nothing leaves nothing, and ``latest`` stays the latest run.
     cases = choose(
         request.suites,
@@ -125,8 +130,9 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
         shard=request.shard,
         shuffle_seed=request.seed if request.randomize else None,
     )
-    queue = split(cases, request.jobs or usable_cores(), known_durations(LATEST), in_order=request.randomize)
-    jobs = min(request.jobs or usable_cores(), len(queue))
+    wanted = 1 if request.bench == "compose" else request.jobs or usable_cores()  # one set of containers
+    queue = split(cases, wanted, known_durations(LATEST), in_order=request.randomize)
+    jobs = min(wanted, len(queue))
     folder = RunFolder.create(request.output)
     folder.traces.mkdir(exist_ok=True)
     settings = request.settings(folder)
@@ -160,7 +166,9 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
     ):
         if request.shard is not None:
             progress.say(f"shard {request.shard}: {len(cases)} tests")
-        if jobs == 1:
+        if request.bench == "compose":
+            parts, stopped = _run_in_containers(request, work, queue, Path(parts_folder), progress)
+        elif jobs == 1:
             parts, stopped = _run_here(work, cases, Path(parts_folder), progress)
         else:
             pool = Pool(work, queue, Path(parts_folder), progress)
@@ -230,6 +238,36 @@ def _run_here(work: Work, cases: Sequence[Case], parts: Path, progress: Progress
     except SystemExit:  # Robot's way to end at a second Ctrl-C
         return [part], True
     return [part], False
+
+
+def _run_in_containers(
+    request: RunRequest, work: Work, queue: Sequence[tuple[Case, ...]], parts: Path, progress: Progress
+) -> tuple[list[Part], bool]:
+    """Run everything in a container beside those of the site; return it, and whether it was ended by a signal."""
+    from hil.compose.up import Containers  # noqa: PLC0415  most runs do not need it
+    from hil.site import load_site  # noqa: PLC0415
+
+    assert request.site is not None
+    site = load_site(request.site)
+    visible = [Path.cwd(), *(suite.resolve().parent for suite in request.suites)]
+    visible += [site.path.parent] if site.path is not None and Path(request.site).exists() else []
+    containers = Containers(
+        site=site, ref=request.site, folder=work.folder, settings=work.variables, visible=_outermost(visible),
+        say=progress.say,
+    )  # fmt: skip
+    with containers.running(keep=request.keep) as command:
+        pool = Pool(work, queue, parts, progress, command)
+        pool.run(1)
+    return pool.parts, pool.stopped
+
+
+def _outermost(folders: Sequence[Path]) -> tuple[Path, ...]:
+    """Return folders without those that are inside of another."""
+    return tuple(
+        one
+        for one in dict.fromkeys(folders)
+        if not any(one != other and one.is_relative_to(other) for other in folders)
+    )
 
 
 def print_outcome(outcome: RunOutcome, stream: TextIO) -> None:

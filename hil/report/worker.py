@@ -29,7 +29,8 @@ def main() -> None:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     facts = json.loads(orders.readline())
-    sys.path[:] = facts["sys_path"]
+    if facts["sys_path"] is not None:  # in a container the packages are elsewhere
+        sys.path[:] = facts["sys_path"]
     work = Work(
         suites=[Path(one) for one in facts["suites"]], folder=Path(facts["folder"]), variables=facts["variables"]
     )

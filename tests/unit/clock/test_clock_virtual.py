@@ -450,3 +450,18 @@ def test_scaled_loop_says_when_it_could_not_keep_up() -> None:
         runner.run(main())
     assert loop.lag_max_s >= 4
     assert not loop.could_keep_up
+    loop.forget_lag()
+    assert loop.could_keep_up
+
+
+def test_two_scaled_loops_agree_on_a_moment_of_the_machine() -> None:
+    first, second = ScaledLoop(20), ScaledLoop(20)
+    try:
+        at_s = first.real_at_s(90_000_000_000)
+        assert first.ns_at(at_s) == pytest.approx(90_000_000_000, abs=1000)
+        moved_ns = second.ns_at(at_s + 0.5) - second.ns_at(at_s)
+        assert moved_ns == pytest.approx(10_000_000_000, abs=1000)
+        assert second.ns_at(at_s) < 90_000_000_000  # it was made later
+    finally:
+        first.close()
+        second.close()

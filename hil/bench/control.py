@@ -1,0 +1,166 @@
+"""The control channel between the bench and a device in a process of its own: messages and what they carry.
+
+Newline-delimited JSON over TCP, each message an object with ``kind``. The bench connects to the device's control port
+and begins with the run's token. A connection that begins with ``begin`` powers a device up and carries its terminals;
+one that begins with ``look`` is for questions about what a person at the device sees, answered in order.
+
+Currents are sent as the straight lines along which they move, not as samples: the device works out its own from the
+time that it shares with the bench (the machine's monotonic clock).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from emulators.kit.parameters import ParameterError
+from emulators.kit.phases import PerPhase
+from hil.errors import BenchError
+from hil.plant import WH_PER_AS_AND_V, Line
+
+PORT: Final = 7301
+LONGEST_BYTES: Final = 1 << 22  #: Of one message.
+
+Message = Mapping[str, Any]
+
+
+class Garbage(BenchError):
+    """Something on the control channel is no message."""
+
+
+def encode(kind: str, **fields: object) -> bytes:
+    """Return a message as one line."""
+    return json.dumps({"kind": kind, **fields}, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """Return the message in a line.
+
+    Raises:
+        Garbage: It is none.
+    """
+    try:
+        message = json.loads(line)
+    except ValueError:
+        message = None
+    if not isinstance(message, dict) or not isinstance(message.get("kind"), str) or not line.endswith(b"\n"):
+        raise Garbage(f"{line[:80]!r} is no message of the control channel.")
+    return message
+
+
+async def messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
+    """Yield the messages of a connection up to its end.
+
+    Raises:
+        Garbage: Something else came.
+    """
+    while True:
+        try:
+            line = await reader.readline()
+        except ConnectionError:
+            return
+        except ValueError:
+            raise Garbage(f"a message of the control channel is longer than {LONGEST_BYTES} bytes.") from None
+        if not line:
+            return
+        yield decode(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminals:
+    """What is at a device's terminals, from a moment on until the next such message.
+
+    Attributes:
+        at_ns: The moment, farm time [ns].
+        lines: The lines along which the currents in L1, L2, L3 move.
+        forward_wh: Energy that went through each conductor, away from the supply, up to the moment [Wh].
+        backward_wh: The same towards the supply [Wh].
+        voltage_v: Voltage at each conductor [V].
+        nominal_v: Voltage of the site, by which energy is counted [V].
+    """
+
+    at_ns: int
+    lines: tuple[Line, Line, Line]
+    forward_wh: PerPhase
+    backward_wh: PerPhase
+    voltage_v: PerPhase
+    nominal_v: float
+
+    @classmethod
+    def idle(cls, nominal_v: float) -> Terminals:
+        """Return terminals under voltage at which nothing flows."""
+        nothing = (Line(0, 0.0),) * 3
+        return cls(0, nothing, PerPhase.zero(), PerPhase.zero(), PerPhase.all(nominal_v), nominal_v)
+
+    def currents_a(self, now_ns: int) -> PerPhase:
+        """Return the signed currents [A]; a line that has ended stays where it ended."""
+        return PerPhase(*(line.at(_until(line, now_ns)) for line in self.lines))
+
+    def energy_wh(self, now_ns: int) -> tuple[PerPhase, PerPhase]:
+        """Return the energies forward and backward since the start [Wh]."""
+        now_ns = max(now_ns, self.at_ns)
+        forward, backward = [], []
+        for line in self.lines:
+            end_ns = _until(line, now_ns)
+            ahead_as, back_as = line.charge_as(self.at_ns, end_ns)
+            more_as, less_as = Line(end_ns, line.at(end_ns)).charge_as(end_ns, now_ns)
+            forward.append((ahead_as + more_as) * self.nominal_v * WH_PER_AS_AND_V)
+            backward.append((back_as + less_as) * self.nominal_v * WH_PER_AS_AND_V)
+        return self.forward_wh + PerPhase(*forward), self.backward_wh + PerPhase(*backward)
+
+    def differs(self, before: Terminals | None) -> bool:
+        """Return whether a device that knows ``before`` has to be told."""
+        return before is None or (before.voltage_v, before.courses(self.at_ns)) != (
+            self.voltage_v,
+            self.courses(self.at_ns),
+        )
+
+    def courses(self, now_ns: int) -> list[tuple[float, float, int | None]]:
+        """Return each line from a moment on, however it was anchored: current, slope, end."""
+        return [(round(line.at(now_ns), 9), line.slope_a_per_s, line.until_ns) for line in self.lines]
+
+    def as_fields(self) -> dict[str, object]:
+        """Return it for a message."""
+        return {
+            "at_ns": self.at_ns,
+            "lines": [[line.t0_ns, line.a, line.slope_a_per_s, line.until_ns] for line in self.lines],
+            "forward_wh": [*self.forward_wh],
+            "backward_wh": [*self.backward_wh],
+            "voltage_v": [*self.voltage_v],
+            "nominal_v": self.nominal_v,
+        }
+
+    @classmethod
+    def of(cls, fields: Message) -> Terminals:
+        """Return what a message carries."""
+        l1, l2, l3 = (Line(*line) for line in fields["lines"])
+        return cls(
+            fields["at_ns"],
+            (l1, l2, l3),
+            PerPhase(*fields["forward_wh"]),
+            PerPhase(*fields["backward_wh"]),
+            PerPhase(*fields["voltage_v"]),
+            fields["nominal_v"],
+        )
+
+
+def _until(line: Line, now_ns: int) -> int:
+    return now_ns if line.until_ns is None else min(now_ns, line.until_ns)
+
+
+def refusal(error: Exception) -> dict[str, object]:
+    """Return what an answer says of an error that is the asker's to see."""
+    if isinstance(error, ParameterError):
+        return {"parameter": error.parameter, "message": error.message, "allowed": error.allowed}
+    return {"message": str(error), "system": isinstance(error, OSError)}
+
+
+def refused(answer: Message) -> Exception:
+    """Return the error that an answer speaks of."""
+    error = answer["refused"]
+    if "parameter" in error:
+        return ParameterError(error["parameter"], error["message"], error["allowed"])
+    return OSError(error["message"]) if error.get("system") else ValueError(error["message"])

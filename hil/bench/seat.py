@@ -1,0 +1,258 @@
+"""One device in a process of its own (``hil device``): the control port at which a bench powers it up.
+
+The process stays while benches come and go: each ``begin`` makes a fresh device on a fresh loop, as each test has a
+fresh farm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Final
+
+from emulators.kit.family import DeviceConfig, Family
+from emulators.kit.host import Device, Phase
+from emulators.kit.parameters import as_text
+from emulators.kit.pilot import PilotState
+from hil.bench import control
+from hil.bench.control import Message, Terminals, decode, encode
+from hil.bench.seat_host import SeatHost
+from hil.clock import ScaledLoop
+
+HELLO_TIMEOUT_S: Final = 5.0
+REPORT_LAG_S: Final = 5.0  #: How often the device tells how late its timers were, farm time.
+
+
+class PoweredDevice:
+    """One device from ``begin`` to the end of that connection.
+
+    Args:
+        family: Its family.
+        name: Its name in the site.
+        begin: The bench's message.
+    """
+
+    def __init__(self, family: Family, name: str, begin: Message) -> None:
+        self.loop = ScaledLoop(begin["factor"])
+        self._family, self._name, self._begin = family, name, begin
+        self._writer: asyncio.StreamWriter | None = None
+        self._lag_s = 0.0
+        self._is_up = False
+
+    async def run(self, sock: socket.socket) -> None:
+        """Serve the bench until it goes."""
+        self.loop.set_exception_handler(self._complained)
+        self.loop.links.exempt(sock.getpeername()[0])  # the tester's own access is never cut
+        reader, self._writer = await asyncio.open_connection(sock=sock, limit=control.LONGEST_BYTES)
+        host = self._host = SeatHost(self.loop, self._begin, self._name, self._tell)
+        try:
+            self._device = self._create(host)
+        except Exception as error:
+            self._tell("begun", refused=control.refusal(error))
+            self._writer.close()
+            await asyncio.sleep(0)
+            raise
+        self._tell("begun")
+        calls: set[asyncio.Task[None]] = set()
+        try:
+            async for message in control.messages(reader):
+                if message["kind"] == "call":
+                    task = self.loop.create_task(self._call(message))
+                    calls.add(task)
+                    task.add_done_callback(calls.discard)
+                else:
+                    self._take(message)
+        finally:
+            try:
+                await self._device.stop()
+            except Exception:
+                if self._is_up:  # one that never came up may not know how to go down
+                    raise
+            finally:
+                host.instants.clear()
+                rest = [*calls, *host.tasks]
+                for one in rest:
+                    one.cancel()
+                await asyncio.gather(*rest, return_exceptions=True)
+                self._writer.close()
+                await asyncio.sleep(0)
+
+    def look(self, message: Message) -> bytes:
+        """Answer a question about what a person at the device sees; it runs in the device's loop."""
+        device, args = self._device, message.get("args", [])
+        looks: dict[str, Callable[..., object]] = {
+            "page": lambda: dict(device.page()),
+            "explain": device.explain,
+            "display": lambda: device.front.display,
+            "leds": lambda: dict(device.front.leds),
+            "log": lambda: list(device.front.log_lines),
+            "offered": device.parameters.offered,
+            "text": device.parameters.text,
+            "in_force": lambda name: as_text(device.parameters[name]),
+            "set": device.parameters.set,
+            "save": device.parameters.save,
+            "changed": device.parameters_changed,
+        }
+        try:
+            return encode("answer", value=looks[message["what"]](*args))
+        except ValueError as error:
+            return encode("answer", refused=control.refusal(error))
+
+    def _create(self, host: SeatHost) -> Device:
+        config, table = self._begin["config"], self._family.parameters
+        parameters = {name: table[name].parse(text) for name, text in config.pop("parameters").items()}
+        return self._family.create(host, DeviceConfig(name=self._name, parameters=parameters, **config))
+
+    def _take(self, message: Message) -> None:
+        host = self._host
+        match message["kind"]:
+            case "epoch":
+                host.instants.begin_at(self.loop.ns_at(message["real_s"]))
+                self.loop.forget_lag()
+                host.every(REPORT_LAG_S, self._report_lag, phase=Phase.METERS)
+            case "terminals":
+                host.terminals = Terminals.of(message)
+            case "pilot":
+                host.pilot, host.cable = PilotState(message["state"]), message["cable_a"]
+                if host.pilot_callback is not None:
+                    host.call_at(host.now_ns(), lambda: self._pilot(host))
+            case "cut":
+                self.loop.links.cut(message["a"], message["b"])
+            case "restore":
+                self.loop.links.restore(message["a"], message["b"])
+            case kind:
+                raise control.Garbage(f"a device takes no message {kind!r}.")
+
+    @staticmethod
+    def _pilot(host: SeatHost) -> None:
+        if host.pilot_callback is not None:
+            host.pilot_callback(host.pilot)
+
+    async def _call(self, message: Message) -> None:
+        device = self._device
+        calls: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
+            "start": device.start,
+            "restart": device.restart,
+            "fault": device.fault,
+        }
+        try:
+            await calls[message["what"]](*message["args"])
+        except (ValueError, OSError) as error:
+            self._tell("answer", id=message["id"], refused=control.refusal(error))
+        except Exception as error:
+            self._host.died(f"{self._name} {message['what']}", error)
+            self._tell("answer", id=message["id"], refused=control.refusal(error))
+        else:
+            self._is_up = True
+            self._tell("answer", id=message["id"], value=None)
+
+    def _tell(self, kind: str, **fields: object) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(encode(kind, **fields))
+
+    def _report_lag(self) -> None:
+        if self.loop.lag_max_s > self._lag_s:
+            self._lag_s = self.loop.lag_max_s
+            self._tell("lag", max_s=self._lag_s)
+
+    def _complained(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is None:
+            loop.default_exception_handler(context)
+        else:
+            self._tell("died", what=context["message"], text="".join(traceback.format_exception(error)))
+
+
+class Seat:
+    """The process of one device.
+
+    Args:
+        family: The device's family.
+        name: The device's name in the site.
+        token: The run's secret.
+    """
+
+    def __init__(self, family: Family, name: str, token: str) -> None:
+        self._family, self._name, self._token = family, name, token
+        self._begins: SimpleQueue[tuple[socket.socket, Message]] = SimpleQueue()
+        self._powered: PoweredDevice | None = None
+
+    def serve(self, *, host: str = "", port: int = control.PORT, ready: Path | None = None) -> None:
+        """Serve benches, one after another, for good.
+
+        Args:
+            host: Address of the control port, empty for all.
+            port: The control port.
+            ready: A file that is there while the port listens.
+        """
+        listener = socket.create_server((host, port))
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        print(f"{self._name} waits for a bench on port {port}", flush=True)
+        if ready is not None:
+            ready.touch()
+        while True:
+            sock, begin = self._begins.get()
+            powered = PoweredDevice(self._family, self._name, begin)
+            asyncio.set_event_loop(powered.loop)
+            self._powered = powered
+            try:
+                powered.loop.run_until_complete(powered.run(sock))
+            except Exception:  # a device that cannot be made, or garbage: the next bench finds a fresh one
+                traceback.print_exc()
+            finally:
+                self._powered = None
+                sock.close()
+                powered.loop.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            sock, peer = listener.accept()
+            threading.Thread(target=self._meet, args=(sock, peer[0]), daemon=True).start()
+
+    def _meet(self, sock: socket.socket, peer: str) -> None:
+        """Let in who knows the token."""
+        sock.settimeout(HELLO_TIMEOUT_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does it for its own sockets only
+        try:
+            hello = decode(_line(sock))
+            if not hmac.compare_digest(str(hello.get("token", "")).encode(), self._token.encode()):
+                raise control.Garbage("wrong token")
+            if hello["kind"] == "begin":
+                self._begins.put((sock, hello))
+                return
+            with sock, sock.makefile("rb") as lines:
+                sock.settimeout(None)
+                sock.sendall(encode("answer", value=None))
+                for line in lines:
+                    sock.sendall(self._look(decode(line)))
+        except (OSError, TimeoutError, control.Garbage) as error:
+            print(f"{self._name}: connection of {peer} refused: {error}", flush=True)
+            sock.close()
+
+    def _look(self, message: Message) -> bytes:
+        """Ask the device in its own thread."""
+        powered = self._powered
+        if powered is None:
+            return encode("answer", refused={"message": f"{self._name} is not powered."})
+
+        async def ask() -> bytes:
+            return powered.look(message)
+
+        return asyncio.run_coroutine_threadsafe(ask(), powered.loop).result(HELLO_TIMEOUT_S)
+
+
+def _line(sock: socket.socket) -> bytes:
+    """Return the first line of a connection; nothing follows it before the bench is answered."""
+    found = b""
+    while not found.endswith(b"\n") and len(found) < control.LONGEST_BYTES:
+        piece = sock.recv(1 << 16)
+        if not piece:
+            break
+        found += piece
+    return found

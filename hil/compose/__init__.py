@@ -1,0 +1,1 @@
+"""Sites as containers: the image, the compose file of a site, and the engine that runs them."""

@@ -1,0 +1,95 @@
+"""Where a site's seats are on Docker networks: each LAN a subnet of its own, the host part as the manual prints it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+from hil.bench.addresses import Translation
+from hil.errors import BenchError
+from hil.site import Site
+
+POOL: Final = IPv4Network("198.18.0.0/15")  #: RFC 2544, benchmarking: never a lab's or an office's own LAN.
+
+
+def choose_subnets(site: Site, *, exact: bool = False, taken: Iterable[IPv4Network] = ()) -> dict[str, IPv4Network]:
+    """Return a subnet for each LAN of a site, as large as the site's own.
+
+    Args:
+        site: The site.
+        exact: Take the site's own addresses instead of the pool's.
+        taken: Subnets that somebody has already.
+
+    Raises:
+        BenchError: The site's own subnet is taken, or the pool is used up.
+    """
+    used, chosen = list(taken), {}
+    for name, network in site.networks.items():
+        candidates = iter([network]) if exact else POOL.subnets(new_prefix=max(network.prefixlen, POOL.prefixlen))
+        found = next((one for one in candidates if not any(one.overlaps(other) for other in used)), None)
+        if found is None:
+            clash = next((other for other in used if network.overlaps(other)), None)
+            raise BenchError(
+                f"network {name!r}: {network} is in use by the engine's network {clash}. Leave --exact-addresses out."
+                if exact
+                else f"network {name!r}: no free subnet in {POOL}. `hil compose clean` removes what was left behind."
+            )
+        used.append(found)
+        chosen[name] = found
+    return chosen
+
+
+class Plan(Translation):
+    """Addresses of a site's containers (what :class:`hil.bench.addresses.Resolver` is for loopback).
+
+    Args:
+        site: The site.
+        subnets: A subnet for each of its LANs.
+    """
+
+    shifts_low_ports = False  #: Containers may bind low ports by their own sysctl.
+
+    def __init__(self, site: Site, subnets: Mapping[str, IPv4Network]) -> None:
+        super().__init__((network, subnets[name]) for name, network in site.networks.items())
+        self.subnets = dict(subnets)
+        seats = {**site.meters, **site.devices}
+        self.networks = {
+            name: spec.network if spec.network in subnets else next(iter(subnets)) for name, spec in seats.items()
+        }
+        self.addresses = {name: self.local(spec.address) for name, spec in seats.items() if spec.address}
+        self._testers: dict[str, str] = {}
+        self.gateways: dict[str, str] = {}
+        for network, subnet in self.subnets.items():
+            used = {IPv4Address(address) for address in self.addresses.values()}
+            free = (one for one in _from_the_top(subnet) if one not in used)
+            homeless = [name for name in seats if name not in self.addresses and self.networks[name] == network]
+            try:
+                self._testers[network], self.gateways[network] = str(next(free)), str(next(free))
+                self.addresses |= {name: str(next(free)) for name in homeless}
+            except StopIteration:
+                raise BenchError(f"network {network!r}: {subnet} has no room for the tester and its gateway.") from None
+
+    def tester(self, network: str) -> str:
+        """Return the tester's own address on a network."""
+        return self._testers[network]
+
+    def port(self, documented: int) -> int:
+        """Return the port that a documented one is bound at: the same."""
+        return documented
+
+
+def service(name: str) -> str:
+    """Return a device's service name: its own, as far as the engine takes it."""
+    return re.sub(r"[^a-zA-Z0-9._-]+", "-", name)
+
+
+def project(name: str) -> str:
+    """Return a project name: lower case letters, digits, dashes."""
+    return re.sub(r"[^a-z0-9-]+", "-", f"hilfarm-{name.lower()}")
+
+
+def _from_the_top(subnet: IPv4Network) -> Iterable[IPv4Address]:
+    for number in range(int(subnet.broadcast_address) - 1, int(subnet.network_address), -1):
+        yield IPv4Address(number)

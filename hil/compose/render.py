@@ -1,0 +1,112 @@
+"""A site as a plain compose file that a person can read and keep."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import SingleQuotedScalarString as _quoted
+
+from hil.compose.engine import LABEL
+from hil.compose.plan import Plan, project, service
+from hil.errors import ScenarioError
+from hil.site import DeviceSpec, MeterSpec, Site
+
+IMAGE: Final = "${HIL_IMAGE:?the farm's image: hil compose image}"
+TOKEN: Final = "${HIL_TOKEN:?a secret that the bench and its devices share}"
+READY: Final = "/run/hilfarm/ready"  #: Is there while a device's control port listens.
+MEMORY_LIMIT: Final = "128m"  #: A device takes about 45 MB.
+
+
+def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
+    """Return the compose file of a site.
+
+    Args:
+        site: The site.
+        plan: Its addresses.
+        ref: How the user named the site, for the first line.
+        name: Name of the project, empty for one made of the site's.
+
+    Raises:
+        ScenarioError: A seat cannot be a container of the farm's.
+    """
+    seats: dict[str, DeviceSpec | MeterSpec] = {**site.meters, **site.devices}
+    others = [f"{one} ({spec.seat})" for one, spec in seats.items() if spec.seat != "emulated"]
+    if others:
+        raise ScenarioError(
+            f"site {site.name}: the compose bench fills emulated seats only so far, not {', '.join(others)}."
+        )
+    document = CommentedMap()
+    document["name"] = name or project(site.name)
+    document["services"] = services = CommentedMap()
+    for one, spec in seats.items():
+        services[service(one)] = _device(one, spec, site, plan)
+    document["networks"] = networks = CommentedMap()
+    for network, subnet in plan.subnets.items():
+        config = _flow_list(_flow({"subnet": str(subnet), "gateway": plan.gateways[network]}))
+        networks[network] = CommentedMap(
+            {"internal": True, "labels": _flow({LABEL: site.name}), "ipam": CommentedMap({"config": config})}
+        )
+        if subnet != site.networks[network]:
+            networks.yaml_set_comment_before_after_key(
+                network, before=f"{site.networks[network]} in the site", indent=2
+            )
+    document.yaml_set_start_comment(
+        f"Site {site.name}, each device in a container of its own. Made by: hil compose render {ref}\n"
+        "The devices wait for a bench (hil run --bench compose), which hands each its settings and its terminals."
+    )
+    stream = io.StringIO()
+    yaml = YAML()
+    yaml.width = 120
+    yaml.dump(document, stream)
+    return stream.getvalue()
+
+
+def _container(site: Site) -> CommentedMap:
+    """Return what all containers of the farm's own image have in common."""
+    return CommentedMap(
+        {
+            "image": IMAGE,
+            "read_only": True,
+            "cap_drop": _flow_list("ALL"),
+            "security_opt": _flow_list(_quoted("no-new-privileges:true")),
+            "stop_grace_period": "3s",
+            "labels": _flow({LABEL: site.name}),
+        }
+    )
+
+
+def _device(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
+    found = _container(site)
+    found["command"] = _flow_list("hil", "device", spec.type, "--name", name)
+    found["user"] = _quoted("1000:1000")
+    found["mem_limit"] = MEMORY_LIMIT
+    found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
+    found["environment"] = _flow({"HIL_TOKEN": TOKEN})
+    found["tmpfs"] = _flow_list("/tmp", "/run/hilfarm:uid=1000,mode=700")
+    found["healthcheck"] = _flow(
+        {"test": _flow_list("CMD", "test", "-e", READY), "interval": "2s", "timeout": "5s", "retries": 15}
+    )
+    if isinstance(spec, DeviceSpec) and site.meters:
+        found["depends_on"] = CommentedMap(
+            {service(meter): _flow({"condition": "service_healthy"}) for meter in site.meters}
+        )
+    found["networks"] = CommentedMap({plan.networks[name]: _flow({"ipv4_address": plan.addresses[name]})})
+    if spec.address and spec.address != plan.addresses[name]:
+        found["networks"].yaml_add_eol_comment(f"{spec.address} in the site", plan.networks[name])
+    return found
+
+
+def _flow(values: Mapping[str, Any]) -> CommentedMap:
+    found = CommentedMap(values)
+    found.fa.set_flow_style()
+    return found
+
+
+def _flow_list(*values: Any) -> CommentedSeq:
+    found = CommentedSeq(values)
+    found.fa.set_flow_style()
+    return found

@@ -1,0 +1,116 @@
+"""Sites as compose files: addresses, hardening, order, and the committed files."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from hil.compose.plan import POOL, Plan, choose_subnets
+from hil.compose.render import render
+from hil.errors import BenchError, ScenarioError
+from hil.site import Site, load_site, shipped_sites
+
+ROOT = Path(__file__).parents[3]
+COMMITTED = ROOT / "compose" / "sites"
+
+
+def rendered(ref: str, **options: bool) -> str:
+    site = load_site(ref)
+    return render(site, Plan(site, choose_subnets(site, **options)), ref=ref)
+
+
+def services(ref: str) -> dict[str, dict[str, object]]:
+    return YAML(typ="safe").load(rendered(ref))["services"]
+
+
+@pytest.mark.parametrize("ref", shipped_sites())
+def test_committed_file_is_the_rendered_one(ref: str) -> None:
+    """After a change: for each site `hil compose render SITE > compose/sites/SITE.yaml`."""
+    assert (COMMITTED / f"{ref}.yaml").read_text(encoding="utf-8") == rendered(ref)
+
+
+def test_no_file_of_a_site_that_is_gone() -> None:
+    found = {str(file.relative_to(COMMITTED).with_suffix("")) for file in COMMITTED.rglob("*.yaml")}
+    assert found == set(shipped_sites())
+
+
+@pytest.mark.parametrize("ref", shipped_sites())
+def test_every_container_is_hardened_and_labelled(ref: str) -> None:
+    document = YAML(typ="safe").load(rendered(ref))
+    assert "version" not in document
+    for service in document["services"].values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["user"] == "1000:1000"
+        assert service["sysctls"] == {"net.ipv4.ip_unprivileged_port_start": 0}
+        assert "mem_limit" in service
+        assert "healthcheck" in service
+        assert "hilfarm" in service["labels"]
+    for network in document["networks"].values():
+        assert network["internal"] is True
+        assert "hilfarm" in network["labels"]
+
+
+def test_host_parts_are_kept_in_a_subnet_of_the_pool() -> None:
+    found = services("mennekes/car-park")
+    addresses = {name: IPv4Address(one["networks"]["lan"]["ipv4_address"]) for name, one in found.items()}
+    assert {name: int(address) & 0xFF for name, address in addresses.items()} == {
+        "CP1": 11, "CP2": 12, "CP3": 13, "CP4": 14,
+    }  # fmt: skip
+    assert all(address in POOL for address in addresses.values())
+
+
+def test_exact_addresses_are_the_sites_own() -> None:
+    found = YAML(typ="safe").load(rendered("mennekes/car-park", exact=True))
+    assert found["services"]["CP3"]["networks"]["lan"]["ipv4_address"] == "192.168.0.13"
+    assert found["networks"]["lan"]["ipam"]["config"][0]["subnet"] == "192.168.0.0/24"
+
+
+def test_meters_are_healthy_before_charging_points_start() -> None:
+    found = services("mennekes/meter-excluding")
+    assert found["CP4"]["depends_on"] == {"M2": {"condition": "service_healthy"}}
+    assert "depends_on" not in found["M2"]
+
+
+def test_a_taken_subnet_is_left_alone() -> None:
+    site = load_site("mennekes/car-park")
+    (first,) = choose_subnets(site).values()
+    (second,) = choose_subnets(site, taken=[first]).values()
+    assert not first.overlaps(second)
+    assert second.subnet_of(POOL)
+
+
+def test_a_pool_that_is_used_up_and_own_addresses_in_use_are_said() -> None:
+    site = load_site("mennekes/car-park")
+    with pytest.raises(BenchError, match=r"no free subnet in 198.18.0.0/15"):
+        choose_subnets(site, taken=[POOL])
+    with pytest.raises(BenchError, match=r"192.168.0.0/24 is in use by the engine's network 192.168.0.0/16"):
+        choose_subnets(site, exact=True, taken=[IPv4Network("192.168.0.0/16")])
+
+
+def test_nobody_shares_an_address() -> None:
+    site = load_site("alfen/alb-p1")  # its meter has none of its own
+    plan = Plan(site, choose_subnets(site))
+    given = [*plan.addresses.values(), *plan.gateways.values(), *(plan.tester(name) for name in site.networks)]
+    assert set(plan.addresses) == {*site.meters, *site.devices}
+    assert len(given) == len(set(given))
+
+
+def test_site_addresses_and_container_addresses_translate_both_ways() -> None:
+    site = load_site("mennekes/car-park")
+    plan = Plan(site, {"lan": IPv4Network("198.18.7.0/24")})
+    assert plan.local("192.168.0.12") == "198.18.7.12"
+    assert plan.site("198.18.7.12") == "192.168.0.12"
+    with pytest.raises(ScenarioError, match=r"10.0.0.1 is in none of the site's networks 192.168.0.0/24"):
+        plan.local("10.0.0.1")
+
+
+def test_a_seat_that_is_not_emulated_is_refused() -> None:
+    site = load_site("mennekes/car-park")
+    point = site.devices["CP2"].model_copy(update={"seat": "real", "at": "10.0.0.17"})
+    changed = Site.model_construct(**{**dict(site), "devices": {**site.devices, "CP2": point}})
+    with pytest.raises(ScenarioError, match=r"emulated seats only so far, not CP2 \(real\)"):
+        render(changed, Plan(site, choose_subnets(site)), ref="x")
