@@ -1,7 +1,7 @@
 """Alfen Eve Single Pro-line (NG9xx): Active Load Balancing by a P1 or Modbus TCP meter or an EMS."""
 
 from emulators.alfen_ng9xx.device import FOLDER, PARAMETERS, SINGLE_PHASE, VARIANTS, AlfenNg9xx
-from emulators.alfen_ng9xx.model import EMS, LICENCES, MONITORED
+from emulators.alfen_ng9xx.model import SERVER_OPENS
 from emulators.kit.family import Family
 from emulators.kit.host import SerialSettings
 
@@ -17,11 +17,7 @@ FAMILY = Family(
     registers=FOLDER / "registers.csv",
     serial_ports={"P1": SerialSettings()},
     modbus_port=502,
-    modbus_switches={
-        "License Key features": LICENCES,
-        "Active Load Balancing": (True,),
-        "Data Source": (EMS, MONITORED),
-    },
+    modbus_switches=SERVER_OPENS,
     modbus_unit=1,
     modbus_more_units=(200,),
     observations={

@@ -12,7 +12,7 @@ from typing import Final
 
 from emulators.alfen_ng9xx.display import display_text, led_text, live_monitoring
 from emulators.alfen_ng9xx.meter import ModbusMeter, P1Port
-from emulators.alfen_ng9xx.model import EMS, MODBUS, MONITORED, Output, Station
+from emulators.alfen_ng9xx.model import MODBUS, Station
 from emulators.alfen_ng9xx.registers import ABSENT, BLOCKS, Registers, SocketMeter
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
@@ -20,7 +20,7 @@ from emulators.kit.host import NS_PER_S, Cancel, Host, SerialPort, SerialSetting
 from emulators.kit.modbus import ModbusClient, ModbusFault, ModbusServer
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
 from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase
-from emulators.kit.pilot import NO_OFFER, PilotState
+from emulators.kit.pilot import NO_OFFER, Output, PilotState
 from emulators.kit.registers import RegisterBank, RegisterTable
 
 FOLDER: Final = Path(__file__).parent
@@ -73,7 +73,7 @@ class AlfenNg9xx:
         self._asked_ns: int | None = None
         self._running = True
         self.front.log(f"Booted, firmware {self._firmware}")
-        if self.station.is_balancing and self.station.source in (EMS, MONITORED):
+        if self.station.serves_modbus:
             await self._serve()
         if self.station.balancer is not None:
             await self._open_meter()

@@ -18,10 +18,16 @@ from emulators.alfen_ng9xx.probing import Probing
 from emulators.kit.host import NS_PER_S
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase, grid_phases, to_grid
-from emulators.kit.pilot import MINIMUM_OFFER_A, NO_OFFER, Offer, PilotState, offer_of_current
+from emulators.kit.pilot import MINIMUM_OFFER_A, NO_OFFER, Output, PilotState, offer_of_current
 
 LICENCES: Final = ("Active Load Balancing", "Smart Charging Network")  #: Each includes ALB (guide 2.2).
 EMS, MONITORED = "Energy Management System", "Meter + EMS monitoring"
+#: The Modbus slave's port is open while each of these parameters has one of these values.
+SERVER_OPENS: Final = {
+    "License Key features": LICENCES,
+    "Active Load Balancing": (True,),
+    "Data Source": (EMS, MONITORED),
+}
 P1, MODBUS = "DSMR4.x/SMR5.0 (P1)", "Modbus TCP/IP"
 INCLUDES: Final = "Include charging EV"
 #: A meter that has not said anything for this long is lost: three telegrams of DSMR 4 (assumed) ...
@@ -44,19 +50,6 @@ class Binding(Enum):
     EMS = "Active Load Balancing (energy management system)"
     SAFE = "Safe current (A)"
     PROBING = "probing phase"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """What the station does at its socket.
-
-    Attributes:
-        offer: Control pilot.
-        contactor: Closed or open.
-    """
-
-    offer: Offer
-    contactor: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +114,11 @@ class Station:
     def is_balancing(self) -> bool:
         """Return whether Active Load Balancing is unlocked and on."""
         return self._store["License Key features"] in LICENCES and bool(self._store["Active Load Balancing"])
+
+    @property
+    def serves_modbus(self) -> bool:
+        """Return whether the Modbus slave's port is open."""
+        return all(self._store[name] in opening for name, opening in SERVER_OPENS.items())
 
     @property
     def source(self) -> str:

@@ -73,6 +73,19 @@ class Offer:
 NO_OFFER: Final = Offer()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a charging point does at its terminals.
+
+    Attributes:
+        offer: Control pilot.
+        contactor: Closed or open.
+    """
+
+    offer: Offer
+    contactor: bool
+
+
 def current_of_duty_a(duty_pct: float) -> float:
     """Return the current that a duty cycle offers [A]; 0 for duties that offer nothing (IEC 61851-1 table A.8)."""
     for row in DUTY_TABLE:

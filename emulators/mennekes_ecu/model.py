@@ -7,7 +7,6 @@ client (131, 132), and the current that the DLM master hands out. Whole amperes,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from operator import itemgetter
 from typing import Final
@@ -15,7 +14,7 @@ from typing import Final
 from emulators.kit.host import NS_PER_S
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
-from emulators.kit.pilot import NO_OFFER, Offer, PilotState, offer_of_current
+from emulators.kit.pilot import NO_OFFER, Offer, Output, PilotState, offer_of_current
 
 MASTER_ROLES: Final = ("DLM Master (With internal DLM-Slave)", "DLM Master (Standalone)")
 SLAVE_ROLES: Final = ("DLM Slave (Master-Auto-Discovery)", "DLM Slave (Master-Fixed-IP)")
@@ -44,19 +43,6 @@ class Binding(Enum):
     DLM = "DLM master"
     DISCONNECTED = "Disconnected Limit [A] (DLM master lost)"
     UNAVAILABLE = "set unavailable"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """What the point does at its terminals.
-
-    Attributes:
-        offer: Control pilot.
-        contactor: Closed or open.
-    """
-
-    offer: Offer
-    contactor: bool
 
 
 class ChargingPoint:

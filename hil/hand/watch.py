@@ -61,9 +61,9 @@ def lines(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def picture(state: dict[str, Any]) -> Group:
     """Return the state as tables for a terminal."""
     points = Table(box=None, pad_edge=False, header_style="bold")
-    for head, side in (("point", "left"), ("vehicle", "left"), ("state", "left"), ("offers", "right")):
-        points.add_column(head, justify="right" if side == "right" else "left")
-    for head in ("L1", "L2", "L3"):
+    for head in ("point", "vehicle", "state"):
+        points.add_column(head)
+    for head in ("offers", "L1", "L2", "L3"):
         points.add_column(head, justify="right")
     points.add_column("why", overflow="fold")
     for name, point in state["points"].items():

@@ -8,10 +8,9 @@ from typing import Final
 from robot.api.deco import keyword
 
 from emulators.kit.phases import PHASES, PerPhase
-from hil.errors import ScenarioError
 from hil.keywords.context import Context
 from hil.keywords.values import Amps
-from hil.site import VehicleSpec, vehicle_presets
+from hil.site import VehicleSpec
 
 NOTHING: Final = Amps(0)
 FULL: Final = Amps(32)
@@ -40,10 +39,7 @@ class Vehicles:
         """
         session = self._context.session
         site = session.farm.site
-        known = {**vehicle_presets(), **site.vehicles}
-        if vehicle and vehicle not in known:
-            raise ScenarioError(f"there is no vehicle {vehicle!r}. Known: {', '.join(sorted(known))}.")
-        spec = known[vehicle] if vehicle else VehicleSpec(
+        spec = site.vehicle(vehicle) if vehicle else VehicleSpec(
             phases=phases, max_current_a=max_current.a, asks_for_a=None if asks_for is None else asks_for.a
         )  # fmt: skip
         session.do(lambda: session.farm.plug(point, spec.traits(voltage_v=site.supply.voltage_v)))

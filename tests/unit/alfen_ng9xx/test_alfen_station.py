@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from emulators.alfen_ng9xx.device import PARAMETERS
 from emulators.alfen_ng9xx.display import display_text, led_text, live_monitoring
-from emulators.alfen_ng9xx.model import EMS, MODBUS, P1, Binding, Output, Station
+from emulators.alfen_ng9xx.model import EMS, MODBUS, P1, Binding, Station
 from emulators.kit.host import NS_PER_S
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
-from emulators.kit.pilot import NO_OFFER, PilotState
+from emulators.kit.pilot import NO_OFFER, Output, PilotState
 
 NAMES = {
     "licence": "License Key features",
