@@ -20,8 +20,9 @@ from typing import Final
 from hil.clock.grants import Counts, Hello, Idle, Kind, Report, Step, Turn, Wire, encode, message, report, target
 from hil.errors import BenchError
 
-RUNNER: Final = 0  #: Its rank.
-METER: Final = 2
+RUNNER: Final = 0  #: Rank of the member with the plant; it is first at each instant.
+DEVICE: Final = 1
+METER: Final = 2  #: Rank of those that look at an instant when the others have made it.
 
 
 class Member:

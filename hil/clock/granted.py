@@ -43,13 +43,31 @@ class Outgoing(Direction):
 
 
 class Incoming(Direction):
-    """What another process sends to this one on one connection."""
+    """What another process sends to this one on one connection.
 
-    __slots__ = ("key",)
+    A device that is asked in the middle of this process' turn may send something that is read before the conductor has
+    heard of it.
+    """
+
+    __slots__ = ("_ahead", "_ended", "key")
 
     def __init__(self, ledger: Ledger, one: bytes) -> None:
         super().__init__(ledger, repr(one))
-        self.key = one
+        self.key, self._ahead, self._ended = one, 0, False
+
+    def expect(self, count: int) -> None:
+        """Take into the books what was sent."""
+        read = count if self._ended else min(self._ahead, count)
+        self._ahead -= min(self._ahead, read)
+        self.owed += count - read
+        self.ledger.in_flight += count - read
+
+    def read_ahead(self, count: int | None) -> None:
+        """Take note of bytes that came before they were owed, None for the end."""
+        if count is None:
+            self._ended = True
+        else:
+            self._ahead += count
 
 
 class Outside:
@@ -57,12 +75,10 @@ class Outside:
 
     Args:
         ledger: The books of what is on its way to this process.
-        shared: Broadcast addresses: what goes there comes back too.
     """
 
-    def __init__(self, ledger: Ledger, shared: frozenset[str]) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self.shared = shared
         self._untold: dict[bytes, Outgoing] = {}
         self._sent: Counts = {}
         self._incoming: dict[bytes, Incoming] = {}
@@ -119,8 +135,7 @@ class Outside:
             traffic = one[:1]
             if traffic == Traffic.STREAM:
                 rx = self._incoming.get(one) or self._unaccepted.setdefault(one, Incoming(ledger, one))
-                rx.owed += count
-                ledger.in_flight += count
+                rx.expect(count)
             elif traffic == Traffic.DATAGRAM:
                 ledger.expect_datagrams(address_of(one), count)
 
@@ -140,25 +155,40 @@ class GrantedLoop(VirtualTimeLoop):
     Args:
         conductor: Where the conductor is.
         hello: Who joins.
-        shared: The broadcast addresses among those of the greeting.
 
     Raises:
         BenchError: There is no conductor, or it refuses.
 
     Attributes:
+        conductor: Where the conductor is.
+        session: Which farm of the run this is.
         left: Called when the runner has left: there is nothing more to do but to go too.
     """
 
     kind = "lock-step"
 
-    def __init__(self, conductor: tuple[str, int], hello: Hello, *, shared: frozenset[str] = frozenset()) -> None:
+    def __init__(self, conductor: tuple[str, int], hello: Hello) -> None:
+        self._seat = Conducted(conductor, hello)
         self._writers: set[int] = set()
         super().__init__()
+        self.conductor, self.session = conductor, hello.session
         self.left: Callable[[], None] = _stay
-        self._outside = Outside(self.ledger, shared)
+        self._outside = Outside(self.ledger)
         self.ledger.beyond = self._outside
-        self._conductor = Conducted(conductor, hello)
         self._has_turn = False
+        self._resting: list[asyncio.Future[None]] = []
+
+    async def rest(self) -> None:
+        """Return when this process has nothing more to do in its turn."""
+        waiter = self.create_future()
+        self._resting.append(waiter)
+        await waiter
+
+    def _tell_resting(self) -> None:
+        waiters, self._resting = self._resting, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _select(self, timeout: float | None) -> ReadyList:
         if not self._has_turn:
@@ -172,8 +202,11 @@ class GrantedLoop(VirtualTimeLoop):
                 return events
             if self._jobs or self._held.count:
                 return self._sleep(None)
+            if self._resting:
+                self._tell_resting()
+                return []
             self._outside.forget_unaccepted()
-            self._conductor.report(self._report())
+            self._seat.report(self._report())
             self._take_turn()
 
     def _report(self) -> Report:
@@ -190,7 +223,7 @@ class GrantedLoop(VirtualTimeLoop):
     def _take_turn(self) -> None:
         self._sleeping = True  # so that another thread, or a signal handler, writes to the file that is waited for
         try:
-            step = self._conductor.await_step(self._wake_fd)
+            step = self._seat.await_step(self._wake_fd)
         finally:
             self._sleeping = False
         self._has_turn = True
@@ -223,7 +256,7 @@ class GrantedLoop(VirtualTimeLoop):
 
     def close(self) -> None:
         super().close()
-        self._conductor.close()
+        self._seat.close()
 
 
 def _stay() -> None:

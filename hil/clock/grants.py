@@ -13,14 +13,11 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum, IntFlag
 from typing import Any, Final
 
 from hil.errors import BenchError
-
-PORT: Final = 7302
-"""Where a conductor listens unless told otherwise."""
 
 LONGEST_BYTES: Final = 1 << 22
 """Of one message."""
@@ -81,8 +78,8 @@ class Hello:
         token: The run's secret.
         session: Which farm of the run.
         name: Its name in the site.
-        rank: 0 the runner, 1 devices, 2 meters: meters look at an instant when the others have made it.
-        addresses: IP addresses at which it hears, broadcast addresses too.
+        rank: When it has its turn in an instant (``hil.clock.conductor``).
+        addresses: IP addresses at which it hears.
     """
 
     token: str
@@ -93,8 +90,7 @@ class Hello:
 
     def encode(self) -> bytes:
         """Return the message."""
-        fields = {"token": self.token, "session": self.session, "name": self.name, "rank": self.rank}
-        return message(Kind.HELLO, json.dumps({**fields, "addresses": self.addresses}).encode())
+        return message(Kind.HELLO, json.dumps(asdict(self)).encode())
 
     @classmethod
     def decode(cls, content: bytes) -> Hello:
@@ -104,11 +100,18 @@ class Hello:
             BenchError: It is none.
         """
         try:
-            fields: Mapping[str, Any] = json.loads(content)
+            return cls.of(json.loads(content))
+        except ValueError as error:
+            raise BenchError(f"{content[:80]!r} is no greeting of a member: {error}") from error
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Hello:
+        """Return what the fields of a message say (errors as :meth:`decode`)."""
+        try:
             token, session, name = (str(fields[one]) for one in ("token", "session", "name"))
             return cls(token, session, name, int(fields["rank"]), tuple(map(str, fields["addresses"])))
         except (ValueError, TypeError, KeyError) as error:
-            raise BenchError(f"{content[:80]!r} is no greeting of a member: {error}") from error
+            raise BenchError(f"{fields!r} is no greeting of a member: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,9 @@ class Direction:
         self.ledger.in_flight -= self.owed
         self.owed = 0
 
+    def read_ahead(self, count: int | None) -> None:
+        """Take note of bytes that came before they were owed, None for the end: here both ends are in one book."""
+
     def finish(self) -> None:
         if not self.fin:
             self.fin = True
@@ -97,8 +100,6 @@ class Direction:
 
 class Beyond(Protocol):
     """The traffic of this process with others that share its time."""
-
-    shared: frozenset[str]
 
     def connect(self, client: Address, server: Address) -> None:
         """Book a connect to another process when its SYN leaves."""
@@ -323,11 +324,10 @@ class Ledger:
 
     def datagram_sent(self, target: Address) -> None:
         """Book a datagram."""
-        beyond = self.beyond
-        if beyond is None or (target in self.datagram_sockets and target[0] not in beyond.shared):
+        if self.beyond is None or target in self.datagram_sockets:
             self.expect_datagrams(target, 1)
         else:
-            beyond.datagram_sent(target)
+            self.beyond.datagram_sent(target)
 
     def expect_datagrams(self, target: Address, count: int) -> None:
         """Take datagrams into the books if one known socket of this loop gets them; of several the kernel chooses."""
