@@ -252,7 +252,8 @@ class RemoteDevice:
             case "contactor":
                 farm.bays[self.name].set_contactor(message["closed"])
             case "trace":
-                farm.trace_state(self.name, message["event"], **message["fields"], device_ns=message["at_ns"])
+                late = {} if message["at_ns"] == farm.instants.now_ns() else {"device_ns": message["at_ns"]}
+                farm.trace_state(self.name, message["event"], **message["fields"], **late)
             case "frame":
                 farm.take_frame(self.name, message)
             case "lag":
