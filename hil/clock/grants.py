@@ -109,8 +109,9 @@ class Hello:
         """Return what the fields of a message say (errors as :meth:`decode`)."""
         try:
             token, session, name = (str(fields[one]) for one in ("token", "session", "name"))
-            return cls(token, session, name, int(fields["rank"]), tuple(map(str, fields["addresses"])))
-        except (ValueError, TypeError, KeyError) as error:
+            addresses = tuple(socket.inet_ntoa(socket.inet_aton(one)) for one in fields["addresses"])
+            return cls(token, session, name, int(fields["rank"]), addresses)
+        except (ValueError, TypeError, KeyError, OSError) as error:
             raise BenchError(f"{fields!r} is no greeting of a member: {error!r}") from error
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import signal
 import sys
 from typing import Any
 
@@ -54,9 +56,16 @@ async def device(loop: GrantedLoop, facts: dict[str, Any]) -> None:
         while True:
             await asyncio.sleep(dice.uniform(0.01, facts.get("busy_s", 1.0)))
 
-    task = asyncio.create_task(work())
+    async def die(after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    tasks = [asyncio.create_task(work())]
+    if own in facts.get("dies", {}):
+        tasks.append(asyncio.create_task(die(facts["dies"][own])))
     await gone.wait()
-    task.cancel()
+    for task in tasks:
+        task.cancel()
 
 
 async def runner(loop: GrantedLoop, facts: dict[str, Any]) -> list[Any]:
@@ -67,6 +76,9 @@ async def runner(loop: GrantedLoop, facts: dict[str, Any]) -> list[Any]:
     async def poll(other: str) -> None:
         _, client = await loop.create_connection(Client, other, PORT, local_addr=(facts["address"], 0))
         for _ in range(rounds):
+            if client.lost:
+                log.append([loop.now_ns(), "lost"])
+                return
             assert await client.ask() == ANSWER
             log.append([loop.now_ns(), other])
             await asyncio.sleep(facts.get("period_s", 1.0))
