@@ -18,10 +18,12 @@ from dsmr_parser import telegram_specifications
 from dsmr_parser.clients.telegram_buffer import TelegramBuffer
 from dsmr_parser.parsers import TelegramParser
 
+from emulators.kit.host import SerialSettings
+from hil.bench.adapter import Adapter
 from hil.bench.embedded import Farm
 from hil.clock import make_loop
 from hil.errors import ScenarioError
-from hil.site import load_site
+from hil.site import load_site, with_serial_port
 from hil.trace import TraceWriter
 from tests.site.null_modem import NullModem
 from tests.site.running import Up
@@ -175,7 +177,8 @@ def refusal(tmp_path: Path, port: str, data_request: str = "cts", speed: float |
     loop = make_loop(speed)
 
     async def main() -> None:
-        trace = TraceWriter(tmp_path / "trace.jsonl", test="port", site="port", seed=0)
+        number = len(list(tmp_path.iterdir()))
+        trace = TraceWriter(tmp_path / f"{number}.jsonl", test="port", site="port", seed=0)
         farm = Farm(load_site(tmp_path / "site.yaml"), loop, seed=0, trace=trace)
         try:
             await farm.start()
@@ -211,25 +214,25 @@ def test_a_port_that_cannot_be_opened(tmp_path: Path, pty: tuple[int, str]) -> N
     assert said.endswith(f"Allowed: 'data_request: always' (--serial M1={path},always).")
 
 
-def test_a_port_that_this_user_may_not_open_names_the_group(tmp_path: Path, pty: tuple[int, str]) -> None:
+def test_a_port_that_this_user_may_not_open_names_the_group(pty: tuple[int, str]) -> None:
     _, path = pty
     os.chmod(path, 0)
-    tmp_path.chmod(0o777)
+    loop = make_loop(1.0)
+    port = Adapter(loop, "M1", port=path, data_request="cts", settings=SerialSettings(), told=print)
     before = os.geteuid()
-    with suppress(PermissionError):  # only root may become somebody else, and has to: it may open everything
-        os.seteuid(65534)
-    try:
-        said = refusal(tmp_path, path)
-    finally:
-        os.seteuid(before)
-    assert f"{path} may not be opened. Fix: sudo usermod -aG " in said
-    assert "dialout" in said or "tty" in said
+    with asyncio.Runner(loop_factory=lambda: loop) as runner, pytest.raises(ScenarioError) as found:
+        with suppress(PermissionError):  # only root may become somebody else, and has to: it may open everything
+            os.seteuid(65534)
+        try:
+            runner.run(port.open())
+        finally:
+            os.seteuid(before)
+    assert f"{path} may not be opened. Fix: sudo usermod -aG " in str(found.value)
+    assert "-aG dialout $USER" in str(found.value) or "-aG tty $USER" in str(found.value)
 
 
-def test_wrong_words_on_the_command_line(tmp_path: Path) -> None:
+def test_wrong_words_on_the_command_line() -> None:
     site = load_site("alfen/alb-p1")
-    from hil.site import with_serial_port
-
     for meter, port, says in (
         ("P9", "/dev/ttyUSB0", "there is no device 'P9'. Did you mean 'P1'?"),
         ("CP1", "/dev/ttyUSB0", "a P1 cable joins one meter and one reader, not CP1 and outside."),
