@@ -243,6 +243,8 @@ def _refusal(port: str, error: Exception) -> str:
             return f"{port} is busy: another program has it open."
     if str(error).startswith("Could not configure port"):  # pyserial's words for a file that is no terminal
         return f"{port} is no serial port."
+    if "'control'" in str(error):  # pyserial's words for a server that answers control commands in its own way
+        return f"{port} cannot be opened: {error}. Fix: rfc2217://HOST:PORT?ign_set_control."
     return f"{port} cannot be opened: {error}."
 
 
