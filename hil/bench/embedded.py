@@ -269,8 +269,9 @@ class Farm:
         return self.devices[name]
 
     def explain(self, name: str) -> str:
-        """Return in one sentence what a device does now and why; of one without power there is nothing to say."""
-        return f"{name} is switched off." if name in self.faults.killed else self.devices[name].explain()
+        """Return in one sentence what a device does now and why; one that is silent by a fault cannot say."""
+        silence = self.faults.silence(name)
+        return f"{name} {silence}." if silence else self.devices[name].explain()
 
     def bay(self, name: str) -> Bay:
         """Return a charging point's bay.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import os
+from pathlib import Path
 
 from hil.bench.embedded import Farm
 from hil.clock import FarmLoop
@@ -17,14 +16,15 @@ def make_farm(site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> F
     """Return a farm that is not started yet, as the run's environment says (``HIL_BENCH``, embedded without it).
 
     Raises:
-        BenchError: The compose bench is asked for outside of a run that has started its containers.
-        ScenarioError: The run's containers do not fit this site.
+        BenchError: The compose bench is asked for outside of a run on it, or the site's containers cannot be had.
+        ScenarioError: The site cannot be put into containers.
     """
     if os.environ.get("HIL_BENCH", "embedded") == "embedded":
         return Farm(site, loop, seed=seed, trace=trace)
     from hil.bench.compose import ComposeFarm  # noqa: PLC0415  most runs do not need it
+    from hil.compose.requests import Host  # noqa: PLC0415
 
-    if "HIL_SUBNETS" not in os.environ:
-        raise BenchError("the compose bench runs inside of its containers: hil run --bench compose --site SITE ...")
-    subnets = {name: ipaddress.IPv4Network(one) for name, one in json.loads(os.environ["HIL_SUBNETS"]).items()}
-    return ComposeFarm(site, loop, seed=seed, trace=trace, subnets=subnets, token=os.environ["HIL_TOKEN"])
+    if "HIL_HOST" not in os.environ:
+        raise BenchError("the compose bench runs inside of its containers: hil run --bench compose ...")
+    containers = Host(Path(os.environ["HIL_HOST"]))
+    return ComposeFarm(site, loop, seed=seed, trace=trace, containers=containers, token=os.environ["HIL_TOKEN"])

@@ -14,31 +14,41 @@ from hil.site import Site
 POOL: Final = IPv4Network("198.18.0.0/15")  #: RFC 2544, benchmarking: never a lab's or an office's own LAN.
 
 
-def choose_subnets(site: Site, *, exact: bool = False, taken: Iterable[IPv4Network] = ()) -> dict[str, IPv4Network]:
+def choose_subnets(
+    site: Site, *, exact: bool = False, taken: Mapping[IPv4Network, str] | None = None
+) -> dict[str, IPv4Network]:
     """Return a subnet for each LAN of a site, as large as the site's own.
 
     Args:
         site: The site.
         exact: Take the site's own addresses instead of the pool's.
-        taken: Subnets that somebody has already.
+        taken: Subnets that somebody has already, and who.
 
     Raises:
         BenchError: The site's own subnet is taken, or the pool is used up.
     """
-    used, chosen = list(taken), {}
+    used, chosen = dict(taken or {}), {}
     for name, network in site.networks.items():
-        candidates = iter([network]) if exact else POOL.subnets(new_prefix=max(network.prefixlen, POOL.prefixlen))
-        found = next((one for one in candidates if not any(one.overlaps(other) for other in used)), None)
-        if found is None:
-            clash = next((other for other in used if network.overlaps(other)), None)
+        if exact and (clash := next((one for one in used if one.overlaps(network)), None)) is not None:
             raise BenchError(
-                f"network {name!r}: {network} is in use by the engine's network {clash}. Leave --exact-addresses out."
-                if exact
-                else f"network {name!r}: no free subnet in {POOL}. `hil compose clean` removes what was left behind."
+                f"network {name!r}: {network} is in use by {used[clash]} ({clash}). Leave --exact-addresses out."
             )
-        used.append(found)
-        chosen[name] = found
+        chosen[name] = network if exact else free_subnet(name, network.prefixlen, used)
+        used[chosen[name]] = f"network {name!r}"
     return chosen
+
+
+def free_subnet(name: str, prefixlen: int, taken: Iterable[IPv4Network]) -> IPv4Network:
+    """Return the pool's first free subnet of a size.
+
+    Raises:
+        BenchError: The pool is used up.
+    """
+    inside = [one for one in taken if one.overlaps(POOL)]
+    for found in POOL.subnets(new_prefix=max(prefixlen, POOL.prefixlen)):
+        if not any(found.overlaps(one) for one in inside):
+            return found
+    raise BenchError(f"network {name!r}: no free subnet in {POOL}. `hil compose clean` removes what was left behind.")
 
 
 class Plan(Translation):

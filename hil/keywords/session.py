@@ -251,4 +251,4 @@ def build_site(ref: str, overrides: Mapping[str, str]) -> Site:
         file = Path(folder) / f"{Path(ref).stem} with overrides.yaml"
         with file.open("w", encoding="utf-8") as stream:
             YAML().dump(changed, stream)
-        return load_site(file)
+        return load_site(file, named=ref.removesuffix(".yaml"))

@@ -4,7 +4,7 @@
 every problem.
 """
 
-from hil.site.load import load_site, shipped_sites
+from hil.site.load import load_site, shipped_sites, site_of
 from hil.site.model import (
     SERIAL_PORTS,
     SUPPLY,
@@ -39,5 +39,6 @@ __all__ = [
     "duration_ns",
     "load_site",
     "shipped_sites",
+    "site_of",
     "vehicle_presets",
 ]

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from hil.bench import control
 from hil.bench.addresses import Slot
+from hil.bench.containers import Act
 from hil.bench.control import decode, encode
+from hil.compose.requests import SOCKET, Requests
 from hil.configure import Form
 from hil.errors import BenchError, DeviceFault, ScenarioError
 from hil.keywords.session import Session, build_site
+from hil.site import Site
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a token of this test"
@@ -32,29 +36,57 @@ SITE = {  # ports that nobody needs a right for
 
 
 class Devices:
-    """The device processes of mennekes/standalone-excluding, on addresses of a slot of their own."""
+    """The device processes of mennekes/standalone-excluding, on addresses of a slot of their own.
+
+    They are ``hil.bench.containers.Containers``, whose engine is this machine: signals kill, pause and resume.
+    """
+
+    KINDS: ClassVar = {"CP1": ("mennekes_ecu", 11), "M2": ("pac2200", 20)}
 
     def __init__(self) -> None:
         self.slot = Slot()
         self.subnet = ipaddress.IPv4Network(f"127.{self.slot.number}.1.0/24")
-        self.processes = {
-            name: subprocess.Popen(
-                [sys.executable, "-m", "hil", "device", kind, "--name", name, "--host", self.address(host)],
-                env={**os.environ, "HIL_TOKEN": TOKEN, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for name, kind, host in (("CP1", "mennekes_ecu", 11), ("M2", "pac2200", 20))
-        }
-        for name, process in self.processes.items():
+        self.processes: dict[str, subprocess.Popen[str]] = {}
+        for name in self.KINDS:
+            self.start(name)
+        for process in self.processes.values():
             assert process.stdout is not None
-            assert process.stdout.readline().startswith(f"{name} waits for a bench")
+            assert "waits for a bench" in process.stdout.readline()
+        self.requests = Requests(self)
+
+    def start(self, name: str) -> None:
+        kind, host = self.KINDS[name]
+        self.processes[name] = subprocess.Popen(
+            [sys.executable, "-m", "hil", "device", kind, "--name", name, "--host", self.address(host)],
+            env={**os.environ, "HIL_TOKEN": TOKEN, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def need(self, site: Site) -> Mapping[str, ipaddress.IPv4Network]:
+        if set(site.devices) | set(site.meters) != set(self.KINDS):
+            raise ScenarioError(f"{site.ref}: there are only {', '.join(self.KINDS)} here")
+        return {"lan": self.subnet}
+
+    def act(self, what: Act, device: str) -> None:
+        process = self.processes[device]
+        match what:
+            case "kill":
+                process.kill()
+                process.communicate()
+            case "start":
+                self.start(device)
+            case "pause":
+                process.send_signal(signal.SIGSTOP)
+            case "resume":
+                process.send_signal(signal.SIGCONT)
 
     def address(self, host: int) -> str:
         return str(self.subnet.network_address + host)
 
     def close(self) -> None:
+        self.requests.close()
         for process in self.processes.values():
             process.kill()
             process.communicate()
@@ -74,7 +106,7 @@ def session(devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("HIL_BENCH", "compose")
     monkeypatch.setenv("HIL_SPEED", "5")
     monkeypatch.setenv("HIL_TOKEN", TOKEN)
-    monkeypatch.setenv("HIL_SUBNETS", json.dumps({"lan": str(devices.subnet)}))
+    monkeypatch.setenv("HIL_HOST", str(devices.requests.folder / SOCKET))
     one = Session(build_site("mennekes/standalone-excluding", SITE), "t")
     yield one
     one.close()
@@ -157,7 +189,7 @@ def test_a_process_that_dies_is_the_farms_failure(tmp_path: Path, monkeypatch: p
     try:
         for name, value in {
             "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_BENCH": "compose", "HIL_SPEED": "5", "HIL_TOKEN": TOKEN,
-            "HIL_SUBNETS": json.dumps({"lan": str(devices.subnet)}),
+            "HIL_HOST": str(devices.requests.folder / SOCKET),
         }.items():  # fmt: skip
             monkeypatch.setenv(name, value)
         one = Session(build_site("mennekes/standalone-excluding", SITE), "t")
@@ -172,18 +204,20 @@ def test_a_process_that_dies_is_the_farms_failure(tmp_path: Path, monkeypatch: p
         devices.close()
 
 
-def test_virtual_time_and_another_sites_networks_are_refused(
+def test_virtual_time_is_refused_and_what_the_engine_says_is_told(
     devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
     monkeypatch.setenv("HIL_BENCH", "compose")
     monkeypatch.setenv("HIL_TOKEN", TOKEN)
-    monkeypatch.setenv("HIL_SUBNETS", json.dumps({"lan": str(devices.subnet)}))
+    with pytest.raises(BenchError, match="inside of its containers: hil run --bench compose"):
+        Session(build_site("mennekes/standalone-excluding", SITE), "t")
+    monkeypatch.setenv("HIL_HOST", str(devices.requests.folder / SOCKET))
     with pytest.raises(ScenarioError, match="scaled time: choose a --speed such as 10, not max"):
         Session(build_site("mennekes/standalone-excluding", SITE), "t")
     monkeypatch.setenv("HIL_SPEED", "5")
-    monkeypatch.setenv("HIL_SUBNETS", json.dumps({"office": str(devices.subnet)}))
-    with pytest.raises(
-        ScenarioError, match="this run has containers on office: site standalone-excluding needs others"
-    ):
+    with pytest.raises(ScenarioError, match="mennekes/car-park: there are only CP1, M2 here"):
+        Session(build_site("mennekes/car-park", {}), "t")
+    monkeypatch.setenv("HIL_HOST", str(tmp_path / "nobody"))
+    with pytest.raises(BenchError, match=r"the process that has started this run does not answer: .*No such file"):
         Session(build_site("mennekes/standalone-excluding", SITE), "t")

@@ -67,10 +67,22 @@ def test_a_command_that_fails_says_its_own_last_words(path: Path) -> None:
         subnets_in_use()
 
 
-def test_subnets_in_use_are_those_of_all_networks(path: Path) -> None:
-    configs = '[{"IPAM":{"Config":[{"Subnet":"198.18.0.0/24"},{"Subnet":"fd00::/64"}]}},{"IPAM":{"Config":null}}]'
-    command(path, f"[ $2 = ls ] && echo 1 2 || echo '{configs}'")
-    assert subnets_in_use() == [IPv4Network("198.18.0.0/24")]
+def test_subnets_in_use_are_those_of_all_networks_and_of_this_machine(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = '{"Name":"n1","IPAM":{"Config":[{"Subnet":"198.18.0.0/24"},{"Subnet":"fd00::/64"}]}}'
+    command(path, f"""[ $2 = ls ] && echo 1 2 || echo '[{configs},{{"Name":"n2","IPAM":{{"Config":null}}}}]'""")
+    routes = path / "route"
+    routes.write_text(
+        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+        "eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+        "tun0\t000012C6\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+    )
+    monkeypatch.setattr(engine, "ROUTES", routes)
+    assert subnets_in_use() == {
+        IPv4Network("198.18.0.0/16"): "this machine's interface tun0",
+        IPv4Network("198.18.0.0/24"): "the engine's network n1",
+    }
 
 
 def test_clean_asks_for_the_label_only(path: Path) -> None:
@@ -102,13 +114,12 @@ def test_clean_takes_images_on_request_but_never_the_base(path: Path) -> None:
     assert not any("base" in line or line == "image ls" for line in asked)
 
 
-@pytest.mark.parametrize(
-    "words", [["--speed", "10"], ["--site", "mennekes/car-park"], ["--site", "mennekes/car-park", "--speed", "max"]]
-)
 def test_a_run_says_what_the_compose_bench_needs(
-    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["run", "--bench", "compose", *words, "suite.robot"]) == 2
-    assert "the compose bench needs --site SITE, whose containers are made, and --speed N" in capsys.readouterr().err
+    assert main(["run", "--bench", "compose", "suite.robot"]) == 2
+    assert "the compose bench needs --speed N" in capsys.readouterr().err
+    assert main(["run", "--exact-addresses", "suite.robot"]) == 2
+    assert "--exact-addresses is for containers: add --bench compose" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
