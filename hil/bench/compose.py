@@ -206,6 +206,8 @@ class RemoteDevice:
                     self._eyes.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     _asked(self._eyes, encode("look", token=self._token))
                 answer = _asked(self._eyes, encode("look", what=what, args=args))
+                if not {"value", "refused"} & answer.keys():
+                    raise control.Garbage(f"{answer} is no answer.")
             except (OSError, control.Garbage) as error:
                 raise DeviceFault(f"{self.name}: its process does not answer: {error}") from error
         if "refused" in answer:
@@ -236,9 +238,12 @@ class RemoteDevice:
         why = "its process has closed the control channel"
         try:
             async for message in control.messages(reader):
-                self._take(message)
+                try:
+                    self._take(message)
+                except (LookupError, TypeError, ValueError, AttributeError) as error:
+                    raise control.Garbage(f"{str(message)[:200]} makes no sense here: {error!r}") from error
         except control.Garbage as error:
-            why = str(error)
+            why = str(error).rstrip(".")
         gone = BenchError(f"{self.name}: {why}.")
         for waiting in self._calls.values():
             if not waiting.done():
@@ -284,6 +289,8 @@ class ComposeFarm(Farm):
         control_port: Of every device.
     """
 
+    bench = "compose"
+
     def __init__(
         self,
         site: Site,
@@ -302,6 +309,7 @@ class ComposeFarm(Farm):
         self.remotes: dict[str, RemoteDevice] = {}
         self._clock, self.factor = loop, loop.factor
         self._subnets, self._token, self._control_port = containers.need(site), token, control_port
+        self._on_host = containers.on_host
         self._stopping = self._pushing = False
         self.faults = EngineFaults(self, containers)
 
@@ -375,7 +383,7 @@ class ComposeFarm(Farm):
     # --- inside
 
     def _claim_addresses(self) -> Plan:
-        return Plan(self.site, self._subnets)
+        return Plan(self.site, self._subnets, on_host=self._on_host)
 
     def _seat(
         self, name: str, family: Family, config: DeviceConfig, network: str, contacts: Mapping[str, bool]

@@ -12,7 +12,13 @@ Act = Literal["kill", "start", "pause", "resume"]
 
 
 class Containers(Protocol):
-    """The engine behind a farm: the run's own process, or a connection to it."""
+    """The engine behind a farm: the run's own process, or a connection to it.
+
+    Attributes:
+        on_host: The farm is on the engine's machine itself, and no container on the site's networks.
+    """
+
+    on_host: bool
 
     def need(self, site: Site) -> Mapping[str, IPv4Network]:
         """Have the containers of a site healthy; return their subnets by the site's networks.

@@ -155,7 +155,12 @@ class Farm:
         loop: The clock.
         seed: Of this test; every device and vehicle has its own generator made from it.
         trace: Where state goes.
+
+    Attributes:
+        bench: What `hil run` calls this bench.
     """
+
+    bench = "embedded"
 
     def __init__(self, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> None:
         self.site, self.loop, self.seed, self.trace = site, loop, seed, trace

@@ -38,14 +38,15 @@ def choose_subnets(
     return chosen
 
 
-def free_subnet(name: str, prefixlen: int, taken: Iterable[IPv4Network]) -> IPv4Network:
-    """Return the pool's first free subnet of a size.
+def free_subnet(name: str, prefixlen: int, taken: Iterable[IPv4Network], *, from_the_top: bool = False) -> IPv4Network:
+    """Return the pool's first free subnet of a size, or the last.
 
     Raises:
         BenchError: The pool is used up.
     """
     inside = [one for one in taken if one.overlaps(POOL)]
-    for found in POOL.subnets(new_prefix=max(prefixlen, POOL.prefixlen)):
+    candidates = POOL.subnets(new_prefix=max(prefixlen, POOL.prefixlen))
+    for found in reversed(list(candidates)) if from_the_top else candidates:
         if not any(found.overlaps(one) for one in inside):
             return found
     raise BenchError(f"network {name!r}: no free subnet in {POOL}. `hil compose clean` removes what was left behind.")
@@ -57,13 +58,14 @@ class Plan(Translation):
     Args:
         site: The site.
         subnets: A subnet for each of its LANs.
+        on_host: The tester is this machine itself, at the networks' gateways, instead of a container.
     """
 
     shifts_low_ports = False  #: Containers may bind low ports by their own sysctl.
 
-    def __init__(self, site: Site, subnets: Mapping[str, IPv4Network]) -> None:
+    def __init__(self, site: Site, subnets: Mapping[str, IPv4Network], *, on_host: bool = False) -> None:
         super().__init__((network, subnets[name]) for name, network in site.networks.items())
-        self.subnets = dict(subnets)
+        self.subnets, self._on_host = dict(subnets), on_host
         seats = {**site.meters, **site.devices}
         self.networks = {
             name: spec.network if spec.network in subnets else next(iter(subnets)) for name, spec in seats.items()
@@ -83,7 +85,7 @@ class Plan(Translation):
 
     def tester(self, network: str) -> str:
         """Return the tester's own address on a network."""
-        return self._testers[network]
+        return (self.gateways if self._on_host else self._testers)[network]
 
     def port(self, documented: int) -> int:
         """Return the port that a documented one is bound at: the same."""

@@ -97,6 +97,8 @@ class Host:
         path: The socket.
     """
 
+    on_host = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
 
@@ -131,7 +133,7 @@ def _line(sock: socket.socket) -> bytes:
 def _decoded(line: bytes) -> dict[str, Any]:
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
         raise BenchError(f"{line[:80]!r} is no message of the request channel.")

@@ -45,6 +45,8 @@ class Containers:
         token: The run's secret.
     """
 
+    on_host = True
+
     def __init__(self, folder: Path, say: Say, *, exact: bool = False) -> None:
         self.token = secrets.token_hex(16)
         self._folder, self._say, self._exact = folder, say, exact
@@ -184,7 +186,7 @@ class Containers:
         """Make the runner on a network of its own, then on those of the sites that are there."""
         marks = ("--label", f"{LABEL}=runner", "--label", f"{PROJECT_LABEL}={self._runners_project}")
         for left in range(TRIES, 0, -1):
-            subnet = free_subnet("runner", RUNNERS_PREFIX, subnets_in_use())
+            subnet = free_subnet("runner", RUNNERS_PREFIX, subnets_in_use(), from_the_top=True)
             try:
                 docker("network", "create", "--internal", "--subnet", str(subnet), *marks, self._runners_project)
                 break

@@ -8,19 +8,23 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from emulators.kit.pilot import NO_OFFER
 from hil.bench import control
 from hil.bench.addresses import Slot
 from hil.bench.containers import Act
 from hil.bench.control import decode, encode
+from hil.bench.faults import Settings
+from hil.bench.remote_faults import EngineFaults, TransportFaults
 from hil.compose.requests import SOCKET, Requests
 from hil.configure import Form
-from hil.errors import BenchError, DeviceFault, ScenarioError
+from hil.errors import BenchError, DeviceFault, DeviceSilent, ScenarioError
 from hil.keywords.session import Session, build_site
 from hil.site import Site
 
@@ -41,6 +45,7 @@ class Devices:
     They are ``hil.bench.containers.Containers``, whose engine is this machine: signals kill, pause and resume.
     """
 
+    on_host = False
     KINDS: ClassVar = {"CP1": ("mennekes_ecu", 11), "M2": ("pac2200", 20)}
 
     def __init__(self) -> None:
@@ -74,7 +79,7 @@ class Devices:
         match what:
             case "kill":
                 process.kill()
-                process.communicate()
+                process.wait()
             case "start":
                 self.start(device)
             case "pause":
@@ -221,3 +226,125 @@ def test_virtual_time_is_refused_and_what_the_engine_says_is_told(
     monkeypatch.setenv("HIL_HOST", str(tmp_path / "nobody"))
     with pytest.raises(BenchError, match=r"the process that has started this run does not answer: .*No such file"):
         Session(build_site("mennekes/standalone-excluding", SITE), "t")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", r"M2: b'HTTP/1.1 400 Bad Request"),
+        (b"[" * 100_000 + b"\n", r"M2: b'\[\[.*' is no message of the control channel"),
+        (b'{"kind": "offer", "duty_pct": 50, "fault": false}\n', r"M2: .*'offer'.* makes no sense here: KeyError"),
+        (b'{"kind": "begun", "refused": 7}\n', r"M2: .*makes no sense here: TypeError"),
+        (b'{"kind": "smoke"}\n', r"M2: a bench takes no message 'smoke'"),
+        (b"", r"M2: its process has closed the control channel"),
+    ],
+)
+def test_a_container_that_answers_with_garbage_is_named(
+    said: bytes, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At M2's control port somebody else listens."""
+    devices = Devices()
+    try:
+        for name, value in {
+            "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_BENCH": "compose", "HIL_SPEED": "5", "HIL_TOKEN": TOKEN,
+            "HIL_HOST": str(devices.requests.folder / SOCKET),
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        devices.act("kill", "M2")
+        with socket.create_server((devices.address(20), control.PORT)) as stranger:
+
+            def answer() -> None:
+                guest, _ = stranger.accept()
+                with guest:
+                    guest.recv(1 << 16)
+                    guest.sendall(said)
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            with pytest.raises(BenchError, match=told):
+                Session(build_site("mennekes/standalone-excluding", SITE), "t")
+            thread.join()
+    finally:
+        devices.close()
+
+
+def test_a_port_that_is_in_use_is_named(devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control port is the only one of a container that a setting can meet."""
+    for name, value in {
+        "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_BENCH": "compose", "HIL_SPEED": "5", "HIL_TOKEN": TOKEN,
+        "HIL_HOST": str(devices.requests.folder / SOCKET),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    port = {"devices.CP1.parameters.Modbus TCP Server Base Port": str(control.PORT)}
+    with pytest.raises(BenchError, match=r"CP1 cannot start: .*address already in use"):
+        Session(build_site("mennekes/standalone-excluding", SITE | port), "t")
+
+
+def charging(session: Session) -> None:
+    """CP1 charges with 15 A: 35 A less 20 A of the house."""
+    farm = session.farm
+    session.do(lambda: farm.plug("CP1", farm.site.vehicle("zoe").traits()))
+    session.do(lambda: farm.set_load("house", farm.plant.currents_a("F2", farm.instants.now_ns()).all(20.0)))
+    session.wait(60)
+    assert signalled_a(session) == 15
+
+
+@pytest.mark.parametrize("by", [EngineFaults, TransportFaults])
+@pytest.mark.parametrize(("settings", "limit_a"), [("kept", 15), ("factory", 32)])
+def test_power_comes_back_with_settings_kept_or_of_the_factory(
+    session: Session, devices: Devices, by: type[EngineFaults], settings: Settings, limit_a: int
+) -> None:
+    farm = session.farm
+    farm.faults = EngineFaults(farm, devices) if by is EngineFaults else TransportFaults(farm)
+    edit(session, "Installation Current Limit [A]", "15")
+    session.do(lambda: farm.plug("CP1", farm.site.vehicle("zoe").traits()))
+    session.wait(60)
+    assert session.do(lambda: farm.bay("CP1").currents_a()[0]) == pytest.approx(15)
+    session.ask(lambda: farm.faults.kill("CP1"))
+    assert session.do(lambda: [*farm.bay("CP1").currents_a()]) == [0, 0, 0]  # at once, whatever the process does
+    assert farm.bay("CP1").offer == NO_OFFER
+    with pytest.raises(ScenarioError, match="CP1 is switched off since"):
+        session.do(lambda: farm.device("CP1"))
+    assert farm.explain("CP1") == "CP1 is switched off."
+    session.ask(lambda: farm.faults.restart("CP1", settings))
+    assert session.do(lambda: farm.device("CP1").parameters["Installation Current Limit [A]"]) == limit_a
+    if settings == "kept":
+        session.wait(60)
+        assert session.do(lambda: farm.bay("CP1").currents_a()[0]) == pytest.approx(15)
+
+
+def test_a_paused_device_is_silent_and_its_lag_is_not_the_machines(session: Session) -> None:
+    farm = session.farm
+    with pytest.raises(ScenarioError, match=r"M2 is not paused\. Paused: none"):
+        session.ask(lambda: farm.faults.resume("M2"))
+    session.ask(lambda: farm.faults.pause("M2"))
+    with pytest.raises(DeviceSilent):
+        session.ask(lambda: farm.probe("M2").read("I_L1"))
+    with pytest.raises(ScenarioError, match=r"M2 is paused since .* 'Resume    M2' lets it go on"):
+        session.ask(lambda: farm.faults.kill("M2"))
+    assert any("M2 is paused since" in line for line in farm.faults.describe())
+    session.wait(20)  # much more than a lag that a run is allowed
+    session.ask(lambda: farm.faults.resume("M2"))
+    session.wait(20)
+    assert farm.lag_s() < 1
+    session.ask(lambda: farm.probe("M2").read("I_L1"))
+
+
+def test_links_are_slow_lossy_and_reset_in_every_process(session: Session) -> None:
+    """The master waits 3 s for its meter: two ways of 1 s are in time, of 2 s are not."""
+    farm = session.farm
+    charging(session)
+    session.do(lambda: farm.faults.delay("CP1", "M2", delay_s=1.0, jitter_s=0.0))
+    session.wait(60)
+    assert signalled_a(session) == 15
+    session.do(lambda: farm.faults.delay("M2", None, delay_s=2.0, jitter_s=0.0))
+    session.wait(100)
+    assert signalled_a(session) == 0
+    session.do(farm.faults.heal)
+    session.wait(100)
+    assert signalled_a(session) == 15
+    session.ask(lambda: farm.faults.reset("CP1", "M2"))
+    session.do(lambda: farm.faults.drop("M2", None, probability=0.3))
+    session.wait(60)
+    assert signalled_a(session) == 15
+    assert session.do(lambda: farm.device("CP1").page()["Error(s)"]) == "no errors"
