@@ -137,21 +137,24 @@ class Removed:
     count: int
 
 
-def clean(*, project: str | None = None, images: bool = False) -> Iterator[Removed]:
+def clean(*, projects: Sequence[str] = (), images: bool = False) -> Iterator[Removed]:
     """Remove what carries the farm's label: containers, networks, volumes, and images if asked to.
 
     Args:
-        project: Only what belongs to this project.
+        projects: Only what belongs to these projects.
         images: The images too, all but the base, which takes long to make.
     """
-    marked: tuple[str, ...] = ("--filter", f"label={LABEL}", "--quiet")
-    if project is not None:
-        marked = ("--filter", f"label={PROJECT_LABEL}={project}", *marked)
-    if containers := docker("ps", "--all", *marked).split():
+    marks: list[tuple[str, ...]] = [("--filter", f"label={PROJECT_LABEL}={project}") for project in projects] or [()]
+
+    def listed(*words: str) -> list[str]:
+        marked = (docker(*words, *mark, "--filter", f"label={LABEL}", "--quiet") for mark in marks)
+        return sorted({one for ids in marked for one in ids.split()})
+
+    if containers := listed("ps", "--all"):
         docker("rm", "--force", "--volumes", *containers)
     yield Removed("containers", len(containers))
     for kind in ("network", "volume"):
-        if found := docker(kind, "ls", *marked).split():
+        if found := listed(kind, "ls"):
             docker(kind, "rm", *found)
         yield Removed(f"{kind}s", len(found))
     if images:

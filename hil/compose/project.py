@@ -19,6 +19,8 @@ from hil.report.wall import Stopwatch
 from hil.site import Site
 
 HEALTHY_REAL_S: Final = 120.0  #: A container that is not healthy by then never will be.
+UNHEALTHY_REAL_S: Final = 35.0  #: One that has stood still says so at first; its checks need 30 s to give it up.
+DEAD: Final = ("exited", "dead")
 LOOK_REAL_S: Final = 0.5
 TRIES: Final = 5  #: Two runs may choose the same subnet at the same moment.
 LAST_LINES: Final = 10
@@ -26,6 +28,10 @@ LAST_LINES: Final = 10
 
 class Project:
     """One site's containers.
+
+    Attributes:
+        subnets: By the site's networks, none before it was started.
+        plan: Who is where, once it was started.
 
     Args:
         site: The site.
@@ -40,16 +46,12 @@ class Project:
         self, site: Site, name: str, file: Path, *, variables: Mapping[str, str], say: Say, ending: Event
     ) -> None:
         self.site, self.name, self.file = site, name, file
+        self.subnets: Mapping[str, IPv4Network] = {}
         self.count = len(site.meters) + len(site.devices)
         self._variables, self._say, self._ending = dict(variables), say, ending
         self._harmed: dict[str, Act] = {}  # what undoes it
 
     plan: Plan
-
-    @property
-    def subnets(self) -> Mapping[str, IPv4Network]:
-        """Return the subnets by the site's networks."""
-        return self.plan.subnets
 
     def start(self, *, exact: bool) -> None:
         """Choose subnets, write the file, start everything and wait until it is healthy.
@@ -58,11 +60,12 @@ class Project:
             BenchError: A subnet is taken, or a container never got healthy: its last log lines are shown.
         """
         for left in range(TRIES, 0, -1):
-            self.plan = Plan(self.site, choose_subnets(self.site, exact=exact, taken=subnets_in_use()))
+            self.subnets = choose_subnets(self.site, exact=exact, taken=subnets_in_use())
+            self.plan = Plan(self.site, self.subnets)
             text = render(self.site, self.plan, ref=self.site.ref, name=self.name)
             self.file.write_text(text, encoding="utf-8")
             try:
-                return self._up()
+                return self._wait("up", "--detach")
             except BenchError as error:
                 if "overlap" not in str(error) or left == 1:
                     raise
@@ -95,8 +98,10 @@ class Project:
         """
         for device, undo in list(self._harmed.items()):
             self.act(undo, device)
-        if any(state != "healthy" for state in self._states().values()):
-            self._up()
+        for one, state in self._states().items():
+            if state in DEAD:
+                docker("start", self._container(one))
+        self._wait()
 
     def down(self) -> None:
         """Remove it, whatever of it there is."""
@@ -112,19 +117,23 @@ class Project:
 
     # --- inside
 
-    def _up(self) -> None:
+    def _wait(self, *start: str) -> None:
+        """Wait until all containers are healthy, after a command of Compose that starts them."""
         watch, said = Stopwatch(), ""
         try:
-            self._compose("up", "--detach")
+            if start:
+                self._compose(*start)
             while True:
                 states = self._states()
                 healthy = sum(state == "healthy" for state in states.values())
-                if (now := f"{self.site.ref}: {healthy} of {len(states)} containers healthy") != said:
+                now = f"{self.site.ref}: {healthy} of {len(states)} containers healthy"
+                if now != said and (start or healthy < len(states)):
                     self._say(f"{now} ({watch.elapsed_s:.0f} s)")
                     said = now
                 if healthy == len(states):
                     return
-                if bad := [one for one, state in states.items() if state in ("unhealthy", "exited", "dead")]:
+                hopeless = ("unhealthy", *DEAD) if watch.elapsed_s > UNHEALTHY_REAL_S else DEAD
+                if bad := [one for one, state in states.items() if state in hopeless]:
                     raise BenchError(f"{', '.join(bad)}: never got healthy")
                 if watch.elapsed_s > HEALTHY_REAL_S:
                     raise BenchError(f"not all containers are healthy after {HEALTHY_REAL_S:g} s")

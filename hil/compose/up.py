@@ -229,7 +229,7 @@ class Containers:
         self._runner = ""
         for one in self._projects.values():
             self._remove(one)
-        for _ in clean(project=self._runners_project):
+        for _ in clean(projects=[self._runners_project]):
             pass
 
 

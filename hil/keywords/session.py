@@ -29,7 +29,12 @@ T = TypeVar("T")
 
 STUCK_REAL_S: Final = 60.0  #: A farm call that takes longer without farm time passing is stuck.
 #: Options of `hil run` that change what a test meets: the option, how a run hands it on, what it usually is.
-_OPTIONS: Final = (("--site", "HIL_SITE", ""), ("--speed", "HIL_SPEED", "max"), ("--trace", "HIL_TRACE", "state"))
+_OPTIONS: Final = (
+    ("--site", "HIL_SITE", ""),
+    ("--bench", "HIL_BENCH", "embedded"),
+    ("--speed", "HIL_SPEED", "max"),
+    ("--trace", "HIL_TRACE", "state"),
+)
 CONCLUDE_REAL_S: Final = 10.0  #: A farm that does not take the verdict for this long writes nothing else either.
 
 

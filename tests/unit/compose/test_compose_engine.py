@@ -93,7 +93,7 @@ def test_clean_asks_for_the_label_only(path: Path) -> None:
         'case "$*" in *label=hilfarm*) [ "$1" = ps ] && echo c1 c2 || echo n1 ;;\n'
         "rm*|network*rm*|volume*rm*) ;; *) exit 9 ;; esac",
     )
-    removed = [str(one.count) + one.kind for one in clean(project="p")]
+    removed = [str(one.count) + one.kind for one in clean(projects=["p"])]
     asked = (path / "asked").read_text().splitlines()
     assert removed == ["2containers", "1networks", "1volumes"]
     assert "rm --force --volumes c1 c2" in asked
