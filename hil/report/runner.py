@@ -63,6 +63,7 @@ class RunRequest:
         fail_on_skip: A skipped test makes the run fail.
         jobs: Worker processes, None for one on each usable core.
         keep: Leave the containers of a compose bench as they are at the end.
+        exact_addresses: Give those containers the site's own addresses.
         command_line: As the user typed it, for run.json.
     """
 
@@ -82,6 +83,7 @@ class RunRequest:
     fail_on_skip: bool = False
     jobs: int | None = None
     keep: bool = False
+    exact_addresses: bool = False
     command_line: Sequence[str] = field(default_factory=tuple)
 
     def settings(self, folder: RunFolder) -> dict[str, str]:
@@ -119,8 +121,8 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
     Raises:
         ScenarioError: A suite does not exist or cannot be read, no test is selected, or the output folder is in use.
     """
-    if request.bench == "compose" and request.site is None:
-        raise ScenarioError("the compose bench needs --site SITE, whose containers are made.")
+    if request.exact_addresses and request.bench != "compose":
+        raise ScenarioError("--exact-addresses is for containers: add --bench compose.")
     # Before there is a folder: a run that selects nothing leaves nothing, and ``latest`` stays the latest run.
     cases = choose(
         request.suites,
@@ -130,7 +132,7 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
         shard=request.shard,
         shuffle_seed=request.seed if request.randomize else None,
     )
-    wanted = 1 if request.bench == "compose" else request.jobs or usable_cores()  # one set of containers
+    wanted = 1 if request.bench == "compose" else request.jobs or usable_cores()  # one runner
     queue = split(cases, wanted, known_durations(LATEST), in_order=request.randomize)
     jobs = min(wanted, len(queue))
     folder = RunFolder.create(request.output)
@@ -167,7 +169,7 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
         if request.shard is not None:
             progress.say(f"shard {request.shard}: {len(cases)} tests")
         if request.bench == "compose":
-            parts, stopped = _run_in_containers(request, work, queue, Path(parts_folder), progress)
+            parts, stopped = _run_in_containers(request, work, queue, Path(parts_folder), progress, facts=facts)
         elif jobs == 1:
             parts, stopped = _run_here(work, cases, Path(parts_folder), progress)
         else:
@@ -241,23 +243,29 @@ def _run_here(work: Work, cases: Sequence[Case], parts: Path, progress: Progress
 
 
 def _run_in_containers(
-    request: RunRequest, work: Work, queue: Sequence[tuple[Case, ...]], parts: Path, progress: Progress
+    request: RunRequest,
+    work: Work,
+    queue: Sequence[tuple[Case, ...]],
+    parts: Path,
+    progress: Progress,
+    *,
+    facts: dict[str, object],
 ) -> tuple[list[Part], bool]:
-    """Run everything in a container beside those of the site; return it, and whether it was ended by a signal."""
+    """Run everything in a container beside those of the sites; return it, and whether it was ended by a signal."""
     from hil.compose.up import Containers  # noqa: PLC0415  most runs do not need it
     from hil.site import load_site  # noqa: PLC0415
 
-    assert request.site is not None
-    site = load_site(request.site)
     visible = [Path.cwd(), *(suite.resolve().parent for suite in request.suites)]
-    visible += [site.path.parent] if site.path is not None and Path(request.site).exists() else []
-    containers = Containers(
-        site=site, ref=request.site, folder=work.folder, settings=work.variables, visible=_outermost(visible),
-        say=progress.say,
-    )  # fmt: skip
-    with containers.running(keep=request.keep) as command:
-        pool = Pool(work, queue, parts, progress, command)
-        pool.run(1)
+    containers = Containers(work.folder, progress.say, exact=request.exact_addresses)
+    with containers.running(keep=request.keep):
+        if request.site is not None:
+            site = load_site(request.site)
+            containers.need(site)
+            visible += [site.path.parent] if site.path is not None and Path(request.site).exists() else []
+        with containers.runner(work.variables, _outermost(visible)) as command:
+            pool = Pool(work, queue, parts, progress, command)
+            pool.run(1)
+    facts["compose"] = containers.facts
     return pool.parts, pool.stopped
 
 

@@ -67,10 +67,22 @@ def test_a_command_that_fails_says_its_own_last_words(path: Path) -> None:
         subnets_in_use()
 
 
-def test_subnets_in_use_are_those_of_all_networks(path: Path) -> None:
-    configs = '[{"IPAM":{"Config":[{"Subnet":"198.18.0.0/24"},{"Subnet":"fd00::/64"}]}},{"IPAM":{"Config":null}}]'
-    command(path, f"[ $2 = ls ] && echo 1 2 || echo '{configs}'")
-    assert subnets_in_use() == [IPv4Network("198.18.0.0/24")]
+def test_subnets_in_use_are_those_of_all_networks_and_of_this_machine(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = '{"Name":"n1","IPAM":{"Config":[{"Subnet":"198.18.0.0/24"},{"Subnet":"fd00::/64"}]}}'
+    command(path, f"""[ $2 = ls ] && echo 1 2 || echo '[{configs},{{"Name":"n2","IPAM":{{"Config":null}}}}]'""")
+    routes = path / "route"
+    routes.write_text(
+        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+        "eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+        "tun0\t000012C6\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+    )
+    monkeypatch.setattr(engine, "ROUTES", routes)
+    assert subnets_in_use() == {
+        IPv4Network("198.18.0.0/16"): "this machine's interface tun0",
+        IPv4Network("198.18.0.0/24"): "the engine's network n1",
+    }
 
 
 def test_clean_asks_for_the_label_only(path: Path) -> None:
@@ -81,7 +93,7 @@ def test_clean_asks_for_the_label_only(path: Path) -> None:
         'case "$*" in *label=hilfarm*) [ "$1" = ps ] && echo c1 c2 || echo n1 ;;\n'
         "rm*|network*rm*|volume*rm*) ;; *) exit 9 ;; esac",
     )
-    removed = [str(one.count) + one.kind for one in clean(project="p")]
+    removed = [str(one.count) + one.kind for one in clean(projects=["p"])]
     asked = (path / "asked").read_text().splitlines()
     assert removed == ["2containers", "1networks", "1volumes"]
     assert "rm --force --volumes c1 c2" in asked
@@ -107,5 +119,6 @@ def test_a_run_says_what_the_compose_bench_needs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["run", "--bench", "compose", "suite.robot"]) == 2
-    assert "the compose bench needs --site SITE, whose containers are made" in capsys.readouterr().err
+    assert main(["run", "--exact-addresses", "suite.robot"]) == 2
+    assert "--exact-addresses is for containers: add --bench compose" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
