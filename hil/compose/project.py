@@ -75,17 +75,17 @@ class Project:
         one = self._container(device)
         match what:
             case "kill":
+                self._harmed[device] = "start"
                 docker("network", "disconnect", "--force", self._network(device), one)
                 docker("kill", one)
-                self._harmed[device] = "start"
             case "start":
                 at = ("--ip", self.plan.addresses[device], "--alias", service(device))
                 docker("network", "connect", *at, self._network(device), one)
                 docker("start", one)
                 del self._harmed[device]
             case "pause":
-                docker("pause", one)
                 self._harmed[device] = "resume"
+                docker("pause", one)
             case "resume":
                 docker("unpause", one)
                 del self._harmed[device]

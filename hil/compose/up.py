@@ -88,11 +88,9 @@ class Containers:
         """Have a site's containers healthy (``hil.bench.containers.Containers``)."""
         shape = render(site, Plan(site, choose_subnets(site)), ref=site.ref)
         found = self._projects.pop(shape, None)
-        if found is None:
-            found = self._made(shape, site)
-        else:
-            self._projects[shape] = found
-            found.mend()
+        if found is None or not self._mended(found):
+            found = self._made(site)
+        self._projects[shape] = found  # the last: the most recently used
         return found.subnets
 
     def act(self, what: Act, device: str) -> None:
@@ -122,7 +120,19 @@ class Containers:
 
     # --- projects
 
-    def _made(self, shape: str, site: Site) -> Project:
+    def _mended(self, one: Project) -> bool:
+        """Return whether a project is as if no test had used it; if it cannot be, it is taken away."""
+        try:
+            one.mend()
+        except BaseException as error:
+            self._remove(one)
+            if not isinstance(error, BenchError) or self._ending.is_set():
+                raise
+            self._say(f"{one.site.ref}: its containers are made anew, for they could not be mended: {error}")
+            return False
+        return True
+
+    def _made(self, site: Site) -> Project:
         self._make_room(site)
         number = self._files[site.name] = self._files.get(site.name, 0) + 1
         name = project(site.name).removeprefix("hilfarm-") + (f"-{number}" if number > 1 else "")
@@ -132,12 +142,10 @@ class Containers:
             site, f"hilfarm-{name}-{self._name}", file,
             variables={"HIL_IMAGE": self._image, "HIL_TOKEN": self.token}, say=self._say, ending=self._ending,
         )  # fmt: skip
-        self._projects[shape] = found
         try:
             found.start(exact=self._exact)
             self._join(found)
         except BaseException:
-            del self._projects[shape]
             self._remove(found)
             raise
         texts = {network: str(subnet) for network, subnet in found.subnets.items()}

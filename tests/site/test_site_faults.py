@@ -184,3 +184,10 @@ def test_a_fault_is_in_the_trace_by_the_names_of_the_site(start: Start) -> None:
         {"who": "CP1", "event": "killed"},
         {"who": "CP1", "event": "powered_up", "settings": "factory"},
     ]
+
+
+def test_a_device_in_the_farms_own_process_cannot_be_paused(start: Start) -> None:
+    session = start(CAR_PARK)
+    for act in (session.farm.faults.pause, session.farm.faults.resume):
+        with pytest.raises(ScenarioError, match=r"CP1 cannot be paused: .* The compose bench can"):
+            session.ask(lambda act=act: act("CP1"))  # type: ignore[misc]
