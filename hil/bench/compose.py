@@ -141,7 +141,8 @@ class RemoteDevice:
         until_s = loop.time() + ANSWER_REAL_S * self._farm.factor
         while True:
             try:
-                return await asyncio.open_connection(*self._address, limit=control.LONGEST_BYTES)
+                connecting = asyncio.open_connection(*self._address, limit=control.LONGEST_BYTES)
+                return await asyncio.wait_for(connecting, ANSWER_REAL_S * self._farm.factor)
             except OSError as error:
                 if loop.time() > until_s:
                     host, port = self._address

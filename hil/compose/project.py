@@ -127,7 +127,7 @@ class Project:
                 states = self._states()
                 healthy = sum(state == "healthy" for state in states.values())
                 now = f"{self.site.ref}: {healthy} of {len(states)} containers healthy"
-                if now != said and (start or healthy < len(states)):
+                if now != said and (start or said or healthy < len(states)):
                     self._say(f"{now} ({watch.elapsed_s:.0f} s)")
                     said = now
                 if healthy == len(states):

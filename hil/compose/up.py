@@ -27,6 +27,7 @@ from hil.site import Site
 MOST_PROJECTS: Final = 4  #: So many sites' containers are kept at the same time.
 DEVICE_MB: Final = 45  #: What a device's container takes (measured).
 RUNNER_MB: Final = 512  #: What the test runner's may take.
+SCRATCH: Final = "/run/hilfarm"  #: Where the runner may write: suites may be in this machine's /tmp.
 RUNNERS_PREFIX: Final = 29  #: The runner's own network has room for it and its gateway.
 
 
@@ -206,10 +207,16 @@ class Containers:
         mounts += [f"type=bind,source={one},target={one},readonly" for one in visible]
         words = ["create", "--interactive", "--name", self._runners_project, *marks]
         words += ["--network", self._runners_project, "--user", f"{os.getuid()}:{os.getgid()}"]
-        words += ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
+        words += ["--read-only", "--tmpfs", SCRATCH, "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
         words += ["--memory", f"{RUNNER_MB}m", "--workdir", str(Path.cwd())]
         words += [word for mount in mounts for word in ("--mount", mount)]
-        environment = {**settings, "HIL_TOKEN": self.token, "HIL_HOST": f"{MOUNTED}/{SOCKET}"}
+        environment = {
+            **settings,
+            "HIL_TOKEN": self.token,
+            "HIL_HOST": f"{MOUNTED}/{SOCKET}",
+            "TMPDIR": SCRATCH,
+            "HOME": SCRATCH,
+        }
         words += [word for key, value in environment.items() for word in ("--env", f"{key}={value}")]
         self._runner = docker(*words, self._image, "python", "-P", "-m", "hil.report.worker").strip()
         for one in self._projects.values():
