@@ -75,17 +75,17 @@ class Project:
         one = self._container(device)
         match what:
             case "kill":
+                self._harmed[device] = "start"
                 docker("network", "disconnect", "--force", self._network(device), one)
                 docker("kill", one)
-                self._harmed[device] = "start"
             case "start":
                 at = ("--ip", self.plan.addresses[device], "--alias", service(device))
                 docker("network", "connect", *at, self._network(device), one)
                 docker("start", one)
                 del self._harmed[device]
             case "pause":
-                docker("pause", one)
                 self._harmed[device] = "resume"
+                docker("pause", one)
             case "resume":
                 docker("unpause", one)
                 del self._harmed[device]
@@ -127,7 +127,7 @@ class Project:
                 states = self._states()
                 healthy = sum(state == "healthy" for state in states.values())
                 now = f"{self.site.ref}: {healthy} of {len(states)} containers healthy"
-                if now != said and (start or healthy < len(states)):
+                if now != said and (start or said or healthy < len(states)):
                     self._say(f"{now} ({watch.elapsed_s:.0f} s)")
                     said = now
                 if healthy == len(states):

@@ -27,6 +27,7 @@ from hil.site import Site
 MOST_PROJECTS: Final = 4  #: So many sites' containers are kept at the same time.
 DEVICE_MB: Final = 45  #: What a device's container takes (measured).
 RUNNER_MB: Final = 512  #: What the test runner's may take.
+SCRATCH: Final = "/run/hilfarm"  #: Where the runner may write: suites may be in this machine's /tmp.
 RUNNERS_PREFIX: Final = 29  #: The runner's own network has room for it and its gateway.
 
 
@@ -88,11 +89,9 @@ class Containers:
         """Have a site's containers healthy (``hil.bench.containers.Containers``)."""
         shape = render(site, Plan(site, choose_subnets(site)), ref=site.ref)
         found = self._projects.pop(shape, None)
-        if found is None:
-            found = self._made(shape, site)
-        else:
-            self._projects[shape] = found
-            found.mend()
+        if found is None or not self._mended(found):
+            found = self._made(site)
+        self._projects[shape] = found  # the last: the most recently used
         return found.subnets
 
     def act(self, what: Act, device: str) -> None:
@@ -122,7 +121,19 @@ class Containers:
 
     # --- projects
 
-    def _made(self, shape: str, site: Site) -> Project:
+    def _mended(self, one: Project) -> bool:
+        """Return whether a project is as if no test had used it; if it cannot be, it is taken away."""
+        try:
+            one.mend()
+        except BaseException as error:
+            self._remove(one)
+            if not isinstance(error, BenchError) or self._ending.is_set():
+                raise
+            self._say(f"{one.site.ref}: its containers are made anew, for they could not be mended: {error}")
+            return False
+        return True
+
+    def _made(self, site: Site) -> Project:
         self._make_room(site)
         number = self._files[site.name] = self._files.get(site.name, 0) + 1
         name = project(site.name).removeprefix("hilfarm-") + (f"-{number}" if number > 1 else "")
@@ -132,12 +143,10 @@ class Containers:
             site, f"hilfarm-{name}-{self._name}", file,
             variables={"HIL_IMAGE": self._image, "HIL_TOKEN": self.token}, say=self._say, ending=self._ending,
         )  # fmt: skip
-        self._projects[shape] = found
         try:
             found.start(exact=self._exact)
             self._join(found)
         except BaseException:
-            del self._projects[shape]
             self._remove(found)
             raise
         texts = {network: str(subnet) for network, subnet in found.subnets.items()}
@@ -198,10 +207,16 @@ class Containers:
         mounts += [f"type=bind,source={one},target={one},readonly" for one in visible]
         words = ["create", "--interactive", "--name", self._runners_project, *marks]
         words += ["--network", self._runners_project, "--user", f"{os.getuid()}:{os.getgid()}"]
-        words += ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
+        words += ["--read-only", "--tmpfs", SCRATCH, "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
         words += ["--memory", f"{RUNNER_MB}m", "--workdir", str(Path.cwd())]
         words += [word for mount in mounts for word in ("--mount", mount)]
-        environment = {**settings, "HIL_TOKEN": self.token, "HIL_HOST": f"{MOUNTED}/{SOCKET}"}
+        environment = {
+            **settings,
+            "HIL_TOKEN": self.token,
+            "HIL_HOST": f"{MOUNTED}/{SOCKET}",
+            "TMPDIR": SCRATCH,
+            "HOME": SCRATCH,
+        }
         words += [word for key, value in environment.items() for word in ("--env", f"{key}={value}")]
         self._runner = docker(*words, self._image, "python", "-P", "-m", "hil.report.worker").strip()
         for one in self._projects.values():

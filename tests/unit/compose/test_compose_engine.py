@@ -10,6 +10,7 @@ import pytest
 from hil.cli import main
 from hil.compose import engine
 from hil.compose.engine import EngineMissing, clean, require_engine, subnets_in_use
+from hil.compose.image import PUBLIC_BASE, ensure
 from hil.errors import BenchError
 
 
@@ -122,3 +123,25 @@ def test_a_run_says_what_the_compose_bench_needs(
     assert main(["run", "--exact-addresses", "suite.robot"]) == 2
     assert "--exact-addresses is for containers: add --bench compose" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_image_and_no_network_says_what_is_missing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No registry answers, and the base cannot be built here either."""
+    command(path, 'case "$1 $2" in "version "*) echo 28.0.1 1.48 ;; "pull "*|"image inspect") exit 1 ;; esac')
+    for name in ("env", "bash", "sha256sum", "cut", "id"):
+        (path / name).symlink_to(f"/usr/bin/{name}")
+    said: list[str] = []
+    with pytest.raises(BenchError, match=r"base-image failed:\n.*(debootstrap is missing|debootstrap needs root)"):
+        ensure(said.append)
+    assert [one.split(":")[0] for one in said] == [PUBLIC_BASE.split(":")[0]]
+    assert "cannot be pulled: building hilfarm-base:" in said[0]
+
+
+@pytest.mark.parametrize("words", [["run", "suite.robot", "--speed", "2"], ["up", "mennekes/car-park"]])
+def test_a_run_without_an_engine_ends_as_the_farms_failure(
+    words: list[str], path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path)
+    (path / "suite.robot").write_text("*** Test Cases ***\nA\n    No Operation\n", encoding="utf-8")
+    assert main([*words, "--bench", "compose"]) == 3
+    assert "there is no command 'docker': the bench needs a Docker engine" in capsys.readouterr().err
