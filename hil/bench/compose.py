@@ -23,6 +23,7 @@ from hil.bench import control
 from hil.bench.control import Message, Terminals, encode
 from hil.bench.embedded import PLANT, Farm
 from hil.bench.faults import Faults, Settings
+from hil.bench.serial_tcp import CarriedLines
 from hil.bench.wiring import Bay
 from hil.bench.wiring import Terminals as MeterTerminals
 from hil.clock import FarmLoop, ScaledLoop
@@ -275,6 +276,11 @@ class ComposeFarm(Farm):
         self._subnets, self._token, self._control_port = subnets, token, control_port
         self._stopping = self._pushing = False
         self.faults = ContainerFaults(self)
+        self.serial = CarriedLines(
+            loop, self.instants, site.serial_cables(), spawn=self.spawn, token=token,
+            where=lambda name: (self._plan.addresses[name], self._plan.tester(self._plan.networks[name])),
+            tell=lambda name, kind, **fields: self.remotes[name].tell(kind, **fields),
+        )  # fmt: skip
 
     async def start(self) -> None:
         """Let every container make its device, agree on farm time's zero, power up meters, then charging points.
@@ -282,8 +288,6 @@ class ComposeFarm(Farm):
         Raises:
             BenchError: A container does not answer, or its device cannot be made.
         """
-        if self.site.serial_cables() or self.site.serial_talkers():
-            raise ScenarioError("the compose bench carries no serial lines yet: run this site on the embedded bench.")
         await super().start()
 
     async def stop(self) -> None:
@@ -347,6 +351,7 @@ class ComposeFarm(Farm):
             "address": config.address,
             "networks": [[str(self.site.networks[one]), str(subnet)] for one, subnet in self._subnets.items()],
             "contacts": dict(spec.contacts),
+            "serial": self._serial_ports(name),
             "nominal_v": self.site.supply.voltage_v,
             "config": {
                 "address": config.address,
@@ -356,6 +361,15 @@ class ComposeFarm(Farm):
                 "parameters": {one: as_text(value) for one, value in config.parameters.items()},
             },
         }
+
+    def _serial_ports(self, name: str) -> dict[str, object]:
+        """Return what a device has to know of the serial cables in its ports."""
+        hears: dict[str, dict[str, str]] = {}
+        for label, talker, reader in self.site.serial_cables():
+            if reader == name:
+                hears.setdefault(label, {})[talker] = self._plan.addresses[talker]
+        talks = [label for label, talker in self.site.serial_talkers() if talker == name]
+        return {"own": self._plan.addresses[name], "talks": talks, "hears": hears}
 
     def _terminals(self, name: str) -> Terminals:
         now_ns, plant = self.instants.now_ns(), self.plant
@@ -428,6 +442,8 @@ class ContainerFaults(Faults):
         raise _not_yet("Restart")
 
     def _tell_all(self, kind: str, name: str, other: str | None) -> None:
+        if self._serial_cables(name, other):  # their talkers know already
+            return
         a, b = self._ends(name, other)
         for remote in self._remotes.values():
             remote.tell(kind, a=a, b=b)

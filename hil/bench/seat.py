@@ -75,6 +75,7 @@ class PoweredDevice:
                 if self._is_up:  # one that never came up may not know how to go down
                     raise
             finally:
+                host.serial.close()
                 host.instants.clear()
                 rest = [*calls, *host.tasks]
                 for one in rest:
@@ -126,6 +127,8 @@ class PoweredDevice:
                 self.loop.links.cut(message["a"], message["b"])
             case "restore":
                 self.loop.links.restore(message["a"], message["b"])
+            case "cable":
+                host.serial.set_cut(message["label"], message["reader"], message["is_cut"])
             case kind:
                 raise control.Garbage(f"a device takes no message {kind!r}.")
 

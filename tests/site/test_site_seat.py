@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hil.bench import control
-from hil.bench.addresses import Slot
 from hil.bench.control import decode, encode
 from hil.configure import Form
 from hil.errors import BenchError, DeviceFault, ScenarioError
 from hil.keywords.session import Session, build_site
 
-ROOT = Path(__file__).parents[2]
+from .running import Devices
+
 TOKEN = "a token of this test"
 ANSWER_REAL_S = 30.0
 SITE = {  # ports that nobody needs a right for
@@ -31,39 +27,14 @@ SITE = {  # ports that nobody needs a right for
 }
 
 
-class Devices:
-    """The device processes of mennekes/standalone-excluding, on addresses of a slot of their own."""
-
-    def __init__(self) -> None:
-        self.slot = Slot()
-        self.subnet = ipaddress.IPv4Network(f"127.{self.slot.number}.1.0/24")
-        self.processes = {
-            name: subprocess.Popen(
-                [sys.executable, "-m", "hil", "device", kind, "--name", name, "--host", self.address(host)],
-                env={**os.environ, "HIL_TOKEN": TOKEN, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for name, kind, host in (("CP1", "mennekes_ecu", 11), ("M2", "pac2200", 20))
-        }
-        for name, process in self.processes.items():
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith(f"{name} waits for a bench")
-
-    def address(self, host: int) -> str:
-        return str(self.subnet.network_address + host)
-
-    def close(self) -> None:
-        for process in self.processes.values():
-            process.kill()
-            process.communicate()
-        self.slot.release()
+def processes() -> Devices:
+    """The device processes of mennekes/standalone-excluding."""
+    return Devices(TOKEN, {"CP1": ("mennekes_ecu", 11), "M2": ("pac2200", 20)})
 
 
 @pytest.fixture(scope="module")
 def devices() -> Iterator[Devices]:
-    running = Devices()
+    running = processes()
     yield running
     running.close()
 
@@ -153,7 +124,7 @@ def test_a_look_is_answered_in_order(session: Session, devices: Devices) -> None
 
 
 def test_a_process_that_dies_is_the_farms_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    devices = Devices()
+    devices = processes()
     try:
         for name, value in {
             "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_BENCH": "compose", "HIL_SPEED": "5", "HIL_TOKEN": TOKEN,
