@@ -19,7 +19,7 @@ from emulators.kit.host import Phase
 from emulators.kit.parameters import ParameterStore, ParameterTable, Value, as_text
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer
-from hil.bench import control
+from hil.bench import control, kept
 from hil.bench.control import Message, Terminals, encode
 from hil.bench.embedded import PLANT, Farm
 from hil.bench.faults import Faults, Settings
@@ -301,7 +301,7 @@ class ComposeFarm(Farm):
             where = (self._plan.addresses[name], self._control_port)
             remote = RemoteDevice(self, name, self.site.require(name).family.parameters, where, self._token)
             self.remotes[name] = remote
-            await remote.power(self._begin(name))
+            await remote.power(self.begin(name))
         self.instants.begin_at(self.loop.now_ns())
         self._clock.forget_lag()
         for remote in self.remotes.values():
@@ -341,7 +341,8 @@ class ComposeFarm(Farm):
         assert isinstance(self.resolver, Plan)
         return self.resolver
 
-    def _begin(self, name: str) -> dict[str, object]:
+    def begin(self, name: str, settings: kept.Settings = "site") -> dict[str, object]:
+        """Return what a device is made of, and which settings it begins with."""
         spec = self.site.require(name)
         config = spec.config()
         return {
@@ -352,6 +353,7 @@ class ComposeFarm(Farm):
             "networks": [[str(self.site.networks[one]), str(subnet)] for one, subnet in self._subnets.items()],
             "contacts": dict(spec.contacts),
             "serial": self._serial_ports(name),
+            "settings": settings,
             "nominal_v": self.site.supply.voltage_v,
             "config": {
                 "address": config.address,

@@ -22,6 +22,7 @@ from emulators.kit.parameters import as_text
 from emulators.kit.pilot import PilotState
 from hil.bench import control
 from hil.bench.control import Message, Terminals, decode, encode
+from hil.bench.kept import KeptSettings
 from hil.bench.seat_host import SeatHost
 from hil.clock import ScaledLoop
 
@@ -36,11 +37,12 @@ class PoweredDevice:
         family: Its family.
         name: Its name in the site.
         begin: The bench's message.
+        kept: Where its settings outlive it.
     """
 
-    def __init__(self, family: Family, name: str, begin: Message) -> None:
+    def __init__(self, family: Family, name: str, begin: Message, kept: KeptSettings) -> None:
         self.loop = ScaledLoop(begin["factor"])
-        self._family, self._name, self._begin = family, name, begin
+        self._family, self._name, self._begin, self._kept = family, name, begin, kept
         self._writer: asyncio.StreamWriter | None = None
         self._lag_s = 0.0
         self._is_up = False
@@ -108,7 +110,14 @@ class PoweredDevice:
     def _create(self, host: SeatHost) -> Device:
         config, table = self._begin["config"], self._family.parameters
         parameters = {name: table[name].parse(text) for name, text in config.pop("parameters").items()}
-        return self._family.create(host, DeviceConfig(name=self._name, parameters=parameters, **config))
+        if self._begin["settings"] == "kept":
+            parameters = self._kept.read()
+        device = self._family.create(host, DeviceConfig(name=self._name, parameters=parameters, **config))
+        if self._begin["settings"] == "factory":
+            device.parameters.reset()
+            device.parameters.restart()
+        self._kept.follow(device.parameters)
+        return device
 
     def _take(self, message: Message) -> None:
         host = self._host
@@ -179,10 +188,12 @@ class Seat:
         family: The device's family.
         name: The device's name in the site.
         token: The run's secret.
+        settings: File in which the device's settings outlive this process, None for nowhere.
     """
 
-    def __init__(self, family: Family, name: str, token: str) -> None:
+    def __init__(self, family: Family, name: str, token: str, settings: Path | None = None) -> None:
         self._family, self._name, self._token = family, name, token
+        self._kept = KeptSettings(settings, family)
         self._begins: SimpleQueue[tuple[socket.socket, Message]] = SimpleQueue()
         self._powered: PoweredDevice | None = None
 
@@ -201,7 +212,7 @@ class Seat:
             ready.touch()
         while True:
             sock, begin = self._begins.get()
-            powered = PoweredDevice(self._family, self._name, begin)
+            powered = PoweredDevice(self._family, self._name, begin, self._kept)
             asyncio.set_event_loop(powered.loop)
             self._powered = powered
             try:

@@ -18,6 +18,7 @@ from hil.site import DeviceSpec, MeterSpec, Site
 IMAGE: Final = "${HIL_IMAGE:?the farm's image: hil compose image}"
 TOKEN: Final = "${HIL_TOKEN:?a secret that the bench and its devices share}"
 READY: Final = "/run/hilfarm/ready"  #: Is there while a device's control port listens.
+SETTINGS: Final = "/var/lib/hilfarm"  #: The image has it, so a new volume there belongs to the image's user.
 MEMORY_LIMIT: Final = "128m"  #: A device takes about 45 MB.
 
 
@@ -54,6 +55,9 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
             networks.yaml_set_comment_before_after_key(
                 network, before=f"{site.networks[network]} in the site", indent=2
             )
+    document["volumes"] = CommentedMap(
+        {_volume(one): CommentedMap({"labels": _flow({LABEL: site.name})}) for one in seats}
+    )
     document.yaml_set_start_comment(
         f"Site {site.name}, each device in a container of its own. Made by: hil compose render {ref}\n"
         "The devices wait for a bench (hil run --bench compose), which hands each its settings and its terminals."
@@ -81,12 +85,13 @@ def _container(site: Site) -> CommentedMap:
 
 def _device(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
     found = _container(site)
-    found["command"] = _flow_list("hil", "device", spec.type, "--name", name)
+    found["command"] = _flow_list("hil", "device", spec.type, "--name", name, "--settings", f"{SETTINGS}/settings.json")
     found["user"] = _quoted("1000:1000")
     found["mem_limit"] = MEMORY_LIMIT
     found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
     found["environment"] = _flow({"HIL_TOKEN": TOKEN})
     found["tmpfs"] = _flow_list("/tmp", "/run/hilfarm:uid=1000,mode=700")
+    found["volumes"] = _flow_list(_quoted(f"{_volume(name)}:{SETTINGS}"))
     found["healthcheck"] = _flow(
         {"test": _flow_list("CMD", "test", "-e", READY), "interval": "2s", "timeout": "5s", "retries": 15}
     )
@@ -98,6 +103,11 @@ def _device(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> 
     if spec.address and spec.address != plan.addresses[name]:
         found["networks"].yaml_add_eol_comment(f"{spec.address} in the site", plan.networks[name])
     return found
+
+
+def _volume(name: str) -> str:
+    """Return the name of the volume with a device's settings, which outlive a restart of its container."""
+    return f"settings-{service(name)}"
 
 
 def _flow(values: Mapping[str, Any]) -> CommentedMap:

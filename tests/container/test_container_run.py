@@ -41,7 +41,9 @@ def image() -> Image:
 
 def left_behind(project: str) -> list[str]:
     mark = ("--filter", f"label={PROJECT_LABEL}={project}", "--quiet")
-    return docker("ps", "--all", *mark).split() + docker("network", "ls", *mark).split()
+    return docker("ps", "--all", *mark).split() + [
+        name for kind in ("network", "volume") for name in docker(kind, "ls", *mark).split()
+    ]
 
 
 def hil(*words: str) -> tuple[int, str]:
@@ -151,7 +153,7 @@ def test_what_a_killed_run_leaves_is_removed_by_clean(run: Run) -> None:
     assert left_behind(run.project)
     code, said = hil("compose", "clean", "--project", run.project)
     assert (code, left_behind(run.project)) == (0, []), said
-    assert re.search("removed: [45] containers, 1 networks, 0 volumes", said), said
+    assert re.search("removed: [45] containers, 1 networks, 4 volumes", said), said
 
 
 def test_a_container_that_never_gets_healthy_shows_its_last_lines(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hil.bench import control
+from hil.bench.compose import ComposeFarm
 from hil.bench.control import decode, encode
 from hil.configure import Form
 from hil.errors import BenchError, DeviceFault, ScenarioError
@@ -158,3 +159,31 @@ def test_virtual_time_and_another_sites_networks_are_refused(
         ScenarioError, match="this run has containers on office: site standalone-excluding needs others"
     ):
         Session(build_site("mennekes/standalone-excluding", SITE), "t")
+
+
+@pytest.mark.parametrize(("settings", "shown"), [("kept", "E2"), ("site", "E1"), ("factory", "")])
+def test_saved_settings_outlive_the_process(
+    settings: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, begin = "Equipment identifier", ComposeFarm.begin
+    site = {"devices.CP1": "null", "links": "[]", f"meters.P1.parameters.{name}": "E1"}
+    devices = Devices(TOKEN, {"P1": ("dsmr_p1", 252)}, {"P1": ("--settings", str(tmp_path / "settings.json"))})
+    try:
+        monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
+        for one, value in devices.settings().items():
+            monkeypatch.setenv(one, value)
+        first = Session(build_site("alfen/alb-p1", site), "t")
+        form = Form(first.farm.device("P1"))
+        first.do(lambda: form.edit(name, "E2"))
+        first.do(form.save)
+        first.do(lambda: form.edit(name, "E3"))  # never saved
+        first.close()
+        devices.end("P1")
+        devices.begin("P1")
+        devices.wait_for("P1")
+        monkeypatch.setattr(ComposeFarm, "begin", lambda self, device: begin(self, device, settings))  # type: ignore[arg-type]
+        second = Session(build_site("alfen/alb-p1", site), "u")
+        assert second.do(lambda: second.farm.device("P1").parameters[name]) == shown
+        second.close()
+    finally:
+        devices.close()
