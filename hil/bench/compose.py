@@ -11,19 +11,22 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.front import Front
-from emulators.kit.host import Phase
+from emulators.kit.host import NS_PER_S, Phase
 from emulators.kit.parameters import ParameterStore, ParameterTable, Value, as_text
 from emulators.kit.phases import PerPhase
-from emulators.kit.pilot import Offer
+from emulators.kit.pilot import Offer, PilotState
 from hil.bench import control, kept
 from hil.bench.control import Message, Terminals, encode
 from hil.bench.embedded import PLANT, Farm
 from hil.bench.faults import Faults, Settings
+from hil.bench.foreign import ForeignDevice
+from hil.bench.seats import WHAT, others, refuse_speed, refuse_virtual_time
 from hil.bench.serial_tcp import CarriedLines
+from hil.bench.wires import Access, Wires
 from hil.bench.wiring import Bay
 from hil.bench.wiring import Terminals as MeterTerminals
 from hil.clock import FarmLoop, ScaledLoop
@@ -31,6 +34,9 @@ from hil.compose.plan import Plan
 from hil.errors import BenchError, DeviceFault, ScenarioError
 from hil.site import MeterSpec, Site
 from hil.trace import TraceWriter
+
+if TYPE_CHECKING:
+    from hil.probes.p1 import P1Probe
 
 BEGIN: Final = 0  #: Number of the call that makes the device.
 ANSWER_REAL_S: Final = 10.0  #: A device's process that does not answer for this long is dead.
@@ -254,6 +260,8 @@ class ComposeFarm(Farm):
         control_port: Of every device.
     """
 
+    bench = "compose"
+
     def __init__(
         self,
         site: Site,
@@ -266,12 +274,14 @@ class ComposeFarm(Farm):
         control_port: int = control.PORT,
     ) -> None:
         if not isinstance(loop, ScaledLoop):
+            refuse_virtual_time(site)
             raise ScenarioError("the compose bench runs in scaled time: choose a --speed such as 10, not max.")
         super().__init__(site, loop, seed=seed, trace=trace)
         if set(subnets) != set(site.networks):
             raise ScenarioError(f"this run has containers on {', '.join(subnets)}: site {site.name} needs others.")
         self.lags_s: dict[str, float] = {}
         self.remotes: dict[str, RemoteDevice] = {}
+        self._wires: Wires | None = None
         self._clock, self.factor = loop, loop.factor
         self._subnets, self._token, self._control_port = subnets, token, control_port
         self._stopping = self._pushing = False
@@ -279,7 +289,7 @@ class ComposeFarm(Farm):
         self.serial = CarriedLines(
             loop, self.instants, site.serial_cables(), spawn=self.spawn, token=token,
             where=lambda name: (self._plan.addresses[name], self._plan.tester(self._plan.networks[name])),
-            tell=lambda name, kind, **fields: self.remotes[name].tell(kind, **fields),
+            tell=self._tell_talker,
         )  # fmt: skip
 
     async def start(self) -> None:
@@ -293,11 +303,17 @@ class ComposeFarm(Farm):
     async def stop(self) -> None:
         """Power down everything; the containers wait for the next farm."""
         self._stopping = True
+        if self._wires is not None:
+            await self._wires.stop()
         await super().stop()
 
     async def power_up(self) -> None:
         """Make all devices, then let farm time begin."""
+        refuse_speed(self.site, self.factor)
+        foreign = others(self.site)
         for name in [*self.site.meters, *self.site.devices]:
+            if name in foreign:
+                continue
             where = (self._plan.addresses[name], self._control_port)
             remote = RemoteDevice(self, name, self.site.require(name).family.parameters, where, self._token)
             self.remotes[name] = remote
@@ -306,6 +322,19 @@ class ComposeFarm(Farm):
         self._clock.forget_lag()
         for remote in self.remotes.values():
             remote.tell("epoch", real_s=self._clock.real_at_s(self.loop.now_ns()))
+        if foreign:
+            access = Access(
+                self.terminals.__getitem__, self.bays.__getitem__, lambda: self.instants.now_ns() / NS_PER_S
+            )
+            self._wires = Wires(access, foreign, self._token)
+            testers = {self._plan.tester(self._plan.networks[name]) for name in foreign}
+            await self._wires.start(sorted(testers))
+
+    def p1(self, name: str) -> P1Probe:
+        """Return the tester's own reader of a meter's P1 port (errors as of the embedded farm's)."""
+        if name in others(self.site):
+            raise ScenarioError(f"{name} is {WHAT[self.site.require(name).seat]}: only its station hears its P1 port.")
+        return super().p1(name)
 
     def lag_s(self) -> float:
         """Return how late the latest timer was, here or in any container [s of farm time]."""
@@ -332,9 +361,27 @@ class ComposeFarm(Farm):
             self.terminals[name] = MeterTerminals(self.site.meters[name].node, self.plant, self.instants)
         else:
             bay = self.bays[name] = Bay(name, self.plant, self.instants, self.trace_state, self._plan_plant)
-            bay.on_pilot(lambda state: self.remotes[name].tell("pilot", state=state.value, cable_a=bay.cable_a()))
-        self.devices[name] = self.remotes[name]
-        self._tell_terminals(name)
+            bay.on_pilot(lambda state: self._tell_pilot(name, state))
+        if name in self.remotes:
+            self.devices[name] = self.remotes[name]
+            self._tell_terminals(name)
+        else:
+            self.devices[name] = self._foreign(name)
+
+    def _tell_talker(self, name: str, kind: str, **fields: object) -> None:
+        if name not in self.remotes:
+            raise ScenarioError(f"{name} is {WHAT[self.site.require(name).seat]}: its cable is pulled by hand.")
+        self.remotes[name].tell(kind, **fields)
+
+    def _tell_pilot(self, name: str, state: PilotState) -> None:
+        if name in self.remotes:
+            self.remotes[name].tell("pilot", state=state.value, cable_a=self.bays[name].cable_a())
+
+    def _foreign(self, name: str) -> ForeignDevice:
+        spec = self.site.require(name)
+        port = spec.family.modbus_port_with(spec.parameter)
+        where = (self._plan.addresses[name], port) if port is not None and spec.seat == "image" else None
+        return ForeignDevice(spec, self.loop, self.factor, where, self._plan.tester(self._plan.networks[name]))
 
     @property
     def _plan(self) -> Plan:
@@ -369,7 +416,8 @@ class ComposeFarm(Farm):
         hears: dict[str, dict[str, str]] = {}
         for label, talker, reader in self.site.serial_cables():
             if reader == name:
-                hears.setdefault(label, {})[talker] = self._plan.addresses[talker]
+                spec = self.site.meters[talker]
+                hears.setdefault(label, {})[talker] = spec.at or self._plan.addresses[talker]
         talks = [label for label, talker in self.site.serial_talkers() if talker == name]
         return {"own": self._plan.addresses[name], "talks": talks, "hears": hears}
 

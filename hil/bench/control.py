@@ -22,6 +22,7 @@ from hil.errors import BenchError
 from hil.plant import WH_PER_AS_AND_V, Line
 
 PORT: Final = 7301
+WIRES_PORT: Final = 7303  #: Where the bench tells foreign devices what is at their terminals.
 LONGEST_BYTES: Final = 1 << 22  #: Of one message.
 
 Message = Mapping[str, Any]

@@ -157,6 +157,8 @@ class Farm:
         trace: Where state goes.
     """
 
+    bench = "embedded"  #: In the table of seats.
+
     def __init__(self, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> None:
         self.site, self.loop, self.seed, self.trace = site, loop, seed, trace
         self.failures: list[str] = []
@@ -188,7 +190,7 @@ class Farm:
             SiteFileError: The site has seats that this bench cannot fill; nothing was started.
             BenchError: An address or port is taken, or something failed on the way up.
         """
-        refuse_seats(self.site)
+        refuse_seats(self.site, self.bench)
         self.loop.set_exception_handler(self._loop_complained)
         self.resolver = self._claim_addresses()
         for network in self.site.networks:

@@ -158,7 +158,10 @@ class Containers:
 
     def _states(self, name: str) -> dict[str, str]:
         """Return each service's state: its health, or why it has none."""
-        form = '{{index .Config.Labels "com.docker.compose.service"}}\t{{.State.Status}}\t{{.State.Health.Status}}'
+        form = '{{index .Config.Labels "com.docker.compose.service"}}\t{{.State.Status}}\t'
+        form += (
+            "{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}"  # a foreign image may have no check
+        )
         rows = docker("inspect", "--format", form, *self._ids(name)).splitlines()
         found = {}
         for row in rows:
