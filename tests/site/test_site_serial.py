@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import serial
 
+from emulators.dsmr_p1.device import LOCAL, PARAMETERS
+from emulators.dsmr_p1.model import Meter, Terminals
+from emulators.dsmr_p1.versions import VERSIONS
+from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
 from hil.bench.serial_tcp import PORTS
-from hil.errors import BenchError
+from hil.errors import BenchError, ScenarioError
 from hil.keywords.session import Session, build_site
 from hil.site.model import VehicleSpec
 
@@ -118,3 +125,39 @@ def test_a_meter_without_power_says_nothing_and_the_next_farm_hears_it_again(
         two.close()
     finally:
         devices.close()
+
+
+def test_a_real_meter_on_a_cable_takes_the_meters_seat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pseudo-terminal stands for the USB cable, a telegram each second for the meter."""
+    master, slave = pty.openpty()
+    meter = Meter(VERSIONS["5.0.2"], 3, "P1", ParameterStore(PARAMETERS, {}))
+    volts = PerPhase.all(230.0)
+    meter.sample(Terminals(PerPhase(11.0, 12.0, 13.0), volts, PerPhase.zero(), PerPhase.zero()))
+    telegram = meter.telegram(datetime(2026, 6, 1, 8, tzinfo=LOCAL))
+    ended = threading.Event()
+
+    def speak() -> None:
+        while not ended.wait(1.0):
+            os.write(master, telegram)
+
+    devices = Devices(TOKEN, {"CP1": SEATS["CP1"]})
+    threading.Thread(target=speak, daemon=True).start()
+    try:
+        monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
+        for name, value in devices.settings(speed="1").items():
+            monkeypatch.setenv(name, value)
+        real = {"meters.P1.seat": "real", "meters.P1.at": os.ttyname(slave)}
+        session = Session(build_site("alfen/alb-p1", SITE | real), "t")
+        session.wait(4)
+        shown = session.do(lambda: session.farm.device("CP1").page())
+        assert shown["Smart meter currents"] == "11/12/13 A"
+        with pytest.raises(ScenarioError, match="P1 is a real device: only its station hears its P1 port"):
+            session.do(lambda: session.farm.p1("P1"))
+        with pytest.raises(ScenarioError, match="P1 is a real device: its cable is pulled by hand"):
+            session.do(lambda: session.farm.faults.cut("P1", "CP1"))
+        session.close()
+    finally:
+        ended.set()
+        devices.close()
+        os.close(slave)
+        os.close(master)
