@@ -29,10 +29,6 @@ LAST_LINES: Final = 10
 class Project:
     """One site's containers.
 
-    Attributes:
-        subnets: By the site's networks, none before it was started.
-        plan: Who is where, once it was started.
-
     Args:
         site: The site.
         name: The project's name in the engine.
@@ -40,6 +36,10 @@ class Project:
         variables: The image and the token that the file asks for.
         say: Told how it goes on.
         ending: Set when nobody needs it any more.
+
+    Attributes:
+        subnets: By the site's networks, none before it was started.
+        plan: Who is where, once it was started.
     """
 
     def __init__(

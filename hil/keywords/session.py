@@ -66,7 +66,11 @@ class Session:
         )
         self._speed = settings.get("HIL_SPEED", "max")
         self._thread = FarmThread(lambda: make_loop("max" if self._speed == "max" else float(self._speed)))
-        self.farm = make_farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
+        try:
+            self.farm = make_farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
+        except BaseException:
+            self._thread.close()
+            raise
         try:
             self.call(self._flowing(self.farm.start))
         except BaseException:
