@@ -1,15 +1,18 @@
-"""The compose bench: each device in a container of its own, plant and vehicles here, scaled real time in all of them.
+"""The compose bench: each device in a container of its own, plant and vehicles here.
 
-Farm time is the machine's monotonic clock times the speed in every process; its zero is agreed when all devices are
-ready. A run in which a timer anywhere was too late is not trusted.
+In lock-step time a conductor gives all processes their turns, and nobody has to keep up. In scaled time farm time is
+the machine's monotonic clock times the speed in every process; its zero is agreed when all devices are ready, and a run
+in which a timer anywhere was too late is not trusted.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from emulators.kit.family import DeviceConfig, Family
@@ -22,10 +25,12 @@ from hil.bench import control
 from hil.bench.containers import Containers
 from hil.bench.control import Message, Terminals, encode
 from hil.bench.embedded import PLANT, Farm
-from hil.bench.remote_faults import EngineFaults
+from hil.bench.remote_faults import EngineFaults, TransportFaults
 from hil.bench.wiring import Bay
 from hil.bench.wiring import Terminals as MeterTerminals
-from hil.clock import FarmLoop, ScaledLoop
+from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
+from hil.clock.conductor import DEVICE, METER
+from hil.clock.grants import Hello
 from hil.compose.plan import Plan
 from hil.errors import BenchError, DeviceFault, ScenarioError
 from hil.site import MeterSpec, Site
@@ -129,25 +134,40 @@ class RemoteDevice:
         Raises:
             BenchError: Nobody is there, it is garbage, or the device cannot be made.
         """
-        reader, self._writer = await self._connected()
-        self.tell("begin", token=self._token, **begin)
+        sock = await self._connected(begin)
+        reader, self._writer = await asyncio.open_connection(sock=sock, limit=control.LONGEST_BYTES)
         self._calls[BEGIN] = begun = self._farm.loop.create_future()
         self._listening = self._farm.loop.create_task(self._listen(reader), name=f"control channel of {self.name}")
         await self._answer(BEGIN, begun)
 
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect to the control port, again and again until its process has come up."""
-        loop = self._farm.loop
-        until_s = loop.time() + ANSWER_REAL_S * self._farm.factor
+    async def _connected(self, begin: Mapping[str, object]) -> socket.socket:
+        """Connect to the control port, in scaled time again and again until its process has come up."""
+        loop, factor = self._farm.loop, self._farm.loop.factor
+        until_s = loop.time() + ANSWER_REAL_S * (factor or 0.0)
         while True:
             try:
-                connecting = asyncio.open_connection(*self._address, limit=control.LONGEST_BYTES)
-                return await asyncio.wait_for(connecting, ANSWER_REAL_S * self._farm.factor)
+                return await loop.run_in_executor(None, self._join, begin)
+            except control.Garbage as error:
+                raise BenchError(f"{self.name}: {error}") from error
             except OSError as error:
-                if loop.time() > until_s:
+                if factor is None or loop.time() > until_s:
                     host, port = self._address
                     raise BenchError(f"{self.name}: no control port at {host}:{port}: {error}") from error
-            await asyncio.sleep(AGAIN_REAL_S * self._farm.factor)
+            await asyncio.sleep(AGAIN_REAL_S * factor)
+
+    def _join(self, begin: Mapping[str, object]) -> socket.socket:
+        """Connect and hand the device what it needs; when it answers it shares this farm's time. It may block."""
+        source = (self._farm.tester_of(self.name), 0)
+        sock = socket.create_connection(self._address, ANSWER_REAL_S, source)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does it for its own sockets only
+            answer = control.ask(sock, "begin", token=self._token, **begin)
+            if answer["kind"] != "joined":
+                raise control.refused(answer) if "refused" in answer else control.Garbage(f"{answer} is no answer.")
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def tell(self, kind: str, **fields: object) -> None:
         """Send a message."""
@@ -205,8 +225,8 @@ class RemoteDevice:
                 if self._eyes is None:
                     self._eyes = socket.create_connection(self._address, timeout=ANSWER_REAL_S)
                     self._eyes.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    _asked(self._eyes, encode("look", token=self._token))
-                answer = _asked(self._eyes, encode("look", what=what, args=args))
+                    control.ask(self._eyes, "look", token=self._token)
+                answer = control.ask(self._eyes, "look", what=what, args=args)
                 if not {"value", "refused"} & answer.keys():
                     raise control.Garbage(f"{answer} is no answer.")
             except (OSError, control.Garbage) as error:
@@ -227,9 +247,13 @@ class RemoteDevice:
         return await self._answer(number, answered)
 
     async def _answer(self, number: int, answered: asyncio.Future[Any]) -> Any:
-        """Wait for the answer to a call; a process that does not answer has failed."""
+        """Wait for the answer to a call; a process that does not answer has failed.
+
+        In lock-step time the conductor finds one that is gone, and one that is there is waited for.
+        """
+        factor = self._farm.loop.factor
         try:
-            return await asyncio.wait_for(answered, ANSWER_REAL_S * self._farm.factor)
+            return await asyncio.wait_for(answered, None if factor is None else ANSWER_REAL_S * factor)
         except TimeoutError:
             raise BenchError(f"{self.name}: its process does not answer for {ANSWER_REAL_S:g} s.") from None
         finally:
@@ -266,7 +290,8 @@ class RemoteDevice:
             case "contactor":
                 farm.bays[self.name].set_contactor(message["closed"])
             case "trace":
-                farm.trace_state(self.name, message["event"], **message["fields"], device_ns=message["at_ns"])
+                late = {} if message["at_ns"] == farm.instants.now_ns() else {"device_ns": message["at_ns"]}
+                farm.trace_state(self.name, message["event"], **message["fields"], **late)
             case "frame":
                 farm.take_frame(self.name, message)
             case "lag":
@@ -282,10 +307,11 @@ class ComposeFarm(Farm):
 
     Args:
         site: What to build; its seats are those of the containers, whatever a test changes in them.
-        loop: Scaled or real time.
+        loop: Lock-step, scaled or real time.
         seed: Of this test.
         trace: Where state goes.
-        containers: Makes the site's containers.
+        containers: Has made the site's containers.
+        subnets: Theirs, by the site's networks.
         token: The run's secret.
         control_port: Of every device.
     """
@@ -300,19 +326,18 @@ class ComposeFarm(Farm):
         seed: int,
         trace: TraceWriter,
         containers: Containers,
+        subnets: Mapping[str, ipaddress.IPv4Network],
         token: str,
         control_port: int = control.PORT,
     ) -> None:
-        if not isinstance(loop, ScaledLoop):
-            raise ScenarioError("the compose bench runs in scaled time: choose a --speed such as 10, not max.")
         super().__init__(site, loop, seed=seed, trace=trace)
         self.lags_s: dict[str, float] = {}
         self.remotes: dict[str, RemoteDevice] = {}
-        self._clock, self.factor = loop, loop.factor
-        self._subnets, self._token, self._control_port = containers.need(site), token, control_port
+        self._subnets, self._token, self._control_port = subnets, token, control_port
         self._on_host = containers.on_host
         self._stopping = self._pushing = False
-        self.faults = EngineFaults(self, containers)
+        is_granted = isinstance(loop, GrantedLoop)
+        self.faults = TransportFaults(self) if is_granted else EngineFaults(self, containers)
 
     async def start(self) -> None:
         """Let every container make its device, agree on farm time's zero, power up meters, then charging points.
@@ -337,10 +362,11 @@ class ComposeFarm(Farm):
             self.remotes[name] = remote
             await remote.power(self._begin(name))
         self.instants.begin_at(self.loop.now_ns())
-        self._clock.forget_lag()
-        self._zero_real_s = self._clock.real_at_s(self.loop.now_ns())
+        if isinstance(self.loop, ScaledLoop):
+            self.loop.forget_lag()
+        self._epoch = self._zero()
         for remote in self.remotes.values():
-            remote.tell("epoch", real_s=self._zero_real_s)
+            remote.tell("epoch", **self._epoch)
 
     async def power_again(self, name: str, parameters: Mapping[str, str], before_start: Callable[[str], None]) -> None:
         """Make a device anew in its restarted container, and power it up.
@@ -352,7 +378,7 @@ class ComposeFarm(Farm):
         """
         remote = self.remotes[name]
         await remote.power(self._begin(name, parameters))
-        remote.tell("epoch", real_s=self._zero_real_s)
+        remote.tell("epoch", **self._epoch)
         remote.told = None
         self._tell_terminals(name)
         if (bay := self.bays.get(name)) is not None:
@@ -371,6 +397,10 @@ class ComposeFarm(Farm):
     def lag_s(self) -> float:
         """Return how late the latest timer was, here or in any container [s of farm time]."""
         return max([super().lag_s(), *self.lags_s.values()])
+
+    def tester_of(self, name: str) -> str:
+        """Return the tester's address on a device's network."""
+        return self._plan.tester(self._plan.networks[name])
 
     def take_frame(self, name: str, message: Message) -> None:
         """Write one decoded frame of a device."""
@@ -409,11 +439,12 @@ class ComposeFarm(Farm):
         if parameters is None:
             parameters = {one: as_text(value) for one, value in config.parameters.items()}
         return {
-            "factor": self.factor,
+            **self._time(name),
             "seed": self.seed_of(name),
             "epoch": self.site.epoch.isoformat(),
             "address": config.address,
             "networks": [[str(self.site.networks[one]), str(subnet)] for one, subnet in self._subnets.items()],
+            "neighbours": [*self._plan.addresses.values()],
             "contacts": dict(spec.contacts),
             "nominal_v": self.site.supply.voltage_v,
             "config": {
@@ -424,6 +455,20 @@ class ComposeFarm(Farm):
                 "parameters": dict(parameters),
             },
         }
+
+    def _zero(self) -> dict[str, object]:
+        """Return the moment at which farm time begins, as every process understands it."""
+        loop, now_ns = self.loop, self.loop.now_ns()
+        return {"real_s": loop.real_at_s(now_ns)} if isinstance(loop, ScaledLoop) else {"loop_ns": now_ns}
+
+    def _time(self, name: str) -> dict[str, object]:
+        """Return what tells a device's process how to share this farm's time."""
+        loop, plan = self.loop, self._plan
+        if not isinstance(loop, GrantedLoop):
+            return {"factor": loop.factor}
+        rank = METER if name in self.site.meters else DEVICE
+        hello = Hello(self._token, loop.session, name, rank, (plan.addresses[name],))
+        return {"conductor": [plan.conductor(plan.networks[name]), loop.conductor[1]], "hello": asdict(hello)}
 
     def _terminals(self, name: str) -> Terminals:
         now_ns, plant = self.instants.now_ns(), self.plant
@@ -456,10 +501,3 @@ class ComposeFarm(Farm):
         if terminals.differs(remote.told):
             remote.told = terminals
             remote.tell("terminals", **terminals.as_fields())
-
-
-def _asked(eyes: socket.socket, question: bytes) -> Message:
-    """Return the answer to a question."""
-    eyes.sendall(question)
-    with eyes.makefile("rb") as lines:
-        return control.decode(lines.readline(control.LONGEST_BYTES))

@@ -1,30 +1,78 @@
-"""The farm for a test, on the bench that the run was started for."""
+"""The clock and the farm for a test, on the bench that the run was started for (``HIL_BENCH``, embedded without it)."""
 
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Protocol
 
+from hil.bench.control import CONDUCTOR_PORT
 from hil.bench.embedded import Farm
-from hil.clock import FarmLoop
+from hil.clock import FarmLoop, GrantedLoop, make_loop
+from hil.clock.conductor import RUNNER
+from hil.clock.grants import Hello
 from hil.errors import BenchError
 from hil.site import Site
 from hil.trace import TraceWriter
 
+TESTER: Final = "tester"  #: What the runner is called among the members of a lock-step run.
 
-def make_farm(site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> Farm:
-    """Return a farm that is not started yet, as the run's environment says (``HIL_BENCH``, embedded without it).
+
+class MakeFarm(Protocol):
+    """Makes a farm that is not started yet."""
+
+    def __call__(self, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> Farm:
+        """Return it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a site runs on.
+
+    Attributes:
+        make_loop: Makes the clock, in the farm's thread.
+        make_farm: Makes the farm on that clock.
+    """
+
+    make_loop: Callable[[], FarmLoop]
+    make_farm: MakeFarm
+
+
+def bench_for(site: Site, speed: str) -> Bench:
+    """Return the bench for a site, with its containers where it needs them.
+
+    Args:
+        site: The site.
+        speed: ``max`` for virtual time, lock-step among containers, or a number of farm seconds in a second.
 
     Raises:
         BenchError: The compose bench is asked for outside of a run on it, or the site's containers cannot be had.
         ScenarioError: The site cannot be put into containers.
     """
     if os.environ.get("HIL_BENCH", "embedded") == "embedded":
-        return Farm(site, loop, seed=seed, trace=trace)
-    from hil.bench.compose import ComposeFarm  # noqa: PLC0415  most runs do not need it
+        return Bench(lambda: make_loop(speed), Farm)
+    # Most runs do not need these.
+    from hil.bench.compose import ComposeFarm  # noqa: PLC0415
+    from hil.compose.plan import Plan  # noqa: PLC0415
     from hil.compose.requests import Host  # noqa: PLC0415
 
     if "HIL_HOST" not in os.environ:
         raise BenchError("the compose bench runs inside of its containers: hil run --bench compose ...")
-    containers = Host(Path(os.environ["HIL_HOST"]))
-    return ComposeFarm(site, loop, seed=seed, trace=trace, containers=containers, token=os.environ["HIL_TOKEN"])
+    containers, token = Host(Path(os.environ["HIL_HOST"])), os.environ["HIL_TOKEN"]
+    subnets = containers.need(site)
+    plan, networks = Plan(site, subnets, on_host=containers.on_host), list(site.networks)
+    port = int(os.environ.get("HIL_CONDUCTOR_PORT", CONDUCTOR_PORT))
+    addresses = tuple(plan.tester(network) for network in networks)
+    hello = Hello(token, secrets.token_hex(8), TESTER, RUNNER, addresses)
+
+    def lock_step() -> FarmLoop:
+        return GrantedLoop((plan.conductor(networks[0]), port), hello)
+
+    def make_farm(site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> Farm:
+        return ComposeFarm(site, loop, seed=seed, trace=trace, containers=containers, subnets=subnets, token=token)
+
+    return Bench(lock_step if speed == "max" else lambda: make_loop(speed), make_farm)

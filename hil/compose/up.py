@@ -165,7 +165,7 @@ class Containers:
             BenchError: The site alone is larger than the engine's memory.
         """
         has_mb = int(docker("info", "--format", "{{.MemTotal}}")) / 1e6
-        count = len(site.meters) + len(site.devices)
+        count = len(site.meters) + len(site.devices) + 1  # the conductor
         needs_mb = count * DEVICE_MB + RUNNER_MB
         if needs_mb > has_mb:
             raise BenchError(

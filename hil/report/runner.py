@@ -121,8 +121,6 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
     Raises:
         ScenarioError: A suite does not exist or cannot be read, no test is selected, or the output folder is in use.
     """
-    if request.bench == "compose" and request.speed == "max":
-        raise ScenarioError("the compose bench needs --speed N (10, say): it runs in scaled time.")
     if request.exact_addresses and request.bench != "compose":
         raise ScenarioError("--exact-addresses is for containers: add --bench compose.")
     # Before there is a folder: a run that selects nothing leaves nothing, and ``latest`` stays the latest run.

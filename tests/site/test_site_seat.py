@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
 from emulators.kit.pilot import NO_OFFER
 from hil.bench import control
-from hil.bench.addresses import Slot
-from hil.bench.containers import Act
 from hil.bench.control import decode, encode
 from hil.bench.faults import Settings
 from hil.bench.remote_faults import EngineFaults, TransportFaults
-from hil.compose.requests import SOCKET, Requests
 from hil.configure import Form
 from hil.errors import BenchError, DeviceFault, DeviceSilent, ScenarioError
 from hil.keywords.session import Session, build_site
-from hil.site import Site
 
-ROOT = Path(__file__).parents[2]
-TOKEN = "a token of this test"
+from .processes import TOKEN, Processes, launch
+
+NAME = "mennekes/standalone-excluding"
+JOINED = b'{"kind":"joined"}\n'
 ANSWER_REAL_S = 30.0
 SITE = {  # ports that nobody needs a right for
     "devices.CP1.parameters.Modbus TCP Server Base Port": "15502",
@@ -39,80 +31,41 @@ SITE = {  # ports that nobody needs a right for
 }
 
 
-class Devices:
-    """The device processes of mennekes/standalone-excluding, on addresses of a slot of their own.
-
-    They are ``hil.bench.containers.Containers``, whose engine is this machine: signals kill, pause and resume.
-    """
-
-    on_host = False
-    KINDS: ClassVar = {"CP1": ("mennekes_ecu", 11), "M2": ("pac2200", 20)}
-
-    def __init__(self) -> None:
-        self.slot = Slot()
-        self.subnet = ipaddress.IPv4Network(f"127.{self.slot.number}.1.0/24")
-        self.processes: dict[str, subprocess.Popen[str]] = {}
-        for name in self.KINDS:
-            self.start(name)
-        for process in self.processes.values():
-            assert process.stdout is not None
-            assert "waits for a bench" in process.stdout.readline()
-        self.requests = Requests(self)
-
-    def start(self, name: str) -> None:
-        kind, host = self.KINDS[name]
-        self.processes[name] = subprocess.Popen(
-            [sys.executable, "-m", "hil", "device", kind, "--name", name, "--host", self.address(host)],
-            env={**os.environ, "HIL_TOKEN": TOKEN, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def need(self, site: Site) -> Mapping[str, ipaddress.IPv4Network]:
-        if set(site.devices) | set(site.meters) != set(self.KINDS):
-            raise ScenarioError(f"{site.ref}: there are only {', '.join(self.KINDS)} here")
-        return {"lan": self.subnet}
-
-    def act(self, what: Act, device: str) -> None:
-        process = self.processes[device]
-        match what:
-            case "kill":
-                process.kill()
-                process.wait()
-            case "start":
-                self.start(device)
-            case "pause":
-                process.send_signal(signal.SIGSTOP)
-            case "resume":
-                process.send_signal(signal.SIGCONT)
-
-    def address(self, host: int) -> str:
-        return str(self.subnet.network_address + host)
-
-    def close(self) -> None:
-        self.requests.close()
-        for process in self.processes.values():
-            process.kill()
-            process.communicate()
-        self.slot.release()
-
-
 @pytest.fixture(scope="module")
-def devices() -> Iterator[Devices]:
-    running = Devices()
+def devices() -> Iterator[Processes]:
+    running = Processes()
     yield running
     running.close()
 
 
+def choose(monkeypatch: pytest.MonkeyPatch, devices: Processes, folder: Path, speed: str) -> None:
+    """Let sessions run on these processes."""
+    for name, value in {**devices.settings, "HIL_RUN_DIR": str(folder / "run"), "HIL_SPEED": speed}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(params=["max", "5"], ids=["lock-step", "scaled"])
+def session(
+    request: pytest.FixtureRequest, devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Session]:
+    choose(monkeypatch, devices, tmp_path, request.param)
+    one = Session(build_site(NAME, SITE), "t")
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def session(devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("HIL_BENCH", "compose")
-    monkeypatch.setenv("HIL_SPEED", "5")
-    monkeypatch.setenv("HIL_TOKEN", TOKEN)
-    monkeypatch.setenv("HIL_HOST", str(devices.requests.folder / SOCKET))
-    one = Session(build_site("mennekes/standalone-excluding", SITE), "t")
+def granted(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    choose(monkeypatch, devices, tmp_path, "max")
+    one = Session(build_site(NAME, SITE), "t")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def scaled(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    choose(monkeypatch, devices, tmp_path, "5")
+    one = Session(build_site(NAME, SITE), "t")
     yield one
     one.close()
 
@@ -120,6 +73,13 @@ def session(devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def signalled_a(session: Session) -> float:
     row = session.farm.site.require("CP1").family.observations["signalled current"][0]
     return float(str(session.ask(lambda: session.farm.probe("CP1").read(row))))
+
+
+def is_refused(guest: socket.socket) -> bool:
+    try:
+        return guest.recv(100) == b""
+    except ConnectionResetError:  # it did not read everything
+        return True
 
 
 def edit(session: Session, parameter: str, value: str) -> list[str]:
@@ -172,16 +132,18 @@ def test_each_farm_has_a_fresh_device(session: Session) -> None:
     assert session.now_s() < 30
 
 
-def test_who_does_not_know_the_token_is_refused_and_garbage_too(session: Session, devices: Devices) -> None:
+def test_who_does_not_know_the_token_is_refused_and_garbage_too(session: Session, devices: Processes) -> None:
     for hello in (encode("look", token="guessed"), b"GET / HTTP/1.1\r\n\r\n", encode("begin", token="")):
-        with socket.create_connection((devices.address(11), control.PORT), timeout=ANSWER_REAL_S) as guest:
+        with socket.create_connection(
+            (devices.last.plan.addresses["CP1"], control.PORT), timeout=ANSWER_REAL_S
+        ) as guest:
             guest.sendall(hello)
-            assert guest.recv(100) == b""
+            assert is_refused(guest)
     assert session.do(lambda: session.farm.device("CP1").page())["DLM Master/Slave"].startswith("DLM Master")
 
 
-def test_a_look_is_answered_in_order(session: Session, devices: Devices) -> None:
-    with socket.create_connection((devices.address(20), control.PORT), timeout=ANSWER_REAL_S) as guest:
+def test_a_look_is_answered_in_order(session: Session, devices: Processes) -> None:
+    with socket.create_connection((devices.last.plan.addresses["M2"], control.PORT), timeout=ANSWER_REAL_S) as guest:
         lines = guest.makefile("rb")
         guest.sendall(encode("look", token=TOKEN))
         assert decode(lines.readline())["value"] is None
@@ -189,43 +151,35 @@ def test_a_look_is_answered_in_order(session: Session, devices: Devices) -> None
         assert decode(lines.readline())["value"] == "15503"
 
 
-def test_a_process_that_dies_is_the_farms_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    devices = Devices()
+@pytest.mark.parametrize("speed", ["max", "5"])
+def test_a_process_that_dies_is_the_farms_failure(speed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = Processes()
     try:
-        for name, value in {
-            "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_BENCH": "compose", "HIL_SPEED": "5", "HIL_TOKEN": TOKEN,
-            "HIL_HOST": str(devices.requests.folder / SOCKET),
-        }.items():  # fmt: skip
-            monkeypatch.setenv(name, value)
-        one = Session(build_site("mennekes/standalone-excluding", SITE), "t")
-        devices.processes["M2"].kill()
-        devices.processes["M2"].wait()
+        choose(monkeypatch, devices, tmp_path, speed)
+        one = Session(build_site(NAME, SITE), "t")
+        devices.last.running["M2"].kill()
+        devices.last.running["M2"].wait()
         with pytest.raises(BenchError, match="M2: its process has closed the control channel"):
             one.wait(10)
         one.close()
+        devices.last.running["M2"] = launch("conductor", "--port", "0")  # so that it is not started again
         with pytest.raises(BenchError, match="M2: no control port at"):
-            Session(build_site("mennekes/standalone-excluding", SITE), "u")
+            Session(build_site(NAME, SITE), "u")
     finally:
         devices.close()
 
 
-def test_virtual_time_is_refused_and_what_the_engine_says_is_told(
-    devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("HIL_BENCH", "compose")
-    monkeypatch.setenv("HIL_TOKEN", TOKEN)
-    with pytest.raises(BenchError, match="inside of its containers: hil run --bench compose"):
-        Session(build_site("mennekes/standalone-excluding", SITE), "t")
-    monkeypatch.setenv("HIL_HOST", str(devices.requests.folder / SOCKET))
-    with pytest.raises(ScenarioError, match="scaled time: choose a --speed such as 10, not max"):
-        Session(build_site("mennekes/standalone-excluding", SITE), "t")
-    monkeypatch.setenv("HIL_SPEED", "5")
-    with pytest.raises(ScenarioError, match="mennekes/car-park: there are only CP1, M2 here"):
-        Session(build_site("mennekes/car-park", {}), "t")
+def test_what_is_not_there_is_named(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose(monkeypatch, devices, tmp_path, "max")
+    monkeypatch.setenv("HIL_CONDUCTOR_PORT", "1")
+    with pytest.raises(BenchError, match=r"tester: no conductor at 127\.[0-9.]+:1: .*refused"):
+        Session(build_site(NAME, SITE), "t")
     monkeypatch.setenv("HIL_HOST", str(tmp_path / "nobody"))
     with pytest.raises(BenchError, match=r"the process that has started this run does not answer: .*No such file"):
-        Session(build_site("mennekes/standalone-excluding", SITE), "t")
+        Session(build_site(NAME, SITE), "t")
+    monkeypatch.delenv("HIL_HOST")
+    with pytest.raises(BenchError, match="inside of its containers: hil run --bench compose"):
+        Session(build_site(NAME, SITE), "t")
 
 
 @pytest.mark.parametrize(
@@ -233,25 +187,28 @@ def test_virtual_time_is_refused_and_what_the_engine_says_is_told(
     [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", r"M2: b'HTTP/1.1 400 Bad Request"),
         (b"[" * 100_000 + b"\n", r"M2: b'\[\[.*' is no message of the control channel"),
-        (b'{"kind": "offer", "duty_pct": 50, "fault": false}\n', r"M2: .*'offer'.* makes no sense here: KeyError"),
-        (b'{"kind": "begun", "refused": 7}\n', r"M2: .*makes no sense here: TypeError"),
-        (b'{"kind": "smoke"}\n', r"M2: a bench takes no message 'smoke'"),
-        (b"", r"M2: its process has closed the control channel"),
+        (
+            JOINED + b'{"kind": "offer", "duty_pct": 50, "fault": false}\n',
+            r"M2: .*'offer'.* makes no sense here: KeyError",
+        ),
+        (JOINED + b'{"kind": "begun", "refused": 7}\n', r"M2: .*makes no sense here: TypeError"),
+        (b'{"kind": "smoke"}\n', r"M2: {'kind': 'smoke'} is no answer"),
+        (JOINED + b'{"kind": "smoke"}\n', r"M2: a bench takes no message 'smoke'"),
+        (b"", r"M2: b'' is no message of the control channel"),
+        (JOINED, r"M2: its process has closed the control channel"),
     ],
 )
 def test_a_container_that_answers_with_garbage_is_named(
     said: bytes, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At M2's control port somebody else listens."""
-    devices = Devices()
+    devices = Processes()
     try:
-        for name, value in {
-            "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_BENCH": "compose", "HIL_SPEED": "5", "HIL_TOKEN": TOKEN,
-            "HIL_HOST": str(devices.requests.folder / SOCKET),
-        }.items():  # fmt: skip
-            monkeypatch.setenv(name, value)
+        choose(monkeypatch, devices, tmp_path, "5")
+        devices.need(build_site(NAME, SITE))
         devices.act("kill", "M2")
-        with socket.create_server((devices.address(20), control.PORT)) as stranger:
+        devices.last.running["M2"] = launch("conductor", "--port", "0")  # so that it is not started again
+        with socket.create_server((devices.last.plan.addresses["M2"], control.PORT)) as stranger:
 
             def answer() -> None:
                 guest, _ = stranger.accept()
@@ -262,22 +219,18 @@ def test_a_container_that_answers_with_garbage_is_named(
             thread = threading.Thread(target=answer)
             thread.start()
             with pytest.raises(BenchError, match=told):
-                Session(build_site("mennekes/standalone-excluding", SITE), "t")
+                Session(build_site(NAME, SITE), "t")
             thread.join()
     finally:
         devices.close()
 
 
-def test_a_port_that_is_in_use_is_named(devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_in_use_is_named(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control port is the only one of a container that a setting can meet."""
-    for name, value in {
-        "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_BENCH": "compose", "HIL_SPEED": "5", "HIL_TOKEN": TOKEN,
-        "HIL_HOST": str(devices.requests.folder / SOCKET),
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
+    choose(monkeypatch, devices, tmp_path, "5")
     port = {"devices.CP1.parameters.Modbus TCP Server Base Port": str(control.PORT)}
     with pytest.raises(BenchError, match=r"CP1 cannot start: .*address already in use"):
-        Session(build_site("mennekes/standalone-excluding", SITE | port), "t")
+        Session(build_site(NAME, SITE | port), "t")
 
 
 def charging(session: Session) -> None:
@@ -289,13 +242,21 @@ def charging(session: Session) -> None:
     assert signalled_a(session) == 15
 
 
-@pytest.mark.parametrize("by", [EngineFaults, TransportFaults])
 @pytest.mark.parametrize(("settings", "limit_a"), [("kept", 15), ("factory", 32)])
 def test_power_comes_back_with_settings_kept_or_of_the_factory(
-    session: Session, devices: Devices, by: type[EngineFaults], settings: Settings, limit_a: int
+    granted: Session, settings: Settings, limit_a: int
 ) -> None:
+    assert isinstance(granted.farm.faults, TransportFaults)
+    kill_and_restart(granted, settings, limit_a)
+
+
+def test_the_engine_does_the_same_to_a_container(scaled: Session) -> None:
+    assert isinstance(scaled.farm.faults, EngineFaults)
+    kill_and_restart(scaled, "kept", 15)
+
+
+def kill_and_restart(session: Session, settings: Settings, limit_a: int) -> None:
     farm = session.farm
-    farm.faults = EngineFaults(farm, devices) if by is EngineFaults else TransportFaults(farm)
     edit(session, "Installation Current Limit [A]", "15")
     session.do(lambda: farm.plug("CP1", farm.site.vehicle("zoe").traits()))
     session.wait(60)
@@ -313,8 +274,8 @@ def test_power_comes_back_with_settings_kept_or_of_the_factory(
         assert session.do(lambda: farm.bay("CP1").currents_a()[0]) == pytest.approx(15)
 
 
-def test_a_paused_device_is_silent_and_its_lag_is_not_the_machines(session: Session) -> None:
-    farm = session.farm
+def test_a_paused_device_is_silent_and_its_lag_is_not_the_machines(scaled: Session) -> None:
+    session, farm = scaled, scaled.farm
     with pytest.raises(ScenarioError, match=r"M2 is not paused\. Paused: none"):
         session.ask(lambda: farm.faults.resume("M2"))
     session.ask(lambda: farm.faults.pause("M2"))
@@ -330,9 +291,9 @@ def test_a_paused_device_is_silent_and_its_lag_is_not_the_machines(session: Sess
     session.ask(lambda: farm.probe("M2").read("I_L1"))
 
 
-def test_links_are_slow_lossy_and_reset_in_every_process(session: Session) -> None:
+def test_links_are_slow_lossy_and_reset_in_every_process(granted: Session) -> None:
     """The master waits 3 s for its meter: two ways of 1 s are in time, of 2 s are not."""
-    farm = session.farm
+    session, farm = granted, granted.farm
     charging(session)
     session.do(lambda: farm.faults.delay("CP1", "M2", delay_s=1.0, jitter_s=0.0))
     session.wait(60)
