@@ -47,7 +47,7 @@ class Project:
     ) -> None:
         self.site, self.name, self.file = site, name, file
         self.subnets: Mapping[str, IPv4Network] = {}
-        self.count = len(site.meters) + len(site.devices)
+        self.count = len(site.meters) + len(site.devices) + 1  # the conductor
         self._variables, self._say, self._ending = dict(variables), say, ending
         self._harmed: dict[str, Act] = {}  # what undoes it
 
@@ -162,7 +162,10 @@ class Project:
     def _states(self) -> dict[str, str]:
         """Return each service's state: its health, or why it has none."""
         ids = docker("ps", "--all", "--quiet", "--filter", f"label={PROJECT_LABEL}={self.name}").split()
-        form = '{{index .Config.Labels "com.docker.compose.service"}}\t{{.State.Status}}\t{{.State.Health.Status}}'
+        form = '{{index .Config.Labels "com.docker.compose.service"}}\t{{.State.Status}}\t'
+        form += (
+            "{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}"  # a foreign image may have no check
+        )
         rows = docker("inspect", "--format", form, *ids).splitlines()
         found = {}
         for row in rows:

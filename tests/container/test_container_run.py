@@ -48,7 +48,8 @@ def left_behind(*projects: str) -> list[str]:
     found = []
     for project in projects:
         mark = ("--filter", f"label={PROJECT_LABEL}={project}", "--quiet")
-        found += docker("ps", "--all", *mark).split() + docker("network", "ls", *mark).split()
+        found += docker("ps", "--all", *mark).split()
+        found += [name for kind in ("network", "volume") for name in docker(kind, "ls", *mark).split()]
     return found
 
 
@@ -178,7 +179,7 @@ def test_what_a_killed_run_leaves_is_removed_by_clean(run: Run) -> None:
     assert left_behind(*run.projects)
     code, said = hil("compose", "clean", *[word for one in run.projects for word in ("--project", one)])
     assert (code, left_behind(*run.projects)) == (0, []), said
-    assert re.search("removed: [45] containers, 2 networks, 0 volumes", said), said
+    assert re.search("removed: [56] containers, 2 networks, 4 volumes", said), said
 
 
 def test_a_container_that_never_gets_healthy_shows_its_last_lines(
