@@ -112,8 +112,8 @@ class Project:
         """Write what every container said."""
         with suppress(BenchError):
             folder.mkdir(parents=True, exist_ok=True)
-            for one in [*self.site.meters, *self.site.devices]:
-                (folder / f"{service(one)}.log").write_text(self._log(service(one)), encoding="utf-8")
+            for one in self._states():
+                (folder / f"{one}.log").write_text(self._log(one), encoding="utf-8")
 
     # --- inside
 
