@@ -29,10 +29,6 @@ LAST_LINES: Final = 10
 class Project:
     """One site's containers.
 
-    Attributes:
-        subnets: By the site's networks, none before it was started.
-        plan: Who is where, once it was started.
-
     Args:
         site: The site.
         name: The project's name in the engine.
@@ -40,6 +36,10 @@ class Project:
         variables: The image and the token that the file asks for.
         say: Told how it goes on.
         ending: Set when nobody needs it any more.
+
+    Attributes:
+        subnets: By the site's networks, none before it was started.
+        plan: Who is where, once it was started.
     """
 
     def __init__(
@@ -112,8 +112,8 @@ class Project:
         """Write what every container said."""
         with suppress(BenchError):
             folder.mkdir(parents=True, exist_ok=True)
-            for one in [*self.site.meters, *self.site.devices]:
-                (folder / f"{service(one)}.log").write_text(self._log(service(one)), encoding="utf-8")
+            for one in self._states():
+                (folder / f"{one}.log").write_text(self._log(one), encoding="utf-8")
 
     # --- inside
 

@@ -73,7 +73,11 @@ class Session:
         if bench.notice:
             LOG.warning(bench.notice)
         self._thread = FarmThread(bench.make_loop)
-        self.farm = bench.make_farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
+        try:
+            self.farm = bench.make_farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
+        except BaseException:
+            self._thread.close()
+            raise
         try:
             self.call(self._flowing(self.farm.start))
         except BaseException:
