@@ -109,6 +109,7 @@ class RemoteDevice:
         self._eyes: socket.socket | None = None
         self._looking = threading.Lock()  # Robot's thread asks too, when a test fails
         self.told: Terminals | None = None
+        self.clock_ahead_s = 0.0  #: How far its machine's monotonic clock is ahead of this one's [s].
 
     async def power(self, begin: Mapping[str, object]) -> None:
         """Connect, and let the device be made.
@@ -185,6 +186,10 @@ class RemoteDevice:
         if "refused" in answer:
             raise control.refused(answer)
         return answer["value"]
+
+    def ask_clock_s(self) -> float:
+        """Return what its machine's monotonic clock shows [s] (errors as :meth:`look`)."""
+        return float(self.look("clock"))
 
     async def _call(self, what: str, *args: object) -> None:
         number = max(self._calls, default=0) + 1
@@ -298,10 +303,14 @@ class ComposeFarm(Farm):
             remote = RemoteDevice(self, name, self.site.require(name).family.parameters, where, self._token)
             self.remotes[name] = remote
             await remote.power(self._begin(name))
+        self.compare_clocks()
         self.instants.begin_at(self.loop.now_ns())
         self._clock.forget_lag()
         for remote in self.remotes.values():
-            remote.tell("epoch", real_s=self._clock.real_at_s(self.loop.now_ns()))
+            remote.tell("epoch", real_s=self._clock.real_at_s(self.loop.now_ns()) + remote.clock_ahead_s)
+
+    def compare_clocks(self) -> None:
+        """Find out how far the clocks of the devices' hosts are apart: one host has one clock."""
 
     def lag_s(self) -> float:
         """Return how late the latest timer was, here or in any container [s of farm time]."""
@@ -345,7 +354,7 @@ class ComposeFarm(Farm):
             "seed": self.seed_of(name),
             "epoch": self.site.epoch.isoformat(),
             "address": config.address,
-            "networks": [[str(self.site.networks[one]), str(subnet)] for one, subnet in self._subnets.items()],
+            "networks": [[str(here), str(there)] for here, there in self._plan.pairs],
             "contacts": dict(spec.contacts),
             "nominal_v": self.site.supply.voltage_v,
             "config": {

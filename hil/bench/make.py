@@ -24,7 +24,18 @@ def make_farm(site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> F
         return Farm(site, loop, seed=seed, trace=trace)
     from hil.bench.compose import ComposeFarm  # noqa: PLC0415  most runs do not need it
 
+    if os.environ["HIL_BENCH"] == "swarm":
+        return _stack_farm(site, loop, seed, trace)
     if "HIL_SUBNETS" not in os.environ:
         raise BenchError("the compose bench runs inside of its containers: hil run --bench compose --site SITE ...")
     subnets = {name: ipaddress.IPv4Network(one) for name, one in json.loads(os.environ["HIL_SUBNETS"]).items()}
     return ComposeFarm(site, loop, seed=seed, trace=trace, subnets=subnets, token=os.environ["HIL_TOKEN"])
+
+
+def _stack_farm(site: Site, loop: FarmLoop, seed: int, trace: TraceWriter) -> Farm:
+    from hil.bench.stack import StackFarm  # noqa: PLC0415  most runs do not need it
+
+    if "HIL_SEATS" not in os.environ:
+        raise BenchError("the swarm bench runs inside of its stack: hil run --bench swarm --site SITE ...")
+    seats = json.loads(os.environ["HIL_SEATS"])
+    return StackFarm(site, loop, seed=seed, trace=trace, seats=seats, token=os.environ["HIL_TOKEN"])

@@ -10,13 +10,14 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from emulators.kit.host import NS_PER_S, Cancel, Phase, SerialPort, SerialSettings
+from emulators.kit.host import NS_PER_S, Cancel, Phase, SerialPort, SerialSettings, UdpGroup
 from emulators.kit.modbus import CLIENT
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
 from hil.bench.addresses import Translation
 from hil.bench.control import Message, Terminals
 from hil.bench.instants import Instants
+from hil.bench.relay import RelayedMember
 from hil.clock import ScaledLoop
 from hil.errors import ScenarioError
 from hil.plant import neutral_a
@@ -43,6 +44,7 @@ class SeatHost:
         networks = [tuple(ipaddress.IPv4Network(one) for one in pair) for pair in begin["networks"]]
         self._where = Translation(cast("list[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]", networks))
         self._subnets = [subnet for _, subnet in networks]
+        self._relay: Message | None = begin.get("relay") and {**begin["relay"], "token": begin["token"]}
         self._address: str | None = begin["address"]
         self._epoch = datetime.fromisoformat(begin["epoch"])
         self._contacts: dict[str, bool] = begin["contacts"]
@@ -100,9 +102,13 @@ class SeatHost:
         """Return where this device's own connections come from."""
         return self.listen_at(0)[0]
 
-    async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> Member:
-        """Join the device's LAN by broadcasts."""
+    async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> UdpGroup:
+        """Join the device's LAN by broadcasts, or by a relay where the network carries none."""
         own = self.source_address()
+        if self._relay is not None:
+            relayed = RelayedMember(self.loop, self._relay, (own, port), self._where, receive)
+            await relayed.join(self)
+            return relayed
         subnet = next(one for one in self._subnets if ipaddress.IPv4Address(own) in one)
         member = Member(self.loop, own, (str(subnet.broadcast_address), port), self._where, receive)
         await self.loop.create_datagram_endpoint(lambda: member, local_addr=(own, port), allow_broadcast=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from types import FrameType
 from typing import Final
 
 from emulators.kit.family import UnknownFamily, family
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, token
 from hil.errors import ScenarioError
 from hil.report.runner import ExitCode
 
@@ -29,15 +28,13 @@ def add(commands: Commands) -> None:
 def _device(args: argparse.Namespace) -> int:
     from hil.bench.seat import Seat  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
 
-    token = os.environ.get("HIL_TOKEN", "")
-    if not token:
-        raise ScenarioError("HIL_TOKEN is not set: a secret that the bench and its devices share.")
+    secret = token()
     try:
         found = family(args.type)
     except UnknownFamily as error:
         raise ScenarioError(str(error)) from error
     signal.signal(signal.SIGTERM, _leave)  # the first process of a container has no default for it
-    Seat(found, args.name, token).serve(host=args.host, ready=READY if READY.parent.is_dir() else None)
+    Seat(found, args.name, secret).serve(host=args.host, ready=READY if READY.parent.is_dir() else None)
     return ExitCode.PASSED
 
 

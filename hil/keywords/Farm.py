@@ -19,6 +19,7 @@ from hil.trace import stable_name
 CAPABILITIES: Final[Mapping[str, frozenset[str]]] = {
     "embedded": frozenset({"virtual-time", "plant", "fault-injection", "emulated"}),
     "compose": frozenset({"real-time", "plant", "fault-injection", "emulated", "container"}),
+    "swarm": frozenset({"real-time", "plant", "fault-injection", "emulated", "container"}),
 }
 KNOWN_CAPABILITIES: Final = frozenset().union(*CAPABILITIES.values(), {"real-device", "operator-prompt"})
 

@@ -62,7 +62,8 @@ class RunRequest:
         trace: What the traces hold.
         fail_on_skip: A skipped test makes the run fail.
         jobs: Worker processes, None for one on each usable core.
-        keep: Leave the containers of a compose bench as they are at the end.
+        keep: Leave the containers of a compose or swarm bench as they are at the end.
+        place: Seats of a swarm bench that have to be on a certain host, each with the value of that host's label.
         command_line: As the user typed it, for run.json.
     """
 
@@ -82,6 +83,7 @@ class RunRequest:
     fail_on_skip: bool = False
     jobs: int | None = None
     keep: bool = False
+    place: Sequence[tuple[str, str]] = ()
     command_line: Sequence[str] = field(default_factory=tuple)
 
     def settings(self, folder: RunFolder) -> dict[str, str]:
@@ -119,8 +121,14 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
     Raises:
         ScenarioError: A suite does not exist or cannot be read, no test is selected, or the output folder is in use.
     """
-    if request.bench == "compose" and (request.site is None or request.speed == "max"):
-        raise ScenarioError("the compose bench needs --site SITE, whose containers are made, and --speed N (10, say).")
+    in_containers = request.bench != "embedded"
+    if in_containers and (request.site is None or request.speed == "max"):
+        raise ScenarioError(
+            f"the {request.bench} bench needs --site SITE, whose containers are made, and --speed N (10, say): "
+            "time in containers is real time, or N times as fast."
+        )
+    if request.place and request.bench != "swarm":
+        raise ScenarioError("--place names hosts of a swarm: it needs --bench swarm.")
     # Before there is a folder: a run that selects nothing leaves nothing, and ``latest`` stays the latest run.
     cases = choose(
         request.suites,
@@ -130,7 +138,7 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
         shard=request.shard,
         shuffle_seed=request.seed if request.randomize else None,
     )
-    wanted = 1 if request.bench == "compose" else request.jobs or usable_cores()  # one set of containers
+    wanted = 1 if in_containers else request.jobs or usable_cores()  # one set of containers
     queue = split(cases, wanted, known_durations(LATEST), in_order=request.randomize)
     jobs = min(wanted, len(queue))
     folder = RunFolder.create(request.output)
@@ -166,7 +174,7 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
     ):
         if request.shard is not None:
             progress.say(f"shard {request.shard}: {len(cases)} tests")
-        if request.bench == "compose":
+        if in_containers:
             parts, stopped = _run_in_containers(request, work, queue, Path(parts_folder), progress)
         elif jobs == 1:
             parts, stopped = _run_here(work, cases, Path(parts_folder), progress)
@@ -244,6 +252,7 @@ def _run_in_containers(
     request: RunRequest, work: Work, queue: Sequence[tuple[Case, ...]], parts: Path, progress: Progress
 ) -> tuple[list[Part], bool]:
     """Run everything in a container beside those of the site; return it, and whether it was ended by a signal."""
+    from hil.compose.deploy import Stack  # noqa: PLC0415
     from hil.compose.up import Containers  # noqa: PLC0415  most runs do not need it
     from hil.site import load_site  # noqa: PLC0415
 
@@ -251,10 +260,12 @@ def _run_in_containers(
     site = load_site(request.site)
     visible = [Path.cwd(), *(suite.resolve().parent for suite in request.suites)]
     visible += [site.path.parent] if site.path is not None and Path(request.site).exists() else []
-    containers = Containers(
-        site=site, ref=request.site, folder=work.folder, settings=work.variables, visible=_outermost(visible),
-        say=progress.say,
-    )  # fmt: skip
+    common: dict[str, Any] = {
+        "site": site, "ref": request.site, "folder": work.folder, "settings": work.variables,
+        "visible": _outermost(visible), "say": progress.say,
+    }  # fmt: skip
+    swarm = request.bench == "swarm"
+    containers = Stack(**common, place=dict(request.place)) if swarm else Containers(**common)
     with containers.running(keep=request.keep) as command:
         pool = Pool(work, queue, parts, progress, command)
         pool.run(1)
