@@ -48,7 +48,8 @@ class Task:
         """Return state, error and what helps."""
         fix = ""
         if "No such image" in self.error:
-            fix = f" {self.node} has not the image: docker save IMAGE | ssh {self.node} docker load"
+            image = self.error.rpartition("image: ")[2]
+            fix = f" Give it to the host: docker save {image} | ssh {self.node} docker load"
         elif "insufficient resources" in self.error:
             fix = " The site needs more memory than the hosts have left."
         elif "scheduling constraints" in self.error:

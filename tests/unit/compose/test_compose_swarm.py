@@ -49,7 +49,7 @@ def test_a_stack_without_tasks_yet_has_none(path: Path) -> None:
         (Task("CP1", "running", "", "a"), False, "running."),
         (Task("CP1", "pending", "", ""), False, "pending."),
         (Task("CP1", "failed", "task: non-zero exit (1)", "a"), True, "failed: task: non-zero exit (1)."),
-        (Task("CP1", "rejected", "No such image: hilfarm:1", "b"), True, "docker save IMAGE | ssh b docker load"),
+        (Task("CP1", "rejected", "No such image: hilfarm:1", "b"), True, "docker save hilfarm:1 | ssh b docker load"),
         (
             Task("CP1", "pending", "no suitable node (insufficient resources on 2 nodes)", ""),
             True,
