@@ -18,17 +18,15 @@ from hil.compose.engine import LABEL, docker
 from hil.compose.image import ensure
 from hil.compose.stack import RELAY
 from hil.errors import BenchError
-from hil.trace import read_trace
+
+from .runs import ROOT, SUITE, as_fast_as_it_keeps_up, hil, settled
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
-SUITE = "robot/suites/mennekes/car_park.robot"
 TESTS = (
     "One Phase And Three Phase Vehicles Share L1",
     "Several Stations Share What The Operator Allows On Their Common Connection",
 )
-SPEEDS = ("5", "3", "2")  #: A machine that cannot keep up says so, and takes the next.
 BRIDGE = "docker_gwbridge"  #: Made by `docker swarm init`, and left by `docker swarm leave`.
 
 
@@ -57,39 +55,13 @@ def left_behind(stack: str) -> list[str]:
     return [*beside.split(), *(one for kind in kinds for one in docker(kind, "ls", *mark).split())]
 
 
-def hil(*words: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "hil", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
-def settled(folder: Path) -> dict[str, dict[str, tuple[float, str]]]:
-    """Return what each point signalled last in each test, and which limit decided."""
-    found = {}
-    for line in (folder / "trace" / "index.jsonl").read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        events = read_trace(folder / "trace" / record["file"]).events
-        found[record["test"]] = {
-            str(event["who"]): (event["current_a"], event["binding"])
-            for event in events
-            if event["event"] == "signalled"
-        }
-    return found
-
-
 @pytest.mark.timeout(900)
 def test_a_stack_settles_where_the_embedded_bench_does(tmp_path: Path) -> None:
     tests = [word for test in TESTS for word in ("--test", test)]
     code, said = hil("run", *tests, "--output", str(tmp_path / "embedded"), SUITE)
     assert code == 0, said
-    for speed in SPEEDS:
-        folder = tmp_path / f"x{speed}"
-        bench = ("--bench", "swarm", "--site", "mennekes/car-park", "--speed", speed)
-        code, said = hil("run", *bench, *tests, "--output", str(folder), SUITE)
-        if "the machine could not keep up" not in said:
-            break
-        assert code == 3, said  # never green
+    bench = ("--bench", "swarm", "--site", "mennekes/car-park")
+    code, said, folder = as_fast_as_it_keeps_up(tmp_path, *bench, *tests)
     assert code == 0, said
     assert "5 of 5 services running on 1 host" in said
     assert "2 passed, 0 failed, 0 skipped" in said
