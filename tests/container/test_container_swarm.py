@@ -105,9 +105,11 @@ def stopped(folder: Path, moment: str, number: signal.Signals) -> tuple[int, str
     return code, stack
 
 
-@pytest.mark.parametrize("moment", ["0 of 5 services", "5 of 5 services"])
-def test_a_run_that_is_stopped_takes_its_stack_away(tmp_path: Path, moment: str) -> None:
-    code, stack = stopped(tmp_path / "run", moment, signal.SIGTERM)
+@pytest.mark.parametrize(
+    ("moment", "number"), [("0 of 5 services", signal.SIGINT), ("5 of 5 services", signal.SIGTERM)]
+)
+def test_a_run_that_is_stopped_takes_its_stack_away(tmp_path: Path, moment: str, number: signal.Signals) -> None:
+    code, stack = stopped(tmp_path / "run", moment, number)
     assert (code, left_behind(stack)) == (130, [])
 
 
