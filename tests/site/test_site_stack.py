@@ -164,7 +164,7 @@ def test_a_clock_that_runs_away_ends_the_run(session: Session, monkeypatch: pyte
 def test_a_relay_that_does_not_answer_is_the_farms_failure(hosts: Hosts) -> None:
     hosts.relay.kill()
     hosts.relay.wait()
-    with pytest.raises(BenchError, match=r"the relay at 127\.\S+:7302 does not answer: there are no broadcasts"):
+    with pytest.raises(BenchError, match=r"the relay at 127\.\S+:7303 does not answer: there are no broadcasts"):
         Session(build_site("mennekes/car-park", SITE), "t")
 
 
