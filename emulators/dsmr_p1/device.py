@@ -40,6 +40,7 @@ class DsmrP1:
         self._sending: Cancel | None = None
         self._breaking: Cancel | None = None
         self._fault: str | None = None
+        self._line_is_on = True
         self._last = b""
 
     async def start(self) -> None:
@@ -48,7 +49,8 @@ class DsmrP1:
             return
         self.meter.power_up()
         self._port = await self._host.serial_port(PORT, self.meter.version.settings, lambda _data: None)
-        if self._fault != "request_dropped":
+        self._line_is_on = self._port.on_data_request(self._line_changed)
+        if self._is_requested:
             self._begin()
 
     async def stop(self) -> None:
@@ -70,7 +72,7 @@ class DsmrP1:
     def page(self) -> Mapping[str, str]:
         """Return the lines of the last telegram by OBIS reference, and the state of the data request."""
         lines = [line.partition("(") for line in self._last.decode("ascii").split("\r\n") if "(" in line]
-        request = "released" if self._fault == "request_dropped" else "asserted"
+        request = "asserted" if self._is_requested else "released"
         return {code: value.removesuffix(")") for code, _, value in lines} | {"Data request": request}
 
     def explain(self) -> str:
@@ -92,16 +94,30 @@ class DsmrP1:
         """
         if kind is not None and kind not in FAULTS:
             raise ValueError(f"{self.name} has no fault {kind!r}. It has: {', '.join(FAULTS)}.")
-        was_released, self._fault = self._fault == "request_dropped", kind
+        self._fault = kind
         self.meter.frozen = kind == "frozen"
         self._host.trace("fault", fault=kind or "none")
-        if kind == "request_dropped":
-            self._end()
-            if self._port is not None:
-                self._port.discard()  # the data stops at once, even inside a telegram
-        elif was_released and self._port is not None:
+        self._obey_request()
+
+    @property
+    def _is_requested(self) -> bool:
+        return self._line_is_on and self._fault != "request_dropped"
+
+    def _line_changed(self, is_on: bool) -> None:
+        self._line_is_on = is_on
+        self._host.trace("data_request", asserted=is_on)
+        self._obey_request()
+
+    def _obey_request(self) -> None:
+        """Begin or end sending when the data request has come or gone."""
+        if self._port is None or self._is_requested == (self._sending is not None):
+            return
+        if self._is_requested:
             self._begin()
             self._say()  # the meter sends at once, then every period
+        else:
+            self._end()
+            self._port.discard()  # the data stops at once, even inside a telegram
 
     def _begin(self) -> None:
         self._sending = self._host.every(self.meter.version.period_s, self._say, phase=Phase.METERS)

@@ -101,6 +101,13 @@ class SerialPort(Protocol):
         """Send bytes; they arrive over the time the wire takes. What nobody reads is lost."""
         ...
 
+    def on_data_request(self, changed: Callable[[bool], None]) -> bool:
+        """Return whether the reader asks for data now, and call back whenever that changes.
+
+        On a pseudo-terminal, which has no modem lines, it always does.
+        """
+        ...
+
     def discard(self) -> None:
         """Stop sending at once: what is not over the wire yet is never sent."""
         ...

@@ -1,7 +1,8 @@
-"""The compose bench: each device in a container of its own, plant and vehicles here, scaled real time in all of them.
+"""The compose bench: each device in a container of its own, plant and vehicles here.
 
-Farm time is the machine's monotonic clock times the speed in every process; its zero is agreed when all devices are
-ready. A run in which a timer anywhere was too late is not trusted.
+In lock-step time a conductor gives all processes their turns, and nobody has to keep up. In scaled time farm time is
+the machine's monotonic clock times the speed in every process; its zero is agreed when all devices are ready, and a run
+in which a timer anywhere was too late is not trusted.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from emulators.kit.family import DeviceConfig, Family
@@ -25,7 +27,9 @@ from hil.bench.embedded import PLANT, Farm
 from hil.bench.faults import Faults, Settings
 from hil.bench.wiring import Bay
 from hil.bench.wiring import Terminals as MeterTerminals
-from hil.clock import FarmLoop, ScaledLoop
+from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
+from hil.clock.conductor import DEVICE, METER
+from hil.clock.grants import Hello
 from hil.compose.plan import Plan
 from hil.errors import BenchError, DeviceFault, ScenarioError
 from hil.site import MeterSpec, Site
@@ -117,16 +121,31 @@ class RemoteDevice:
         Raises:
             BenchError: Nobody is there, it is garbage, or the device cannot be made.
         """
-        try:
-            reader, self._writer = await asyncio.open_connection(*self._address, limit=control.LONGEST_BYTES)
-        except OSError as error:
-            raise BenchError(
-                f"{self.name}: no control port at {self._address[0]}:{self._address[1]}: {error}"
-            ) from error
-        self.tell("begin", token=self._token, **begin)
+        sock = self._join(begin)
+        reader, self._writer = await asyncio.open_connection(sock=sock, limit=control.LONGEST_BYTES)
         self._calls[BEGIN] = begun = self._farm.loop.create_future()
         self._listening = self._farm.loop.create_task(self._listen(reader), name=f"control channel of {self.name}")
         await self._answer(BEGIN, begun)
+
+    def _join(self, begin: Mapping[str, object]) -> socket.socket:
+        """Connect and hand the device what it needs; when it answers it shares this farm's time."""
+        where = f"{self._address[0]}:{self._address[1]}"
+        try:
+            sock = socket.create_connection(self._address, ANSWER_REAL_S, (self._farm.tester_of(self.name), 0))
+        except OSError as error:
+            raise BenchError(f"{self.name}: no control port at {where}: {error}") from error
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does it for its own sockets only
+            answer = control.ask(sock, "begin", token=self._token, **begin)
+            if "refused" in answer:
+                raise BenchError(f"{self.name}: {answer['refused']['message']}")
+        except (OSError, control.Garbage) as error:
+            sock.close()
+            raise BenchError(f"{self.name}: no device at {where}: {error}") from error
+        except BenchError:
+            sock.close()
+            raise
+        return sock
 
     def tell(self, kind: str, **fields: object) -> None:
         """Send a message."""
@@ -179,8 +198,8 @@ class RemoteDevice:
                 if self._eyes is None:
                     self._eyes = socket.create_connection(self._address, timeout=ANSWER_REAL_S)
                     self._eyes.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    _asked(self._eyes, encode("look", token=self._token))
-                answer = _asked(self._eyes, encode("look", what=what, args=args))
+                    control.ask(self._eyes, "look", token=self._token)
+                answer = control.ask(self._eyes, "look", what=what, args=args)
             except (OSError, control.Garbage) as error:
                 raise DeviceFault(f"{self.name}: its process does not answer: {error}") from error
         if "refused" in answer:
@@ -198,9 +217,13 @@ class RemoteDevice:
         await self._answer(number, answered)
 
     async def _answer(self, number: int, answered: asyncio.Future[None]) -> None:
-        """Wait for the answer to a call; a process that does not answer has failed."""
+        """Wait for the answer to a call; a process that does not answer has failed.
+
+        In lock-step time the conductor finds one that is gone, and one that is there is waited for.
+        """
+        factor = self._farm.loop.factor
         try:
-            await asyncio.wait_for(answered, ANSWER_REAL_S * self._farm.factor)
+            await asyncio.wait_for(answered, None if factor is None else ANSWER_REAL_S * factor)
         except TimeoutError:
             raise BenchError(f"{self.name}: its process does not answer for {ANSWER_REAL_S:g} s.") from None
         finally:
@@ -234,7 +257,8 @@ class RemoteDevice:
             case "contactor":
                 farm.bays[self.name].set_contactor(message["closed"])
             case "trace":
-                farm.trace_state(self.name, message["event"], **message["fields"], device_ns=message["at_ns"])
+                late = {} if message["at_ns"] == farm.instants.now_ns() else {"device_ns": message["at_ns"]}
+                farm.trace_state(self.name, message["event"], **message["fields"], **late)
             case "frame":
                 farm.take_frame(self.name, message)
             case "lag":
@@ -250,7 +274,7 @@ class ComposeFarm(Farm):
 
     Args:
         site: What to build; its seats are those of the containers, whatever a test changes in them.
-        loop: Scaled or real time.
+        loop: Lock-step, scaled or real time.
         seed: Of this test.
         trace: Where state goes.
         subnets: The Docker networks' subnets by the site's networks.
@@ -269,14 +293,9 @@ class ComposeFarm(Farm):
         token: str,
         control_port: int = control.PORT,
     ) -> None:
-        if not isinstance(loop, ScaledLoop):
-            raise ScenarioError("the compose bench runs in scaled time: choose a --speed such as 10, not max.")
         super().__init__(site, loop, seed=seed, trace=trace)
-        if set(subnets) != set(site.networks):
-            raise ScenarioError(f"this run has containers on {', '.join(subnets)}: site {site.name} needs others.")
         self.lags_s: dict[str, float] = {}
         self.remotes: dict[str, RemoteDevice] = {}
-        self._clock, self.factor = loop, loop.factor
         self._subnets, self._token, self._control_port = subnets, token, control_port
         self._stopping = self._pushing = False
         self.faults = ContainerFaults(self)
@@ -305,9 +324,10 @@ class ComposeFarm(Farm):
             await remote.power(self._begin(name))
         self.compare_clocks()
         self.instants.begin_at(self.loop.now_ns())
-        self._clock.forget_lag()
+        if isinstance(self.loop, ScaledLoop):
+            self.loop.forget_lag()
         for remote in self.remotes.values():
-            remote.tell("epoch", real_s=self._clock.real_at_s(self.loop.now_ns()) + remote.clock_ahead_s)
+            remote.tell("epoch", **self._zero(remote))
 
     def compare_clocks(self) -> None:
         """Find out how far the clocks of the devices' hosts are apart: one host has one clock."""
@@ -315,6 +335,10 @@ class ComposeFarm(Farm):
     def lag_s(self) -> float:
         """Return how late the latest timer was, here or in any container [s of farm time]."""
         return max([super().lag_s(), *self.lags_s.values()])
+
+    def tester_of(self, name: str) -> str:
+        """Return the tester's address on a device's network."""
+        return self._plan.tester(self._plan.networks[name])
 
     def take_frame(self, name: str, message: Message) -> None:
         """Write one decoded frame of a device."""
@@ -350,11 +374,12 @@ class ComposeFarm(Farm):
         spec = self.site.require(name)
         config = spec.config()
         return {
-            "factor": self.factor,
+            **self._time(name),
             "seed": self.seed_of(name),
             "epoch": self.site.epoch.isoformat(),
             "address": config.address,
             "networks": [[str(here), str(there)] for here, there in self._plan.pairs],
+            "neighbours": [*self._plan.addresses.values()],
             "contacts": dict(spec.contacts),
             "nominal_v": self.site.supply.voltage_v,
             "config": {
@@ -365,6 +390,22 @@ class ComposeFarm(Farm):
                 "parameters": {one: as_text(value) for one, value in config.parameters.items()},
             },
         }
+
+    def _zero(self, remote: RemoteDevice) -> dict[str, object]:
+        """Return the moment at which farm time begins, or this one, as a device's process understands it."""
+        loop, now_ns = self.loop, self.loop.now_ns()
+        if isinstance(loop, ScaledLoop):
+            return {"real_s": loop.real_at_s(now_ns) + remote.clock_ahead_s}
+        return {"loop_ns": now_ns}
+
+    def _time(self, name: str) -> dict[str, object]:
+        """Return what tells a device's process how to share this farm's time."""
+        loop, plan = self.loop, self._plan
+        if not isinstance(loop, GrantedLoop):
+            return {"factor": loop.factor}
+        rank = METER if name in self.site.meters else DEVICE
+        hello = Hello(self._token, loop.session, name, rank, (plan.addresses[name],))
+        return {"conductor": [plan.conductor(plan.networks[name]), loop.conductor[1]], "hello": asdict(hello)}
 
     def _terminals(self, name: str) -> Terminals:
         now_ns, plant = self.instants.now_ns(), self.plant
@@ -446,10 +487,3 @@ def _not_yet(word: str) -> ScenarioError:
     return ScenarioError(
         f"'{word}' cannot be done on the compose bench yet. It can: Cut Link, Partition, Restore Link."
     )
-
-
-def _asked(eyes: socket.socket, question: bytes) -> Message:
-    """Return the answer to a question."""
-    eyes.sendall(question)
-    with eyes.makefile("rb") as lines:
-        return control.decode(lines.readline(control.LONGEST_BYTES))

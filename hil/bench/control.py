@@ -1,17 +1,19 @@
 """The control channel between the bench and a device in a process of its own: messages and what they carry.
 
 Newline-delimited JSON over TCP, each message an object with ``kind``. The bench connects to the device's control port
-and begins with the run's token. A connection that begins with ``begin`` powers a device up and carries its terminals;
-one that begins with ``look`` is for questions about what a person at the device sees, answered in order.
+and begins with the run's token. A connection that begins with ``begin`` powers a device up and, when the device has
+answered ``joined``, carries its terminals. One that begins with ``look`` is for questions about what a person at the
+device sees, answered in order.
 
 Currents are sent as the straight lines along which they move, not as samples: the device works out its own from the
-time that it shares with the bench (the machine's monotonic clock).
+time that it shares with the bench (the conductor's, or the machine's monotonic clock).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +23,8 @@ from emulators.kit.phases import PerPhase
 from hil.errors import BenchError
 from hil.plant import WH_PER_AS_AND_V, Line
 
-PORT: Final = 7301
+PORT: Final = 7301  #: Of a device.
+CONDUCTOR_PORT: Final = 7302
 LONGEST_BYTES: Final = 1 << 22  #: Of one message.
 
 Message = Mapping[str, Any]
@@ -29,6 +32,28 @@ Message = Mapping[str, Any]
 
 class Garbage(BenchError):
     """Something on the control channel is no message."""
+
+
+def ask(sock: socket.socket, kind: str, **fields: object) -> Message:
+    """Send a message over a blocking connection and return the answer.
+
+    Raises:
+        Garbage: The answer is no message.
+        OSError: There is none.
+    """
+    sock.sendall(encode(kind, **fields))
+    return decode(first_line(sock))
+
+
+def first_line(sock: socket.socket) -> bytes:
+    """Return the next line of a blocking connection and leave what follows it to others; without its end at the end."""
+    found = b""
+    while not found.endswith(b"\n") and len(found) < LONGEST_BYTES:
+        there = sock.recv(1 << 16, socket.MSG_PEEK)
+        if not there:
+            break
+        found += sock.recv(there.find(b"\n") + 1 or len(there))
+    return found
 
 
 def encode(kind: str, **fields: object) -> bytes:

@@ -130,7 +130,7 @@ class SeatHost:
 
     async def serial_port(self, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> SerialPort:
         """Open a serial port."""
-        return self._farm.serial.open(self.name, label, settings, receive)
+        return await self._farm.serial.open(self.name, label, settings, receive)
 
     def charger_wiring(self) -> Bay:
         """Return a charging point's terminals."""
@@ -163,7 +163,14 @@ class Farm:
         self.findings: list[Finding] = []
         self.instants = Instants(loop, self._died)
         self.groups: dict[tuple[str, int], Group] = {}
-        self.serial = SerialLines(loop, self.instants, site.serial_cables(), site.serial_talkers())
+        self.serial = SerialLines(
+            loop,
+            self.instants,
+            site.serial_cables(),
+            site.serial_talkers(),
+            outside=site.outside_ports(),
+            trace=self.trace_state,
+        )
         self.bays: dict[str, Bay] = {}
         self.terminals: dict[str, Terminals] = {}
         self.hosts: dict[str, SeatHost] = {}
@@ -186,9 +193,11 @@ class Farm:
 
         Raises:
             SiteFileError: The site has seats that this bench cannot fill; nothing was started.
+            ScenarioError: It has real serial ports, which work in real time only, or one cannot be opened.
             BenchError: An address or port is taken, or something failed on the way up.
         """
         refuse_seats(self.site)
+        self._refuse_ports()
         self.loop.set_exception_handler(self._loop_complained)
         self.resolver = self._claim_addresses()
         for network in self.site.networks:
@@ -214,7 +223,7 @@ class Farm:
             probe.close()
         for device in reversed(self.devices.values()):
             await device.stop()
-        self.serial.close()
+        await self.serial.close()
         self.instants.clear()
         for task in list(self._tasks):
             task.cancel()
@@ -497,6 +506,13 @@ class Farm:
     def _failed(self, what: str, error: BaseException) -> None:
         text = "".join(traceback.format_exception(error))
         self.failures.append(f"{what} at {self.instants.now_ns() / NS_PER_S:g} s farm time:\n{text}")
+
+    def _refuse_ports(self) -> None:
+        """Refuse real serial ports where time is not real: their bytes take the time of a real wire."""
+        if isinstance(self.loop, ScaledLoop) and self.loop.factor == 1:
+            return
+        for (_, name), link in self.site.outside_ports().items():
+            raise ScenarioError(f"{name}: the serial port {link.port} works in real time only. Allowed: --speed 1.")
 
     def low_port_notice(self) -> str:
         """Return what to say once when low ports are offered elsewhere, or nothing."""

@@ -12,6 +12,8 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
@@ -21,9 +23,11 @@ from emulators.kit.host import Device, Phase
 from emulators.kit.parameters import as_text
 from emulators.kit.pilot import PilotState
 from hil.bench import control
-from hil.bench.control import Message, Terminals, decode, encode
+from hil.bench.control import Message, Terminals, decode, encode, first_line
 from hil.bench.seat_host import SeatHost
-from hil.clock import ScaledLoop
+from hil.clock import GrantedLoop, ScaledLoop
+from hil.clock.grants import Hello
+from hil.errors import BenchError
 
 HELLO_TIMEOUT_S: Final = 5.0
 REPORT_LAG_S: Final = 5.0  #: How often the device tells how late its timers were, farm time.
@@ -36,10 +40,13 @@ class PoweredDevice:
         family: Its family.
         name: Its name in the site.
         begin: The bench's message.
+
+    Raises:
+        BenchError: The conductor that the bench speaks of is not there, or refuses.
     """
 
     def __init__(self, family: Family, name: str, begin: Message) -> None:
-        self.loop = ScaledLoop(begin["factor"])
+        self.loop = _clock(begin)
         self._family, self._name, self._begin = family, name, begin
         self._writer: asyncio.StreamWriter | None = None
         self._lag_s = 0.0
@@ -50,6 +57,8 @@ class PoweredDevice:
         self.loop.set_exception_handler(self._complained)
         self.loop.links.exempt(sock.getpeername()[0])  # the tester's own access is never cut
         reader, self._writer = await asyncio.open_connection(sock=sock, limit=control.LONGEST_BYTES)
+        if isinstance(self.loop, GrantedLoop):
+            self.loop.left = reader.feed_eof
         host = self._host = SeatHost(self.loop, self._begin, self._name, self._tell)
         try:
             self._device = self._create(host)
@@ -114,9 +123,7 @@ class PoweredDevice:
         host = self._host
         match message["kind"]:
             case "epoch":
-                host.instants.begin_at(self.loop.ns_at(message["real_s"]))
-                self.loop.forget_lag()
-                host.every(REPORT_LAG_S, self._report_lag, phase=Phase.METERS)
+                self._begin_time(host, message)
             case "terminals":
                 host.terminals = Terminals.of(message)
             case "pilot":
@@ -129,6 +136,15 @@ class PoweredDevice:
                 self.loop.links.restore(message["a"], message["b"])
             case kind:
                 raise control.Garbage(f"a device takes no message {kind!r}.")
+
+    def _begin_time(self, host: SeatHost, message: Message) -> None:
+        loop = self.loop
+        if isinstance(loop, ScaledLoop):
+            host.instants.begin_at(loop.ns_at(message["real_s"]))
+            loop.forget_lag()
+            host.every(REPORT_LAG_S, partial(self._report_lag, loop), phase=Phase.METERS)
+        else:
+            host.instants.begin_at(message["loop_ns"])
 
     @staticmethod
     def _pilot(host: SeatHost) -> None:
@@ -157,9 +173,9 @@ class PoweredDevice:
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(encode(kind, **fields))
 
-    def _report_lag(self) -> None:
-        if self.loop.lag_max_s > self._lag_s:
-            self._lag_s = self.loop.lag_max_s
+    def _report_lag(self, loop: ScaledLoop) -> None:
+        if loop.lag_max_s > self._lag_s:
+            self._lag_s = loop.lag_max_s
             self._tell("lag", max_s=self._lag_s)
 
     def _complained(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -199,10 +215,15 @@ class Seat:
             ready.touch()
         while True:
             sock, begin = self._begins.get()
-            powered = PoweredDevice(self._family, self._name, begin)
+            try:
+                powered = PoweredDevice(self._family, self._name, begin)
+            except BenchError as error:
+                _refuse(sock, error)
+                continue
             asyncio.set_event_loop(powered.loop)
             self._powered = powered
             try:
+                sock.sendall(encode("joined"))
                 powered.loop.run_until_complete(powered.run(sock))
             except Exception:  # a device that cannot be made, or garbage: the next bench finds a fresh one
                 traceback.print_exc()
@@ -221,7 +242,7 @@ class Seat:
         sock.settimeout(HELLO_TIMEOUT_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does it for its own sockets only
         try:
-            hello = decode(_line(sock))
+            hello = decode(first_line(sock))
             if not hmac.compare_digest(str(hello.get("token", "")).encode(), self._token.encode()):
                 raise control.Garbage("wrong token")
             if hello["kind"] == "begin":
@@ -243,17 +264,26 @@ class Seat:
             return encode("answer", refused={"message": f"{self._name} is not powered."})
 
         async def ask() -> bytes:
-            return powered.look(message)
+            answer = powered.look(message)
+            if isinstance(powered.loop, GrantedLoop):
+                await powered.loop.rest()  # whatever it has caused is done when the bench goes on
+            return answer
 
         return asyncio.run_coroutine_threadsafe(ask(), powered.loop).result(HELLO_TIMEOUT_S)
 
 
-def _line(sock: socket.socket) -> bytes:
-    """Return the first line of a connection; nothing follows it before the bench is answered."""
-    found = b""
-    while not found.endswith(b"\n") and len(found) < control.LONGEST_BYTES:
-        piece = sock.recv(1 << 16)
-        if not piece:
-            break
-        found += piece
-    return found
+def _clock(begin: Message) -> ScaledLoop | GrantedLoop:
+    """Return the clock that the bench asks for.
+
+    Raises:
+        BenchError: It asks for a conductor that is not there.
+    """
+    if "conductor" not in begin:
+        return ScaledLoop(begin["factor"])
+    host, port = begin["conductor"]
+    return GrantedLoop((host, port), Hello.of(begin["hello"]))
+
+
+def _refuse(sock: socket.socket, error: Exception) -> None:
+    with sock, suppress(OSError):
+        sock.sendall(encode("refused", refused=control.refusal(error)))

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import random
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from hil.bench.addresses import Translation
 from hil.bench.control import Message, Terminals
 from hil.bench.instants import Instants
 from hil.bench.relay import RelayedMember
-from hil.clock import ScaledLoop
+from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
 from hil.errors import ScenarioError
 from hil.plant import neutral_a
 
@@ -33,7 +33,7 @@ class SeatHost:
         tell: Sends a message to the bench.
     """
 
-    def __init__(self, loop: ScaledLoop, begin: Message, name: str, tell: Callable[..., None]) -> None:
+    def __init__(self, loop: FarmLoop, begin: Message, name: str, tell: Callable[..., None]) -> None:
         self.name, self.loop, self._tell = name, loop, tell
         self.rng = random.Random(begin["seed"])
         self.terminals = Terminals.idle(begin["nominal_v"])
@@ -48,6 +48,7 @@ class SeatHost:
         self._address: str | None = begin["address"]
         self._epoch = datetime.fromisoformat(begin["epoch"])
         self._contacts: dict[str, bool] = begin["contacts"]
+        self._neighbours: list[str] = begin["neighbours"]
 
     def died(self, name: str, error: BaseException) -> None:
         """Tell the bench that something of this device failed."""
@@ -103,16 +104,24 @@ class SeatHost:
         return self.listen_at(0)[0]
 
     async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> UdpGroup:
-        """Join the device's LAN by broadcasts, or by a relay where the network carries none."""
+        """Join the device's LAN by broadcasts, or by a relay where the network carries none.
+
+        In lock-step time each neighbour gets a datagram that can be counted.
+        """
         own = self.source_address()
         if self._relay is not None:
-            relayed = RelayedMember(self.loop, self._relay, (own, port), self._where, receive)
+            loop = cast(ScaledLoop, self.loop)  # over several hosts there is no other
+            relayed = RelayedMember(loop, self._relay, (own, port), self._where, receive)
             await relayed.join(self)
             return relayed
         subnet = next(one for one in self._subnets if ipaddress.IPv4Address(own) in one)
-        member = Member(self.loop, own, (str(subnet.broadcast_address), port), self._where, receive)
-        await self.loop.create_datagram_endpoint(lambda: member, local_addr=(own, port), allow_broadcast=True)
-        await member.hear_broadcasts()
+        counted = isinstance(self.loop, GrantedLoop)
+        others = [one for one in self._neighbours if one != own and ipaddress.IPv4Address(one) in subnet]
+        everybody = sorted(others) if counted else [str(subnet.broadcast_address)]
+        member = Member(self.loop, (own, port), everybody, self._where, receive)
+        await self.loop.create_datagram_endpoint(lambda: member, local_addr=(own, port), allow_broadcast=not counted)
+        if not counted:
+            await member.hear_broadcasts(str(subnet.broadcast_address))
         return member
 
     async def serial_port(self, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> SerialPort:
@@ -208,27 +217,26 @@ class Member(asyncio.DatagramProtocol):
 
     def __init__(
         self,
-        loop: ScaledLoop,
-        own: str,
-        broadcast: tuple[str, int],
+        loop: FarmLoop,
+        own: tuple[str, int],
+        everybody: Sequence[str],
         where: Translation,
         receive: Callable[[bytes, str], None],
     ) -> None:
-        self._loop, self._own, (self._broadcast, self._port) = loop, own, broadcast
+        self._loop, (self._own, self._port), self._everybody = loop, own, everybody
         self._where, self._receive = where, receive
         self._transport: asyncio.DatagramTransport | None = None
         self._broadcasts: asyncio.BaseTransport | None = None
 
-    async def hear_broadcasts(self) -> None:
+    async def hear_broadcasts(self, broadcast: str) -> None:
         """Bind the subnet's broadcast address too: a socket on one's own does not hear it."""
         ear = _Ear(self.datagram_received)
-        self._broadcasts, _ = await self._loop.create_datagram_endpoint(
-            lambda: ear, local_addr=(self._broadcast, self._port)
-        )
+        self._broadcasts, _ = await self._loop.create_datagram_endpoint(lambda: ear, local_addr=(broadcast, self._port))
 
     def send(self, payload: bytes) -> None:
         """Send to every other member."""
-        self._send(self._broadcast, payload)
+        for one in self._everybody:
+            self._send(one, payload)
 
     def send_to(self, address: str, payload: bytes) -> None:
         """Send to one member; nobody there means nobody hears it."""

@@ -1,7 +1,8 @@
 """The site's serial lines: bytes take the time of the wire, and each reader has a pseudo-terminal of its own.
 
 A cable goes from one talker to one reader; several cables at a talker are a splitter, several at a reader collide. What
-nobody reads is lost. A pty shows its reader's speed but not its format, and has no modem lines.
+nobody reads is lost. A pty shows its reader's speed but not its format, and has no modem lines: a reader asks for data
+on a real serial port only (:mod:`hil.bench.adapter`).
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ import select
 import termios
 import tty
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from emulators.kit.host import Cancel, Phase, SerialSettings
+from hil.bench.adapter import Adapter
 from hil.bench.instants import Instants
 from hil.clock import FarmLoop
 from hil.errors import BenchError
+from hil.site import OUTSIDE as FAR_END
+from hil.site import Link
 
 PIECE: Final = 128  #: Bytes that are handed over together, at the instant of their last one.
 HALF_A_BUFFER: Final = 2048  #: What a pty takes in any case: half of the kernel's line buffer [bytes].
@@ -303,10 +307,19 @@ class Line:
 class Port:
     """A device's serial port (``emulators.kit.host.SerialPort``); a talker's has a line, a reader's a tap."""
 
-    def __init__(self, settings: SerialSettings, line: Line | None, closed: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: SerialSettings, line: Line | None, closed: Callable[[], None], adapter: Adapter | None = None
+    ) -> None:
         self.settings = settings
-        self._line, self._closed = line, closed
+        self._line, self._closed, self._adapter = line, closed, adapter
         self._is_open = True
+
+    def on_data_request(self, changed: Callable[[bool], None]) -> bool:
+        """Return whether the reader asks for data now, and call back whenever that changes."""
+        if self._adapter is None:
+            return True
+        self._adapter.changed = changed
+        return self._adapter.is_requested
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -334,6 +347,8 @@ class SerialLines:
         instants: The agenda.
         cables: (port label, talker, reader) of each cable.
         talkers: (port label, device) of those that send.
+        outside: Cables to a reader at a real serial port, by talker.
+        trace: Takes a talker, an event and its fields.
     """
 
     def __init__(
@@ -342,24 +357,35 @@ class SerialLines:
         instants: Instants,
         cables: Iterable[tuple[str, str, str]],
         talkers: Iterable[tuple[str, str]],
+        *,
+        outside: Mapping[tuple[str, str], Link],
+        trace: Callable[..., None],
     ) -> None:
         self._loop = loop
         self._instants = instants
+        self._outside = outside
+        self._trace = trace
         self._cables = tuple(cables)
         self._lines = {talker: Line(instants, talker[1]) for talker in talkers}
         self._readers: dict[tuple[str, str], Reader] = {}
         self._outlets: dict[tuple[str, str], Outlet] = {}
+        self.adapters: dict[tuple[str, str], Adapter] = {}
         self._listeners: list[Reader] = []
         self._cut: defaultdict[str, set[str]] = defaultdict(set)  # by reader
         self.settings: dict[tuple[str, str], SerialSettings] = {}
 
-    def open(self, name: str, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> Port:
-        """Open a device's port."""
+    async def open(self, name: str, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> Port:
+        """Open a device's port.
+
+        Raises:
+            ScenarioError: It is on a real serial port that cannot be opened.
+        """
         key = (label, name)
         line = self._lines.get(key)
         if line is not None:
+            adapter = await self._adapter(key, line, settings)
             self.settings[key] = settings
-            return Port(settings, line, lambda: self.settings.__delitem__(key))
+            return Port(settings, line, lambda: self.settings.__delitem__(key), adapter)
         lines = [self._lines[label, talker] for at, talker, reader in self._cables if (at, reader) == key]
         reader = Reader(self._loop, settings, receive)
         reader.cuts = self._cut[name]
@@ -375,6 +401,24 @@ class SerialLines:
             tap.close()
 
         return Port(settings, None, closed)
+
+    async def _adapter(self, key: tuple[str, str], line: Line, settings: SerialSettings) -> Adapter | None:
+        """Return the real serial port that a talker's line goes to; it stays open until the farm stops."""
+        link = self._outside.get(key)
+        if link is None or link.port is None or key in self.adapters:
+            return self.adapters.get(key)
+
+        def told(trouble: str) -> None:
+            self._trace(key[1], "serial_port", state="gone" if trouble else "back")
+
+        adapter = Adapter(
+            self._loop, key[1], port=link.port, data_request=link.data_request, settings=settings, told=told
+        )
+        adapter.cuts = self._cut[FAR_END]
+        await adapter.open()
+        self.adapters[key] = adapter
+        line.add(adapter, OUTSIDE)
+        return adapter
 
     def listen(
         self, name: str, label: str, receive: Callable[[bytes], None], settings: SerialSettings | None = None
@@ -401,6 +445,10 @@ class SerialLines:
             self._lines[key].add(self._outlets[key], OUTSIDE)
         return self._outlets[key]
 
+    def ports(self) -> dict[str, dict[str, Any]]:
+        """Return the real serial ports by talker, as :meth:`Adapter.describe`."""
+        return {name: adapter.describe() for (_, name), adapter in self.adapters.items()}
+
     def ends(self, name: str, other: str | None) -> list[tuple[str, str, str]]:
         """Return the cables of a device, or those between two devices."""
         wanted = {name} if other is None else {name, other}
@@ -411,18 +459,26 @@ class SerialLines:
         for label, talker, reader in cables:
             self._lines[label, talker].advance()
             self._cut[reader].add(talker)
+        self._look_again()
 
     def restore(self, cables: Iterable[tuple[str, str, str]]) -> None:
         """Plug cables in again; what was sent meanwhile is lost."""
         for label, talker, reader in cables:
             self._lines[label, talker].advance()
             self._cut[reader].discard(talker)
+        self._look_again()
 
-    def close(self) -> None:
-        """Close every pty that is still open."""
+    def _look_again(self) -> None:
+        for adapter in self.adapters.values():
+            adapter.look_again()
+
+    async def close(self) -> None:
+        """Close every pty and serial port that is still open."""
         taps: list[Tap] = [*self._listeners, *self._readers.values(), *self._outlets.values()]
         for tap in taps:
             tap.close()
+        for adapter in self.adapters.values():
+            await adapter.closed()
 
 
 def _openpty() -> tuple[int, int]:

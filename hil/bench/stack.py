@@ -16,7 +16,7 @@ from emulators.kit.host import NS_PER_S, Phase
 from hil.bench.addresses import Translation
 from hil.bench.compose import ComposeFarm
 from hil.bench.host_clocks import measure
-from hil.clock import FarmLoop
+from hil.clock import FarmLoop, ScaledLoop
 from hil.compose.plan import Plan, choose_subnets, relay_name, service
 from hil.errors import BenchError, ScenarioError
 from hil.site import Site
@@ -94,7 +94,10 @@ class StackFarm(ComposeFarm):
             raise ScenarioError(
                 f"this run's stack has {', '.join(seats)}: site {site.name} needs {', '.join(missing)}."
             )
+        if not isinstance(loop, ScaledLoop):
+            raise ScenarioError("over several hosts there is no virtual time: choose a --speed such as 5, not max.")
         super().__init__(site, loop, seed=seed, trace=trace, subnets=choose_subnets(site), token=token)
+        self._clock, self.factor = loop, loop.factor
         self._relays: dict[str, str] = {}
         self._clock_error_s: dict[str, float] = {}
         self._turn = 0

@@ -85,7 +85,7 @@ def token() -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f"HIL_TOKEN_FILE: {file} cannot be read: {error}") from error
     if not found:
-        raise ScenarioError("HIL_TOKEN is not set: a secret that the bench and its devices share.")
+        raise ScenarioError("HIL_TOKEN is not set: a secret that the bench and its processes share.")
     return found
 
 

@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -21,10 +21,11 @@ from hil.bench.embedded import Farm
 from hil.clock import FarmThread, ScaledLoop, make_loop
 from hil.errors import BenchError, ScenarioError
 from hil.hand import client
+from hil.hand.watch import port_text
 from hil.keywords import by_hand
 from hil.report.folder import RunFolder, surroundings
 from hil.report.wall import utc_now
-from hil.site import Site, load_site
+from hil.site import Site, load_site, with_serial_port
 from hil.stimulus import state, verbs
 from hil.trace import TraceWriter, trace_path
 
@@ -43,6 +44,8 @@ def keep(args: argparse.Namespace) -> int:
         ScenarioError: The site is wrong, or the endpoints file cannot be written.
     """
     site = load_site(args.site)
+    for meter, port, line in args.serial:
+        site = with_serial_port(site, meter, port, line)
     if args.endpoints is not None:
         _require_place(args.endpoints)
     folder = RunFolder.create(None)
@@ -88,13 +91,19 @@ def _run(site: Site, args: argparse.Namespace, trace: TraceWriter, console: Cons
             stack.callback(lambda: thread.run(sideband.stop(), STOP_REAL_S))
             thread.run(_start(sideband))
             is_up = True  # before anybody is told
-            where = endpoints(farm, sideband.url)
-            for file in filter(None, (args.endpoints, client.farm_file(os.getpid()))):
+            files = [file for file in (args.endpoints, client.farm_file(os.getpid())) if file is not None]
+            for file in files:
                 stack.callback(file.unlink, missing_ok=True)
-                _write(file, where)
+
+            def publish() -> None:
+                where = endpoints(farm, sideband.url)
+                for file in files:
+                    _write(file, where)
+
+            publish()
             for line in _headlines(farm, sideband.url):
                 console.print(line, markup=False)
-            thread.run(_watch(farm, console, float(args.speed), stack.enter_context(_live(console))))
+            thread.run(_watch(farm, console, float(args.speed), stack.enter_context(_live(console)), publish))
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one does not spoil the stop
             console.print("stopping", markup=False)
@@ -114,7 +123,7 @@ def endpoints(farm: Farm, sideband_url: str) -> dict[str, Any]:
 
 def _endpoint(farm: Farm, name: str) -> dict[str, Any]:
     spec = farm.site.require(name)
-    found = {"type": spec.family.type, **_serial(farm, name)}
+    found = {"type": spec.family.type, **_serial(farm, name), **_port(farm, name)}
     where = farm.modbus_at(name)
     if where is None:  # it has none, or it is switched off in its parameters
         return found
@@ -134,6 +143,12 @@ def _serial(farm: Farm, name: str) -> dict[str, Any]:
     return {}
 
 
+def _port(farm: Farm, name: str) -> dict[str, Any]:
+    """Return the real serial port that a device sends on, nothing if it has none."""
+    port = farm.serial.ports().get(name)
+    return {} if port is None else {"port": port}
+
+
 def _headlines(farm: Farm, sideband_url: str) -> Iterator[str]:
     rows = [_headline(farm, name) for name in farm.devices]
     widths = [max(len(row[i]) for row in rows) for i in range(3)] if rows else []
@@ -151,6 +166,8 @@ def _headline(farm: Farm, name: str) -> tuple[str, str, str, str]:
     where, endpoint = spec.address or "no network", _endpoint(farm, name)
     if (serial := endpoint.get("serial")) is not None:
         where = "serial {path}, {baudrate} {format}".format(**serial)
+        if (port := endpoint.get("port")) is not None:
+            where += f"; {port_text(port)}"
     elif (modbus := endpoint.get("modbus")) is not None:
         where += " -> Modbus TCP {host}:{port} unit {unit}".format(**modbus)
     page = farm.devices[name].page()
@@ -170,13 +187,13 @@ def status(farm: Farm, speed: float) -> str:
     return line
 
 
-async def _watch(farm: Farm, console: Console, speed: float, live: Live | None) -> None:
-    """Show what happens until something dies.
+async def _watch(farm: Farm, console: Console, speed: float, live: Live | None, publish: Callable[[], None]) -> None:
+    """Show what happens until something dies, and publish the endpoints again when one of them changes.
 
     Raises:
         BenchError: With the traceback.
     """
-    shown = 0
+    shown, ports = 0, farm.serial.ports()
     if live is None:
         console.print(status(farm, speed), markup=False)
     while True:
@@ -184,6 +201,12 @@ async def _watch(farm: Farm, console: Console, speed: float, live: Live | None) 
         for finding in farm.findings[shown:]:
             console.print(f"{farm.utc():%H:%M:%S}   {finding.kind}: {finding.text}", markup=False)
         shown = len(farm.findings)
+        if (now := farm.serial.ports()) != ports:
+            for name, port in now.items():
+                if port != ports.get(name):
+                    console.print(f"{farm.utc():%H:%M:%S}   {name}: {port_text(port)}", markup=False)
+            ports = now
+            publish()
         if live is not None:
             live.update(Text(status(farm, speed)))
         await asyncio.sleep(LOOK_REAL_S * speed)

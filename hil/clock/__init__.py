@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hil.clock.granted import GrantedLoop
 from hil.clock.ledger import PtyEnd, PtyLink
 from hil.clock.links import Links
 from hil.clock.loop import NS_PER_S, FarmLoop
@@ -16,6 +17,7 @@ __all__ = [
     "TESTED_PYTHONS",
     "FarmLoop",
     "FarmThread",
+    "GrantedLoop",
     "Links",
     "PtyEnd",
     "PtyLink",

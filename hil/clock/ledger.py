@@ -14,6 +14,7 @@ import os
 import select
 import termios
 import tty
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ class Direction:
         self.ledger.in_flight -= self.owed
         self.owed = 0
 
+    def read_ahead(self, count: int | None) -> None:
+        """Take note of bytes that came before they were owed, None for the end: here both ends are in one book."""
+
     def finish(self) -> None:
         if not self.fin:
             self.fin = True
@@ -92,6 +96,30 @@ class Direction:
 
     def __repr__(self) -> str:
         return f"TCP {self.name}: {self.owed} owed{', FIN' if self.fin else ''}"
+
+
+class Beyond(Protocol):
+    """The traffic of this process with others that share its time."""
+
+    def connect(self, client: Address, server: Address) -> None:
+        """Book a connect to another process when its SYN leaves."""
+        ...
+
+    def attach(self, sock: StreamSocket, local: Address, peer: Address) -> None:
+        """Open the books of a connection to another process."""
+        ...
+
+    def closed(self, sock: StreamSocket) -> None:
+        """Book the end of a socket: its FIN, and what nobody can read any more."""
+        ...
+
+    def datagram_sent(self, target: Address) -> None:
+        """Book a datagram to another process."""
+        ...
+
+    def debts(self) -> Sequence[Debt]:
+        """Return what is on its way to this process."""
+        ...
 
 
 class Connection:
@@ -191,6 +219,7 @@ class Ledger:
         pty_owed: The same for ptys, which the kernel has to be asked to flush.
         connecting: connect() calls that are pending, and when they started [real s].
         datagrams_lost: Datagrams that the kernel dropped.
+        beyond: The traffic with other processes, None if nobody asks for it.
     """
 
     def __init__(self, loop: FarmLoop, links: Links) -> None:
@@ -205,6 +234,7 @@ class Ledger:
         self.listeners: set[Address] = set()
         self.datagram_sockets: dict[Address, list[DatagramSocket]] = {}
         self.ptys: dict[PtyLink, None] = {}
+        self.beyond: Beyond | None = None
 
     def is_own_listener(self, address: Address) -> bool:
         """Return whether a server of this loop listens at an address."""
@@ -230,6 +260,8 @@ class Ledger:
         else:
             connection = self.connections.get((peer, local))
             if connection is None or connection.server is not None:
+                if self.beyond is not None:
+                    self.beyond.attach(sock, local, peer)
                 return
             connection.server, sock.tx, sock.rx = sock, connection.down, connection.up
             other_gone = connection.client_gone
@@ -243,6 +275,8 @@ class Ledger:
         self.sockets.pop(sock, None)
         connection, rx, tx = sock.connection, sock.rx, sock.tx
         if connection is None or rx is None:
+            if self.beyond is not None:
+                self.beyond.closed(sock)
             return
         sock.connection = sock.rx = sock.tx = None
         rx.forgive()
@@ -289,11 +323,18 @@ class Ledger:
         del self.connections[connection.key]
 
     def datagram_sent(self, target: Address) -> None:
-        """Book a datagram if its receiver is one known socket of this loop; of several the kernel chooses."""
+        """Book a datagram."""
+        if self.beyond is None or target in self.datagram_sockets:
+            self.expect_datagrams(target, 1)
+        else:
+            self.beyond.datagram_sent(target)
+
+    def expect_datagrams(self, target: Address, count: int) -> None:
+        """Take datagrams into the books if one known socket of this loop gets them; of several the kernel chooses."""
         receivers = self.datagram_sockets.get(target) or self.datagram_sockets.get(anywhere(target), [])
         if len(receivers) == 1:
-            receivers[0].owed += 1
-            self.in_flight += 1
+            receivers[0].owed += count
+            self.in_flight += count
 
     def flush_ptys(self) -> None:
         """Make the kernel deliver what was written to ptys: poll(2) waits for its worker, epoll does not."""
@@ -311,6 +352,8 @@ class Ledger:
             for connection in self.connections.values():
                 debts += [d for d in (connection.up, connection.down) if d.owed]
             debts += [sock for sharing in self.datagram_sockets.values() for sock in sharing if sock.owed]
+            if self.beyond is not None:
+                debts += self.beyond.debts()
         if self.pty_owed:
             debts += [end for link in self.ptys for end in link.ends() if end.owed]
         return [debt for debt in debts if not debt.settled(now_real_s)]

@@ -148,7 +148,11 @@ class FarmLoop(SelectorLoop):
         """Start a connect() that a faulty link had kept waiting."""
         super()._sock_connect(fut, sock, address)
         ledger, server = self.ledger, (address[0], address[1])
-        connection = ledger.expect(sock.getsockname()[:2], server) if ledger.is_own_listener(server) else None
+        connection = None
+        if ledger.is_own_listener(server):
+            connection = ledger.expect(sock.getsockname()[:2], server)
+        elif ledger.beyond is not None:
+            ledger.beyond.connect(sock.getsockname()[:2], server)
         if not fut.done():
             ledger.connecting[fut] = self.real_s()
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         _scheduled: list[asyncio.TimerHandle]
         _clock_resolution: float
         _thread_id: int | None
+        _ssock: socket.socket
 
         def _check_closed(self) -> None: ...
         def _write_to_self(self) -> None: ...

@@ -11,11 +11,16 @@ ReadyList = list[tuple[selectors.SelectorKey, int]]
 
 
 class FarmSelector(selectors.EpollSelector):
-    """Epoll whose `select` is decided by the clock, and whose answers do not depend on the kernel's arrival order."""
+    """Epoll whose `select` is decided by the clock, and whose answers do not depend on the kernel's arrival order.
+
+    Attributes:
+        only: The one file that is looked at for now, None for all.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.decide: Callable[[float | None], ReadyList] = self.poll
+        self.only: int | None = None
         self._order: dict[int, int] = {}
         self._registrations = 0
         self._keys: dict[int, selectors.SelectorKey] = self._fd_to_key  # type: ignore[attr-defined]
@@ -47,6 +52,8 @@ class FarmSelector(selectors.EpollSelector):
             found = self._epoll.poll(-1 if real_timeout_s is None else real_timeout_s, len(keys) or 1)
         except InterruptedError:
             return []
+        if self.only is not None:
+            found = [one for one in found if one[0] == self.only]
         if not found:
             return []
         if len(found) > 1:

@@ -124,6 +124,7 @@ class StreamSocket(socket.socket):
         if rx is not None:
             owed = rx.owed
             if count == 0 or count > owed:
+                rx.read_ahead(count - owed if count else None)
                 count = owed
             rx.owed = owed - count
             rx.ledger.in_flight -= count

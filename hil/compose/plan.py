@@ -60,6 +60,7 @@ class Plan(Translation):
         }
         self.addresses = {name: self.local(spec.address) for name, spec in seats.items() if spec.address}
         self._testers: dict[str, str] = {}
+        self._conductors: dict[str, str] = {}
         self.gateways: dict[str, str] = {}
         for network, subnet in self.subnets.items():
             used = {IPv4Address(address) for address in self.addresses.values()}
@@ -67,13 +68,20 @@ class Plan(Translation):
             homeless = [name for name in seats if name not in self.addresses and self.networks[name] == network]
             try:
                 self._testers[network], self.gateways[network] = str(next(free)), str(next(free))
+                self._conductors[network] = str(next(free))
                 self.addresses |= {name: str(next(free)) for name in homeless}
             except StopIteration:
-                raise BenchError(f"network {network!r}: {subnet} has no room for the tester and its gateway.") from None
+                raise BenchError(
+                    f"network {network!r}: {subnet} has no room for tester, conductor and gateway."
+                ) from None
 
     def tester(self, network: str) -> str:
         """Return the tester's own address on a network."""
         return self._testers[network]
+
+    def conductor(self, network: str) -> str:
+        """Return the conductor's address on a network."""
+        return self._conductors[network]
 
     def port(self, documented: int) -> int:
         """Return the port that a documented one is bound at: the same."""

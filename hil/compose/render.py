@@ -17,7 +17,8 @@ from hil.site import DeviceSpec, MeterSpec, Site
 
 IMAGE: Final = "${HIL_IMAGE:?the farm's image: hil compose image}"
 TOKEN: Final = "${HIL_TOKEN:?a secret that the bench and its devices share}"
-READY: Final = "/run/hilfarm/ready"  #: Is there while a device's control port listens.
+READY: Final = "/run/hilfarm/ready"  #: Is there while the container's port listens.
+CONDUCTOR: Final = "hil-conductor"  #: Its service.
 MEMORY_LIMIT: Final = "128m"  #: A device takes about 45 MB.
 
 
@@ -42,6 +43,7 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
     document = CommentedMap()
     document["name"] = name or project(site.name)
     document["services"] = services = CommentedMap()
+    services[CONDUCTOR] = _conductor(site, plan)
     for one, spec in seats.items():
         services[service(one)] = _device(one, spec, site, plan)
     document["networks"] = networks = CommentedMap()
@@ -65,31 +67,40 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
     return stream.getvalue()
 
 
-def _container(site: Site) -> CommentedMap:
+def _process(site: Site, *command: str) -> CommentedMap:
     """Return what all containers of the farm's own image have in common."""
     return CommentedMap(
         {
             "image": IMAGE,
+            "command": _flow_list(*command),
             "read_only": True,
             "cap_drop": _flow_list("ALL"),
             "security_opt": _flow_list(_quoted("no-new-privileges:true")),
+            "user": _quoted("1000:1000"),
+            "mem_limit": MEMORY_LIMIT,
+            "environment": _flow({"HIL_TOKEN": TOKEN}),
+            "tmpfs": _flow_list("/tmp", "/run/hilfarm:uid=1000,mode=700"),
+            "healthcheck": _flow(
+                {"test": _flow_list("CMD", "test", "-e", READY), "interval": "2s", "timeout": "5s", "retries": 15}
+            ),
             "stop_grace_period": "3s",
             "labels": _flow({LABEL: site.name}),
         }
     )
 
 
-def _device(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
-    found = _container(site)
-    found["command"] = _flow_list("hil", "device", spec.type, "--name", name)
-    found["user"] = _quoted("1000:1000")
-    found["mem_limit"] = MEMORY_LIMIT
-    found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
-    found["environment"] = _flow({"HIL_TOKEN": TOKEN})
-    found["tmpfs"] = _flow_list("/tmp", "/run/hilfarm:uid=1000,mode=700")
-    found["healthcheck"] = _flow(
-        {"test": _flow_list("CMD", "test", "-e", READY), "interval": "2s", "timeout": "5s", "retries": 15}
+def _conductor(site: Site, plan: Plan) -> CommentedMap:
+    """Return the container that shares virtual time out; in scaled time nobody asks it."""
+    found = _process(site, "hil", "conductor")
+    found["networks"] = CommentedMap(
+        {network: _flow({"ipv4_address": plan.conductor(network)}) for network in plan.subnets}
     )
+    return found
+
+
+def _device(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
+    found = _process(site, "hil", "device", spec.type, "--name", name)
+    found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
     if isinstance(spec, DeviceSpec) and site.meters:
         found["depends_on"] = CommentedMap(
             {service(meter): _flow({"condition": "service_healthy"}) for meter in site.meters}

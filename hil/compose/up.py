@@ -18,7 +18,7 @@ from typing import Final
 from hil.compose.engine import LABEL, PROJECT_LABEL, compose_command, docker, require_engine, run, subnets_in_use
 from hil.compose.image import ensure
 from hil.compose.plan import Plan, choose_subnets, project, service
-from hil.compose.render import render
+from hil.compose.render import CONDUCTOR, render
 from hil.errors import BenchError
 from hil.report.wall import Stopwatch
 from hil.site import Site
@@ -92,7 +92,7 @@ class Containers:
 
     def _require_memory(self) -> None:
         has_mb = int(docker("info", "--format", "{{.MemTotal}}")) / 1e6
-        count = len(self.site.meters) + len(self.site.devices)
+        count = len(self.site.meters) + len(self.site.devices) + 1
         needs_mb = count * DEVICE_MB + TESTER_MB
         if needs_mb > has_mb:
             raise BenchError(
@@ -187,7 +187,7 @@ class Containers:
         with suppress(BenchError):
             folder = self.folder / "containers"
             folder.mkdir(exist_ok=True)
-            for one in [*self.site.meters, *self.site.devices]:
+            for one in [CONDUCTOR, *self.site.meters, *self.site.devices]:
                 (folder / f"{service(one)}.log").write_text(self._log(name, service(one)), encoding="utf-8")
 
     def _down(self, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from rich.console import Console, Group
@@ -52,6 +52,8 @@ def lines(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield name, f"{name}  state {point['pilot']}  offers {_amps(point['offered_a'])}  draws {_phases(point)}"
     for name, node in state["nodes"].items():
         yield f"node {name}", f"{name}  {_phases(node)}" + (f"  fuse {node['fuse_a']:g} A" if node["fuse_a"] else "")
+    for name, port in state["ports"].items():
+        yield f"port {name}", f"{name}  {port_text(port)}"
     for fault in state["faults"]:
         yield f"fault {fault}", fault
     for finding in state["findings"]:
@@ -81,9 +83,18 @@ def picture(state: dict[str, Any]) -> Group:
             Text(_amps(value), style="bold red" if fuse_a and value > fuse_a else "") for value in node["current_a"]
         ]
         nodes.add_row(name, *cells, _amps(fuse_a) if fuse_a else "-")
-    rest = [Text(fault, style="yellow") for fault in state["faults"]]
+    rest = [Text(f"{name}  {port_text(port)}") for name, port in state["ports"].items()]
+    rest += [Text(fault, style="yellow") for fault in state["faults"]]
     rest += [Text(f"{finding['kind']}: {finding['text']}", style="red") for finding in state["findings"][-5:]]
     return Group(Text(f"{state['site']}   {time_of_day(state)}"), Text(), points, Text(), nodes, *rest)
+
+
+def port_text(port: Mapping[str, Any]) -> str:
+    """Return a real serial port and its data request in words."""
+    if port["trouble"]:
+        return str(port["trouble"])
+    asked = "asserted" if port["is_requested"] else "released"
+    return "port {port}, {baudrate} {format}, data request ({line}) ".format(**port) + asked
 
 
 def _phases(item: dict[str, Any]) -> str:

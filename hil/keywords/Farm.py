@@ -17,11 +17,15 @@ from hil.keywords.values import Amps, Amps3, Percent, Verb, to_amps, to_amps3, t
 from hil.trace import stable_name
 
 CAPABILITIES: Final[Mapping[str, frozenset[str]]] = {
-    "embedded": frozenset({"virtual-time", "plant", "fault-injection", "emulated"}),
-    "compose": frozenset({"real-time", "plant", "fault-injection", "emulated", "container"}),
-    "swarm": frozenset({"real-time", "plant", "fault-injection", "emulated", "container"}),
+    "embedded": frozenset({"plant", "fault-injection", "emulated"}),
+    "compose": frozenset({"plant", "fault-injection", "emulated", "container"}),
+    "swarm": frozenset({"plant", "fault-injection", "emulated", "container"}),
 }
-KNOWN_CAPABILITIES: Final = frozenset().union(*CAPABILITIES.values(), {"real-device", "operator-prompt"})
+TIME: Final[Mapping[str, str]] = {"max": "virtual-time"}  #: What a speed adds.
+ANY_OTHER_TIME: Final = "real-time"
+KNOWN_CAPABILITIES: Final = frozenset().union(
+    *CAPABILITIES.values(), TIME.values(), {ANY_OTHER_TIME, "real-device", "operator-prompt"}
+)
 
 
 @library(
@@ -65,7 +69,7 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
         name = stable_name(data.source, data.name) if data.source else data.name
         self.context.begin(name, data.source, list(data.body))
         needs = {str(tag).removeprefix("needs:") for tag in data.tags if str(tag).startswith("needs:")}
-        bench = os.environ.get("HIL_BENCH", "embedded")
+        bench, speed = os.environ.get("HIL_BENCH", "embedded"), os.environ.get("HIL_SPEED", "max")
         if needs - KNOWN_CAPABILITIES:
             unknown = ", ".join(sorted(needs - KNOWN_CAPABILITIES))
             data.body.clear()
@@ -73,11 +77,11 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
             data.body.create_keyword(
                 name="Fail", args=[f"unknown capability {unknown}. Known: {', '.join(sorted(KNOWN_CAPABILITIES))}."]
             )
-        elif needs - CAPABILITIES[bench]:
+        elif missing := needs - CAPABILITIES[bench] - {TIME.get(speed, ANY_OTHER_TIME)}:
             data.setup = data.teardown = None
             data.body.clear()
             data.body.create_keyword(
-                name="Skip", args=[f"the {bench} bench cannot do {', '.join(sorted(needs - CAPABILITIES[bench]))}"]
+                name="Skip", args=[f"the {bench} bench at --speed {speed} cannot do {', '.join(sorted(missing))}"]
             )
 
     def end_test(self, data: Any, result: Any) -> None:

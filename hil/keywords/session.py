@@ -18,8 +18,8 @@ from typing import Any, Final, TypeVar
 from ruamel.yaml import YAML
 
 from emulators.kit.host import NS_PER_S
-from hil.bench.make import make_farm
-from hil.clock import FarmThread, ScaledLoop, make_loop
+from hil.bench.make import clock_of, make_farm
+from hil.clock import FarmThread, ScaledLoop
 from hil.errors import BenchError, ControllerViolation
 from hil.report.folder import Record, RunFolder
 from hil.site import Site, load_site
@@ -60,7 +60,7 @@ class Session:
             level="frames" if settings.get("HIL_TRACE") == "frames" else "state",
         )
         self._speed = settings.get("HIL_SPEED", "max")
-        self._thread = FarmThread(lambda: make_loop("max" if self._speed == "max" else float(self._speed)))
+        self._thread = FarmThread(clock_of(site, self._speed))
         self.farm = make_farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
         try:
             self.call(self._flowing(self.farm.start))

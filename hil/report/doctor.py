@@ -119,7 +119,7 @@ def _ptys() -> Finding:
 def _serial_ports() -> Finding:
     ports = sorted(port for pattern in SERIAL_PORTS for port in DEVICES.glob(pattern))
     if not ports:
-        return Finding("serial ports", True, "no real one here: needed only for a seat with a meter of its own")
+        return Finding("serial ports", True, "no real one here: needed only for a real reader of a P1 meter")
     closed = [port for port in ports if not os.access(port, os.R_OK | os.W_OK)]
     if closed:
         text = f"may not be opened: {', '.join(map(str, closed))}"

@@ -4,8 +4,10 @@
 every problem.
 """
 
-from hil.site.load import load_site, shipped_sites
+from hil.site.load import load_site, shipped_sites, with_serial_port
 from hil.site.model import (
+    ALWAYS,
+    OUTSIDE,
     SERIAL_PORTS,
     SUPPLY,
     Battery,
@@ -23,6 +25,8 @@ from hil.site.model import (
 from hil.site.values import Profile, duration_ns
 
 __all__ = [
+    "ALWAYS",
+    "OUTSIDE",
     "SERIAL_PORTS",
     "SUPPLY",
     "Battery",
@@ -40,4 +44,5 @@ __all__ = [
     "load_site",
     "shipped_sites",
     "vehicle_presets",
+    "with_serial_port",
 ]

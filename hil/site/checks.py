@@ -14,7 +14,7 @@ from typing import Final
 
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase, to_grid
-from hil.site.model import SERIAL_PORTS, SUPPLY, DeviceSpec, MeterSpec, Site
+from hil.site.model import OUTSIDE, SERIAL_PORTS, SUPPLY, DeviceSpec, MeterSpec, Site
 
 ROLE: Final = "DLM Master/Slave"
 GROUP: Final = "DLM Network Id"
@@ -171,6 +171,7 @@ def _outside_their_network(site: Site) -> Iterator[Remark]:
 def _links(site: Site) -> Iterator[Remark]:
     """Charging stations form a star, never a chain (MEN-NET-018); a serial cable has a talker and a reader."""
     talkers: dict[tuple[str, str], str] = {}
+    ports: set[str] = set()
     for index, link in enumerate(site.links):
         where = ("links", index, "between")
         if (label := SERIAL_PORTS.get(link.kind)) is None:
@@ -191,6 +192,12 @@ def _links(site: Site) -> Iterator[Remark]:
         if len(meters) != 1:
             text = f"a {label} cable joins one meter and one reader, not {' and '.join(link.between)}."
             yield Remark(where, text, f"Allowed: one of {', '.join(site.meters) or 'the meters'} and one other device.")
+            continue
+        if link.port is not None:
+            if twice := ports & {meters[0], link.port}:
+                text = f"{twice.pop()} is there twice: a serial port has one meter, and a meter one serial port."
+                yield Remark(where, text, f"Allowed: a meter and a port of its own for each cable to {OUTSIDE!r}.")
+            ports |= {meters[0], link.port}
             continue
         reader = next(end for end in link.between if end not in meters)
         first = talkers.setdefault((label, reader), meters[0])

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from hil.errors import Problem, ScenarioError, SiteFileError
 from hil.site import checks
 from hil.site.document import Document, Where, read_document
-from hil.site.model import DEFAULT_NETWORK, SUPPLY, DeviceSpec, MeterSpec, Site, families_of
+from hil.site.model import DEFAULT_NETWORK, OUTSIDE, SUPPLY, DeviceSpec, Link, MeterSpec, Site, families_of
 from hil.site.values import CUSTOM, Finding, Names, nearest
 
 SHIPPED: Final = Path(__file__).parent / "sites"
@@ -57,6 +57,35 @@ def load_site(ref: str | Path, *, search: Sequence[Path] = ()) -> Site:
 
     document = read_document(name, path, include)
     return _checked(document, path)
+
+
+def with_serial_port(site: Site, meter: str, port: str, data_request: str) -> Site:
+    """Return the site with a reader of a meter's P1 port at a real serial port; it takes the place of the file's own.
+
+    Args:
+        site: A site without errors.
+        meter: A meter with a P1 port.
+        port: Device path, or ``rfc2217://HOST:PORT``.
+        data_request: As :attr:`hil.site.Link.data_request`.
+
+    Raises:
+        ScenarioError: One of them is wrong.
+    """
+    raw = {"kind": "p1", "between": [meter, OUTSIDE], "port": port, "data_request": data_request}
+    said = f"serial port {port} of {meter}"
+    names = Names(feeders=frozenset(), networks=frozenset(), endpoints=frozenset({*site.devices, *site.meters}))
+    try:
+        link = Link.model_validate(raw, context=names)
+    except ValidationError as error:
+        found = [one for detail in error.errors(include_url=False) for one in _findings(("links", 0), detail)]
+        raise ScenarioError("\n".join(f"{said}: {one.message} {one.allowed}".rstrip() for one in found)) from error
+    others = [one for one in site.links if one.port is None or meter not in one.between]
+    changed = site.model_copy(update={"links": (*others, link)})
+    changed.__dict__.pop("sha256", None)  # a copy keeps what was cached
+    for remark in checks.check(changed):
+        if remark.refuses:
+            raise ScenarioError(f"{said}: {remark.message} {remark.allowed}".rstrip())
+    return changed
 
 
 def _find(ref: str, folders: Iterable[Path]) -> tuple[str, Path] | None:
@@ -157,11 +186,14 @@ def _in_order(document: Document, problems: Sequence[Problem]) -> list[Problem]:
 def _problems(document: Document, detail: ErrorDetails) -> list[Problem]:
     """Return an error of pydantic in the words of a site's author."""
     where: Where = tuple(detail["loc"])
+    return [document.problem((*where, *one.at), one.message, one.allowed) for one in _findings(where, detail)]
+
+
+def _findings(where: Where, detail: ErrorDetails) -> Sequence[Finding]:
     if detail["type"] == CUSTOM:
-        findings: Sequence[Finding] = detail["ctx"]["findings"]
-    else:
-        findings = [_finding(where, detail)]
-    return [document.problem((*where, *one.at), one.message, one.allowed) for one in findings]
+        found: Sequence[Finding] = detail["ctx"]["findings"]
+        return found
+    return [_finding(where, detail)]
 
 
 _BOUNDS: Final = {

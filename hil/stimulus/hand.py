@@ -59,6 +59,7 @@ def state(farm: Farm) -> dict[str, Any]:
             for node in plant.node_names()
         },
         "meters": list(site.meters),
+        "ports": farm.serial.ports(),
         "loads": list(site.loads),
         "pv": list(site.pv),
         "cuts": farm.faults.cut_links,

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hil.bench import control
-from hil.bench.addresses import Slot
 from hil.bench.control import decode, encode
 from hil.configure import Form
 from hil.errors import BenchError, DeviceFault, ScenarioError
 from hil.keywords.session import Session, build_site
 
-ROOT = Path(__file__).parents[2]
-TOKEN = "a token of this test"
+from .processes import TOKEN, Processes
+
+NAME = "mennekes/standalone-excluding"
 ANSWER_REAL_S = 30.0
 SITE = {  # ports that nobody needs a right for
     "devices.CP1.parameters.Modbus TCP Server Base Port": "15502",
@@ -31,51 +27,20 @@ SITE = {  # ports that nobody needs a right for
 }
 
 
-class Devices:
-    """The device processes of mennekes/standalone-excluding, on addresses of a slot of their own."""
-
-    def __init__(self) -> None:
-        self.slot = Slot()
-        self.subnet = ipaddress.IPv4Network(f"127.{self.slot.number}.1.0/24")
-        self.processes = {
-            name: subprocess.Popen(
-                [sys.executable, "-m", "hil", "device", kind, "--name", name, "--host", self.address(host)],
-                env={**os.environ, "HIL_TOKEN": TOKEN, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for name, kind, host in (("CP1", "mennekes_ecu", 11), ("M2", "pac2200", 20))
-        }
-        for name, process in self.processes.items():
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith(f"{name} waits for a bench")
-
-    def address(self, host: int) -> str:
-        return str(self.subnet.network_address + host)
-
-    def close(self) -> None:
-        for process in self.processes.values():
-            process.kill()
-            process.communicate()
-        self.slot.release()
-
-
 @pytest.fixture(scope="module")
-def devices() -> Iterator[Devices]:
-    running = Devices()
+def devices() -> Iterator[Processes]:
+    running = Processes(build_site(NAME, SITE))
     yield running
     running.close()
 
 
-@pytest.fixture
-def session(devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("HIL_BENCH", "compose")
-    monkeypatch.setenv("HIL_SPEED", "5")
-    monkeypatch.setenv("HIL_TOKEN", TOKEN)
-    monkeypatch.setenv("HIL_SUBNETS", json.dumps({"lan": str(devices.subnet)}))
-    one = Session(build_site("mennekes/standalone-excluding", SITE), "t")
+@pytest.fixture(params=["max", "5"], ids=["lock-step", "scaled"])
+def session(
+    request: pytest.FixtureRequest, devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Session]:
+    for name, value in {**devices.settings, "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_SPEED": request.param}.items():
+        monkeypatch.setenv(name, value)
+    one = Session(build_site(NAME, SITE), "t")
     yield one
     one.close()
 
@@ -83,6 +48,13 @@ def session(devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def signalled_a(session: Session) -> float:
     row = session.farm.site.require("CP1").family.observations["signalled current"][0]
     return float(str(session.ask(lambda: session.farm.probe("CP1").read(row))))
+
+
+def is_refused(guest: socket.socket) -> bool:
+    try:
+        return guest.recv(100) == b""
+    except ConnectionResetError:  # it did not read everything
+        return True
 
 
 def edit(session: Session, parameter: str, value: str) -> list[str]:
@@ -135,16 +107,16 @@ def test_each_farm_has_a_fresh_device(session: Session) -> None:
     assert session.now_s() < 30
 
 
-def test_who_does_not_know_the_token_is_refused_and_garbage_too(session: Session, devices: Devices) -> None:
+def test_who_does_not_know_the_token_is_refused_and_garbage_too(session: Session, devices: Processes) -> None:
     for hello in (encode("look", token="guessed"), b"GET / HTTP/1.1\r\n\r\n", encode("begin", token="")):
-        with socket.create_connection((devices.address(11), control.PORT), timeout=ANSWER_REAL_S) as guest:
+        with socket.create_connection((devices.plan.addresses["CP1"], control.PORT), timeout=ANSWER_REAL_S) as guest:
             guest.sendall(hello)
-            assert guest.recv(100) == b""
+            assert is_refused(guest)
     assert session.do(lambda: session.farm.device("CP1").page())["DLM Master/Slave"].startswith("DLM Master")
 
 
-def test_a_look_is_answered_in_order(session: Session, devices: Devices) -> None:
-    with socket.create_connection((devices.address(20), control.PORT), timeout=ANSWER_REAL_S) as guest:
+def test_a_look_is_answered_in_order(session: Session, devices: Processes) -> None:
+    with socket.create_connection((devices.plan.addresses["M2"], control.PORT), timeout=ANSWER_REAL_S) as guest:
         lines = guest.makefile("rb")
         guest.sendall(encode("look", token=TOKEN))
         assert decode(lines.readline())["value"] is None
@@ -152,38 +124,35 @@ def test_a_look_is_answered_in_order(session: Session, devices: Devices) -> None
         assert decode(lines.readline())["value"] == "15503"
 
 
-def test_a_process_that_dies_is_the_farms_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    devices = Devices()
+@pytest.mark.parametrize("speed", ["max", "5"])
+def test_a_process_that_dies_is_the_farms_failure(speed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = Processes(build_site(NAME, SITE))
     try:
         for name, value in {
-            "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_BENCH": "compose", "HIL_SPEED": "5", "HIL_TOKEN": TOKEN,
-            "HIL_SUBNETS": json.dumps({"lan": str(devices.subnet)}),
+            **devices.settings, "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_SPEED": speed,
         }.items():  # fmt: skip
             monkeypatch.setenv(name, value)
-        one = Session(build_site("mennekes/standalone-excluding", SITE), "t")
-        devices.processes["M2"].kill()
-        devices.processes["M2"].wait()
+        one = Session(build_site(NAME, SITE), "t")
+        devices.running["M2"].kill()
+        devices.running["M2"].wait()
         with pytest.raises(BenchError, match="M2: its process has closed the control channel"):
             one.wait(10)
         one.close()
         with pytest.raises(BenchError, match="M2: no control port at"):
-            Session(build_site("mennekes/standalone-excluding", SITE), "u")
+            Session(build_site(NAME, SITE), "u")
     finally:
         devices.close()
 
 
-def test_virtual_time_and_another_sites_networks_are_refused(
-    devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_another_sites_networks_and_a_conductor_that_is_not_there_are_refused(
+    devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("HIL_BENCH", "compose")
-    monkeypatch.setenv("HIL_TOKEN", TOKEN)
-    monkeypatch.setenv("HIL_SUBNETS", json.dumps({"lan": str(devices.subnet)}))
-    with pytest.raises(ScenarioError, match="scaled time: choose a --speed such as 10, not max"):
-        Session(build_site("mennekes/standalone-excluding", SITE), "t")
-    monkeypatch.setenv("HIL_SPEED", "5")
-    monkeypatch.setenv("HIL_SUBNETS", json.dumps({"office": str(devices.subnet)}))
+    for name, value in {**devices.settings, "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_CONDUCTOR_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BenchError, match=r"tester: no conductor at 127\.[0-9.]+:1: .*refused"):
+        Session(build_site(NAME, SITE), "t")
+    monkeypatch.setenv("HIL_SUBNETS", json.dumps({"office": str(devices.subnets["lan"])}))
     with pytest.raises(
         ScenarioError, match="this run has containers on office: site standalone-excluding needs others"
     ):
-        Session(build_site("mennekes/standalone-excluding", SITE), "t")
+        Session(build_site(NAME, SITE), "t")

@@ -11,7 +11,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import sys
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,21 @@ import pytest
 from hil.clock import NS_PER_S, FarmLoop, PtyEnd, ScaledLoop, VirtualTimeLoop
 from hil.errors import ScenarioError
 
-from .wires import ANSWER, REQUEST, TESTER, A, B, C, Client, ModbusLike, Receiver, connected, receiver, run
+from .wires import (
+    ANSWER,
+    REQUEST,
+    TESTER,
+    A,
+    B,
+    C,
+    Client,
+    ModbusLike,
+    Receiver,
+    busy_processes,
+    connected,
+    receiver,
+    run,
+)
 
 
 async def exchanges(loop: FarmLoop, *, connections: int, each: int, pause_s: float) -> tuple[int, int]:
@@ -46,19 +59,6 @@ async def exchanges(loop: FarmLoop, *, connections: int, each: int, pause_s: flo
     await asyncio.gather(*(poll(number) for number in range(connections)))
     server.close()
     return done, missed
-
-
-@contextmanager
-def busy_processes(count: int) -> Iterator[None]:
-    """Keep the machine busy with processes that end by themselves after 60 s at the latest."""
-    code = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end: pass"
-    hogs = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for hog in hogs:
-            hog.kill()
-            hog.wait()
 
 
 def test_a_hundred_thousand_exchanges_without_a_miss() -> None:

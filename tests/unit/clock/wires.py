@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from hil.clock import FarmLoop, VirtualTimeLoop
@@ -89,3 +92,16 @@ async def receiver(loop: FarmLoop, ip: str) -> tuple[asyncio.DatagramTransport, 
 async def connected(loop: FarmLoop, from_ip: str, to: tuple[str, int]) -> Client:
     _, client = await loop.create_connection(Client, *to, local_addr=(from_ip, 0))
     return client
+
+
+@contextmanager
+def busy_processes(count: int) -> Iterator[None]:
+    """Keep the machine busy with processes that end by themselves after 60 s at the latest."""
+    code = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end: pass"
+    hogs = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()

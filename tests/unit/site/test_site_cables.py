@@ -55,6 +55,18 @@ def test_the_meter_talks_whichever_end_is_written_first(load: Load, ends: str) -
         ("{kind: rs232, between: [M1, CP1]}", "kind", "'rs232'", "rs485"),
         ("{kind: p1, between: [M2, CP1]}", "between", "M2 (pac2200) has no P1 port.", "CP1, M1"),
         ("{kind: p1, between: [M1, M1]}", "between", "joins one meter and one reader, not M1 and M1.", "M1, M2"),
+        ("{kind: p1, between: [M1, outside]}", "between", "needs a serial port.", "port: /dev/ttyUSB0"),
+        ("{between: [M2, switch], port: /dev/ttyUSB0}", "port", "for a P1 cable to 'outside'.", "[P1, outside]"),
+        ("{kind: p1, between: [M1, CP1], data_request: cts}", "data_request", "for a P1 cable", "[P1, outside]"),
+        ("{kind: p1, between: [M1, outside], port: ttyUSB0}", "port", "'ttyUSB0' is no serial port.", "/dev/ttyUSB0"),
+        ("{kind: p1, between: [M1, outside], port: 'socket://h:1'}", "port", "is no serial port.", "rfc2217://"),
+        (
+            "{kind: p1, between: [M1, outside], port: /dev/a, data_request: rts}",
+            "data_request",
+            "'rts'",
+            "cts, dsr, ri",
+        ),
+        ("{kind: p1, between: [CP1, outside], port: /dev/a}", "between", "joins one meter and one reader", "M1, M2"),
         ("{kind: p1, between: [CP1, CP1]}", "between", "joins one meter and one reader, not CP1 and CP1.", "M1, M2"),
     ],
 )
@@ -86,3 +98,27 @@ def test_an_rs485_line_wants_such_a_port_at_each_of_its_ends(problems: Problems)
     assert [problem.message.partition(" ")[0] for problem in found] == ["M1", "CP1", "M2"]
     assert all(problem.message.endswith("has no RS-485 port.") for problem in found)
     assert {problem.allowed for problem in found} == {"Allowed: no device of this site."}
+
+
+def test_a_reader_outside_hangs_on_a_serial_port(load: Load) -> None:
+    port = "{kind: p1, between: [outside, M1], port: 'rfc2217://lab-2:4001?poll_modem'}"
+    site = load(GOOD.replace("[M1, CP1]}]", f"[M1, CP1]}}, {port}]"))
+    assert site.warnings == ()
+    assert site.serial_cables() == (("P1", "M1", "CP1"), ("P1", "M1", "outside"))
+    ((key, link),) = site.outside_ports().items()
+    assert (key, link.port, link.data_request) == (("P1", "M1"), "rfc2217://lab-2:4001?poll_modem", "cts")
+
+
+@pytest.mark.parametrize(
+    ("second", "what"),
+    [
+        ("{kind: p1, between: [M1, outside], port: /dev/ttyUSB1}", "M1"),
+        ("{kind: p1, between: [M2, outside], port: /dev/ttyUSB0}", "/dev/ttyUSB0"),
+    ],
+)
+def test_a_serial_port_has_one_meter_and_a_meter_one_port(problems: Problems, second: str, what: str) -> None:
+    two = GOOD.replace("M2: {type: pac2200, address: 192.168.0.12}", "M2: {type: dsmr_p1}")
+    first = "{kind: p1, between: [M1, outside], port: /dev/ttyUSB0}"
+    (problem,) = problems(two.replace("{kind: p1, between: [M1, CP1]}", f"{first}, {second}"))
+    assert problem.field == "links.1.between"
+    assert problem.message.startswith(f"{what} is there twice")
