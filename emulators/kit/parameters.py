@@ -267,6 +267,10 @@ class ParameterStore:
         self._edited.clear()
         return waiting
 
+    def saved(self) -> Mapping[str, Value]:
+        """Return what *Save* has kept, of every parameter."""
+        return dict(self._saved)
+
     def reset(self) -> None:
         """Save the defaults of every parameter: the device has lost its settings; they act after :meth:`restart`."""
         self._saved = self._defaults()

@@ -11,7 +11,7 @@ import asyncio
 import ipaddress
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -22,9 +22,10 @@ from emulators.kit.parameters import ParameterStore, ParameterTable, Value, as_t
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer
 from hil.bench import control
+from hil.bench.containers import Containers
 from hil.bench.control import Message, Terminals, encode
 from hil.bench.embedded import PLANT, Farm
-from hil.bench.faults import Faults, Settings
+from hil.bench.remote_faults import EngineFaults, TransportFaults
 from hil.bench.wiring import Bay
 from hil.bench.wiring import Terminals as MeterTerminals
 from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
@@ -36,6 +37,7 @@ from hil.site import MeterSpec, Site
 from hil.trace import TraceWriter
 
 BEGIN: Final = 0  #: Number of the call that makes the device.
+AGAIN_REAL_S: Final = 0.2  #: How soon a control port is tried again.
 ANSWER_REAL_S: Final = 10.0  #: A device's process that does not answer for this long is dead.
 
 
@@ -66,9 +68,20 @@ class RemoteParameters(ParameterStore):
 
     def __init__(self, device: RemoteDevice, table: ParameterTable) -> None:
         self._device, self._table = device, table
+        self._remembered: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> Value:
-        return self._table[name].parse(self._device.look("in_force", name))
+        remembered = self._remembered.get(name)
+        return self._table[name].parse(self._device.look("in_force", name) if remembered is None else remembered)
+
+    def remember(self) -> dict[str, str]:
+        """Keep what is in force, for as long as the device cannot be asked; return what is saved."""
+        self._remembered = dict(self._device.look("all_in_force"))
+        return dict(self._device.look("all_saved"))
+
+    def forget(self) -> None:
+        """Ask the device again."""
+        self._remembered = {}
 
     def text(self, name: str) -> str:
         """Return what the form shows for a parameter."""
@@ -104,45 +117,54 @@ class RemoteDevice:
 
     def __init__(self, farm: ComposeFarm, name: str, table: ParameterTable, address: tuple[str, int], token: str):
         self.name = name
-        self.parameters: ParameterStore = RemoteParameters(self, table)
+        self.memory = RemoteParameters(self, table)
+        self.parameters: ParameterStore = self.memory
         self.front: Front = Shown(self)
         self._farm, self._address, self._token = farm, address, token
         self._writer: asyncio.StreamWriter | None = None
         self._listening: asyncio.Task[None] | None = None
-        self._calls: dict[int, asyncio.Future[None]] = {}
+        self._calls: dict[int, asyncio.Future[Any]] = {}
         self._eyes: socket.socket | None = None
         self._looking = threading.Lock()  # Robot's thread asks too, when a test fails
         self.told: Terminals | None = None
-        self.clock_ahead_s = 0.0  #: How far its machine's monotonic clock is ahead of this one's [s].
 
     async def power(self, begin: Mapping[str, object]) -> None:
-        """Connect, and let the device be made.
+        """Connect, and let the device be made; a process that is just starting gets its time.
 
         Raises:
             BenchError: Nobody is there, it is garbage, or the device cannot be made.
         """
-        sock = self._join(begin)
+        sock = await self._connected(begin)
         reader, self._writer = await asyncio.open_connection(sock=sock, limit=control.LONGEST_BYTES)
         self._calls[BEGIN] = begun = self._farm.loop.create_future()
         self._listening = self._farm.loop.create_task(self._listen(reader), name=f"control channel of {self.name}")
         await self._answer(BEGIN, begun)
 
+    async def _connected(self, begin: Mapping[str, object]) -> socket.socket:
+        """Connect to the control port, in scaled time again and again until its process has come up."""
+        loop, factor = self._farm.loop, self._farm.loop.factor
+        until_s = loop.time() + ANSWER_REAL_S * (factor or 0.0)
+        while True:
+            try:
+                return await loop.run_in_executor(None, self._join, begin)
+            except control.Garbage as error:
+                raise BenchError(f"{self.name}: {error}") from error
+            except OSError as error:
+                if factor is None or loop.time() > until_s:
+                    host, port = self._address
+                    raise BenchError(f"{self.name}: no control port at {host}:{port}: {error}") from error
+            await asyncio.sleep(AGAIN_REAL_S * factor)
+
     def _join(self, begin: Mapping[str, object]) -> socket.socket:
-        """Connect and hand the device what it needs; when it answers it shares this farm's time."""
-        where = f"{self._address[0]}:{self._address[1]}"
-        try:
-            sock = socket.create_connection(self._address, ANSWER_REAL_S, (self._farm.tester_of(self.name), 0))
-        except OSError as error:
-            raise BenchError(f"{self.name}: no control port at {where}: {error}") from error
+        """Connect and hand the device what it needs; when it answers it shares this farm's time. It may block."""
+        source = (self._farm.tester_of(self.name), 0)
+        sock = socket.create_connection(self._address, ANSWER_REAL_S, source)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does it for its own sockets only
             answer = control.ask(sock, "begin", token=self._token, **begin)
-            if "refused" in answer:
-                raise BenchError(f"{self.name}: {answer['refused']['message']}")
-        except (OSError, control.Garbage) as error:
-            sock.close()
-            raise BenchError(f"{self.name}: no device at {where}: {error}") from error
-        except BenchError:
+            if answer["kind"] != "joined":
+                raise control.refused(answer) if "refused" in answer else control.Garbage(f"{answer} is no answer.")
+        except BaseException:
             sock.close()
             raise
         return sock
@@ -154,22 +176,27 @@ class RemoteDevice:
 
     async def start(self) -> None:
         """Power up."""
-        await self._call("start")
+        await self.call("start")
 
     async def stop(self) -> None:
         """Go: a device whose bench is gone powers down."""
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+        await self.deafen()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+    async def deafen(self) -> None:
+        """Take nothing more from it, also not the end of its connection."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
         if self._eyes is not None:
             self._eyes.close()
+            self._eyes = None
 
     async def restart(self) -> None:
         """Restart as after *Save, Restart*."""
-        await self._call("restart")
+        await self.call("restart")
 
     def parameters_changed(self) -> None:
         """Let saved parameters that need no restart act."""
@@ -185,7 +212,7 @@ class RemoteDevice:
 
     async def fault(self, kind: str | None) -> None:
         """Plant one of the device's own faults, None to heal it."""
-        await self._call("fault", kind)
+        await self.call("fault", kind)
 
     def look(self, what: str, *args: str) -> Any:
         """Ask what a person at the device sees, and wait for the answer: about a millisecond.
@@ -200,6 +227,8 @@ class RemoteDevice:
                     self._eyes.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     control.ask(self._eyes, "look", token=self._token)
                 answer = control.ask(self._eyes, "look", what=what, args=args)
+                if not {"value", "refused"} & answer.keys():
+                    raise control.Garbage(f"{answer} is no answer.")
             except (OSError, control.Garbage) as error:
                 raise DeviceFault(f"{self.name}: its process does not answer: {error}") from error
         if "refused" in answer:
@@ -210,20 +239,25 @@ class RemoteDevice:
         """Return what its machine's monotonic clock shows [s] (errors as :meth:`look`)."""
         return float(self.look("clock"))
 
-    async def _call(self, what: str, *args: object) -> None:
+    async def call(self, what: str, *args: object) -> Any:
+        """Let the device do something, and wait for the answer.
+
+        Raises:
+            BenchError: Its process does not answer.
+        """
         number = max(self._calls, default=0) + 1
         self._calls[number] = answered = self._farm.loop.create_future()
         self.tell("call", id=number, what=what, args=args)
-        await self._answer(number, answered)
+        return await self._answer(number, answered)
 
-    async def _answer(self, number: int, answered: asyncio.Future[None]) -> None:
+    async def _answer(self, number: int, answered: asyncio.Future[Any]) -> Any:
         """Wait for the answer to a call; a process that does not answer has failed.
 
         In lock-step time the conductor finds one that is gone, and one that is there is waited for.
         """
         factor = self._farm.loop.factor
         try:
-            await asyncio.wait_for(answered, None if factor is None else ANSWER_REAL_S * factor)
+            return await asyncio.wait_for(answered, None if factor is None else ANSWER_REAL_S * factor)
         except TimeoutError:
             raise BenchError(f"{self.name}: its process does not answer for {ANSWER_REAL_S:g} s.") from None
         finally:
@@ -233,9 +267,12 @@ class RemoteDevice:
         why = "its process has closed the control channel"
         try:
             async for message in control.messages(reader):
-                self._take(message)
+                try:
+                    self._take(message)
+                except (LookupError, TypeError, ValueError, AttributeError) as error:
+                    raise control.Garbage(f"{str(message)[:200]} makes no sense here: {error!r}") from error
         except control.Garbage as error:
-            why = str(error)
+            why = str(error).rstrip(".")
         gone = BenchError(f"{self.name}: {why}.")
         for waiting in self._calls.values():
             if not waiting.done():
@@ -251,7 +288,7 @@ class RemoteDevice:
                     if "refused" in message:
                         waiting.set_exception(control.refused(message))
                     else:
-                        waiting.set_result(None)
+                        waiting.set_result(message.get("value"))
             case "offer":
                 farm.bays[self.name].set_offer(Offer(message["duty_pct"], message["fault"]))
             case "contactor":
@@ -277,10 +314,13 @@ class ComposeFarm(Farm):
         loop: Lock-step, scaled or real time.
         seed: Of this test.
         trace: Where state goes.
-        subnets: The Docker networks' subnets by the site's networks.
+        containers: Has made the site's containers; None where nobody can do anything to them.
+        subnets: Theirs, by the site's networks.
         token: The run's secret.
         control_port: Of every device.
     """
+
+    bench = "compose"
 
     def __init__(
         self,
@@ -289,6 +329,7 @@ class ComposeFarm(Farm):
         *,
         seed: int,
         trace: TraceWriter,
+        containers: Containers | None,
         subnets: Mapping[str, ipaddress.IPv4Network],
         token: str,
         control_port: int = control.PORT,
@@ -297,8 +338,12 @@ class ComposeFarm(Farm):
         self.lags_s: dict[str, float] = {}
         self.remotes: dict[str, RemoteDevice] = {}
         self._subnets, self._token, self._control_port = subnets, token, control_port
+        self._on_host = containers is not None and containers.on_host
         self._stopping = self._pushing = False
-        self.faults = ContainerFaults(self)
+        if containers is None or isinstance(loop, GrantedLoop):
+            self.faults = TransportFaults(self)
+        else:
+            self.faults = EngineFaults(self, containers)
 
     async def start(self) -> None:
         """Let every container make its device, agree on farm time's zero, power up meters, then charging points.
@@ -326,11 +371,38 @@ class ComposeFarm(Farm):
         self.instants.begin_at(self.loop.now_ns())
         if isinstance(self.loop, ScaledLoop):
             self.loop.forget_lag()
+        self._epoch = self._zero()
         for remote in self.remotes.values():
-            remote.tell("epoch", **self._zero(remote))
+            self._tell_epoch(remote)
 
     def compare_clocks(self) -> None:
         """Find out how far the clocks of the devices' hosts are apart: one host has one clock."""
+
+    async def power_again(self, name: str, parameters: Mapping[str, str], before_start: Callable[[str], None]) -> None:
+        """Make a device anew in its restarted container, and power it up.
+
+        Args:
+            name: The device.
+            parameters: What its settings are, as texts; those left out have the defaults of its manual.
+            before_start: Told when the device can be told things.
+        """
+        remote = self.remotes[name]
+        await remote.power(self._begin(name, parameters))
+        self._tell_epoch(remote)
+        remote.told = None
+        self._tell_terminals(name)
+        if (bay := self.bays.get(name)) is not None:
+            self._tell_pilot(name, bay)
+        before_start(name)
+        await remote.start()
+
+    async def forget_lag(self, name: str) -> None:
+        """Let a device measure from now on how late its timers are."""
+        await self.remotes[name].call("forget_lag")
+        self.lags_s.pop(name, None)
+
+    def _tell_pilot(self, name: str, bay: Bay) -> None:
+        self.remotes[name].tell("pilot", state=bay.pilot_state().value, cable_a=bay.cable_a())
 
     def lag_s(self) -> float:
         """Return how late the latest timer was, here or in any container [s of farm time]."""
@@ -352,7 +424,7 @@ class ComposeFarm(Farm):
     # --- inside
 
     def _claim_addresses(self) -> Plan:
-        return Plan(self.site, self._subnets)
+        return Plan(self.site, self._subnets, on_host=self._on_host)
 
     def _seat(
         self, name: str, family: Family, config: DeviceConfig, network: str, contacts: Mapping[str, bool]
@@ -361,7 +433,7 @@ class ComposeFarm(Farm):
             self.terminals[name] = MeterTerminals(self.site.meters[name].node, self.plant, self.instants)
         else:
             bay = self.bays[name] = Bay(name, self.plant, self.instants, self.trace_state, self._plan_plant)
-            bay.on_pilot(lambda state: self.remotes[name].tell("pilot", state=state.value, cable_a=bay.cable_a()))
+            bay.on_pilot(lambda _: self._tell_pilot(name, bay))
         self.devices[name] = self.remotes[name]
         self._tell_terminals(name)
 
@@ -370,9 +442,12 @@ class ComposeFarm(Farm):
         assert isinstance(self.resolver, Plan)
         return self.resolver
 
-    def _begin(self, name: str) -> dict[str, object]:
+    def _begin(self, name: str, parameters: Mapping[str, str] | None = None) -> dict[str, object]:
+        """Return the message that makes a device, with the site's parameters or others."""
         spec = self.site.require(name)
         config = spec.config()
+        if parameters is None:
+            parameters = {one: as_text(value) for one, value in config.parameters.items()}
         return {
             **self._time(name),
             "seed": self.seed_of(name),
@@ -387,16 +462,17 @@ class ComposeFarm(Farm):
                 "firmware": config.firmware,
                 "variant": config.variant,
                 "phase_order": config.phase_order,
-                "parameters": {one: as_text(value) for one, value in config.parameters.items()},
+                "parameters": dict(parameters),
             },
         }
 
-    def _zero(self, remote: RemoteDevice) -> dict[str, object]:
-        """Return the moment at which farm time begins, or this one, as a device's process understands it."""
+    def _zero(self) -> dict[str, float]:
+        """Return the moment at which farm time begins, as every process understands it."""
         loop, now_ns = self.loop, self.loop.now_ns()
-        if isinstance(loop, ScaledLoop):
-            return {"real_s": loop.real_at_s(now_ns) + remote.clock_ahead_s}
-        return {"loop_ns": now_ns}
+        return {"real_s": loop.real_at_s(now_ns)} if isinstance(loop, ScaledLoop) else {"loop_ns": now_ns}
+
+    def _tell_epoch(self, remote: RemoteDevice) -> None:
+        remote.tell("epoch", **self._epoch)
 
     def _time(self, name: str) -> dict[str, object]:
         """Return what tells a device's process how to share this farm's time."""
@@ -438,52 +514,3 @@ class ComposeFarm(Farm):
         if terminals.differs(remote.told):
             remote.told = terminals
             remote.tell("terminals", **terminals.as_fields())
-
-
-class ContainerFaults(Faults):
-    """Faults where each device has a process of its own: links are cut in the transports of every process."""
-
-    def __init__(self, farm: ComposeFarm) -> None:
-        super().__init__(farm)
-        self._remotes = farm.remotes
-
-    def cut(self, name: str, other: str | None = None) -> None:
-        """Pull a device's network cable, or break a path: in the transports of every process."""
-        super().cut(name, other)
-        self._tell_all("cut", name, other)
-
-    def restore(self, name: str, other: str | None = None) -> None:
-        """Plug it in again."""
-        super().restore(name, other)
-        self._tell_all("restore", name, other)
-
-    def delay(self, name: str, other: str | None, *, delay_s: float, jitter_s: float) -> None:
-        """Refuse."""
-        raise _not_yet("Delay Link")
-
-    def drop(self, name: str, other: str | None, *, probability: float) -> None:
-        """Refuse."""
-        raise _not_yet("Drop")
-
-    def reset(self, name: str, other: str | None = None) -> None:
-        """Refuse."""
-        raise _not_yet("Reset Link")
-
-    async def kill(self, name: str) -> None:
-        """Refuse."""
-        raise _not_yet("Kill")
-
-    async def restart(self, name: str, settings: Settings) -> None:
-        """Refuse."""
-        raise _not_yet("Restart")
-
-    def _tell_all(self, kind: str, name: str, other: str | None) -> None:
-        a, b = self._ends(name, other)
-        for remote in self._remotes.values():
-            remote.tell(kind, a=a, b=b)
-
-
-def _not_yet(word: str) -> ScenarioError:
-    return ScenarioError(
-        f"'{word}' cannot be done on the compose bench yet. It can: Cut Link, Partition, Restore Link."
-    )

@@ -69,7 +69,7 @@ def decode(line: bytes) -> Message:
     """
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict) or not isinstance(message.get("kind"), str) or not line.endswith(b"\n"):
         raise Garbage(f"{line[:80]!r} is no message of the control channel.")

@@ -155,7 +155,12 @@ class Farm:
         loop: The clock.
         seed: Of this test; every device and vehicle has its own generator made from it.
         trace: Where state goes.
+
+    Attributes:
+        bench: What `hil run` calls this bench.
     """
+
+    bench = "embedded"
 
     def __init__(self, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> None:
         self.site, self.loop, self.seed, self.trace = site, loop, seed, trace
@@ -278,8 +283,9 @@ class Farm:
         return self.devices[name]
 
     def explain(self, name: str) -> str:
-        """Return in one sentence what a device does now and why; of one without power there is nothing to say."""
-        return f"{name} is switched off." if name in self.faults.killed else self.devices[name].explain()
+        """Return in one sentence what a device does now and why; one that is silent by a fault cannot say."""
+        silence = self.faults.silence(name)
+        return f"{name} {silence}." if silence else self.devices[name].explain()
 
     def bay(self, name: str) -> Bay:
         """Return a charging point's bay.

@@ -1,4 +1,6 @@
-"""What goes wrong on purpose on the embedded bench: links of the site's network, serial cables, the devices' power.
+"""What goes wrong on purpose: links of the site's network, serial cables, the devices' power.
+
+Here as the embedded bench does it; :mod:`hil.bench.remote_faults` has what differs for devices in other processes.
 
 docs/faults.md has the table of faults and benches.
 """
@@ -9,7 +11,7 @@ import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from emulators.kit.host import NS_PER_S
 from hil.clock.links import Delay, Loss
@@ -34,16 +36,31 @@ class _Standing:
     since_ns: int
 
 
+class LinkFaults(Protocol):
+    """Where links fail: the farm's own transports (:class:`hil.clock.links.Links`), here or in every process."""
+
+    def cut(self, a: str, b: str | None) -> None: ...
+    def delay(self, a: str, b: str | None, delay: Delay) -> None: ...
+    def lose(self, a: str, b: str | None, loss: Loss) -> None: ...
+    def restore(self, a: str, b: str | None) -> None: ...
+    def power_off(self, ip: str) -> None: ...
+    def power_on(self, ip: str) -> None: ...
+
+
 class Faults:
     """The faults of one farm; every method is called on the farm's loop.
+
+    Args:
+        farm: The farm.
+        links: Where its links fail, None for the farm's own loop.
 
     Attributes:
         killed: Devices without power, and since when [ns].
     """
 
-    def __init__(self, farm: Farm) -> None:
+    def __init__(self, farm: Farm, links: LinkFaults | None = None) -> None:
         self._farm = farm
-        self._links = farm.loop.links
+        self._links: LinkFaults = farm.loop.links if links is None else links
         self._standing: dict[frozenset[str], dict[str, _Standing]] = {}
         self.killed: dict[str, int] = {}
 
@@ -76,13 +93,13 @@ class Faults:
         self._stands(name, other, "loss", f"loses {probability:.0%}")
         self._farm.trace_state(name, "link_lossy", other=other or "all", probability=probability)
 
-    def reset(self, name: str, other: str | None = None) -> None:
+    async def reset(self, name: str, other: str | None = None) -> None:
         """Reset every TCP connection of a device, or between two devices, now.
 
         Raises:
             ScenarioError: There is none.
         """
-        ends = self._links.reset(*self._network_ends(name, other, "reset"))
+        ends = await self._reset(*self._network_ends(name, other, "reset"))
         if not ends:
             between = f"between {name} and {other}" if other else f"of {name}"
             raise ScenarioError(f"there is no TCP connection {between} at this moment.")
@@ -135,11 +152,10 @@ class Faults:
         Raises:
             ScenarioError: It has none already.
         """
-        device = self._farm.device(name)
-        self._with_address(name, self._links.power_off)  # first, so that nobody hears what closes now
+        self._farm.device(name)
         self.killed[name] = self._farm.instants.now_ns()
         self._farm.trace_state(name, "killed")
-        await device.stop()
+        await self._off(name)
         self._farm.close_probes(name)
 
     async def restart(self, name: str, settings: Settings) -> None:
@@ -154,14 +170,21 @@ class Faults:
         if name not in self.killed:
             await self.kill(name)
         await farm.loop.settle()  # its sockets are closed by then
-        self._with_address(name, self._links.power_on)
         del self.killed[name]
         farm.trace_state(name, "powered_up", settings=settings)
-        device = farm.device(name)
-        if settings == "factory":
-            device.parameters.reset()
-        device.parameters.restart()
-        await device.start()
+        await self._on(name, settings)
+
+    async def pause(self, name: str) -> None:
+        """Let a device's processor stand still.
+
+        Raises:
+            ScenarioError: It is not in a process of its own, or has no power.
+        """
+        raise ScenarioError(f"{name} cannot be paused: its process is the farm's own. The compose bench can.")
+
+    async def resume(self, name: str) -> None:
+        """Let it go on (errors as :meth:`pause`)."""
+        await self.pause(name)
 
     def require_power(self, name: str) -> None:
         """Refuse a device that cannot do anything now.
@@ -170,7 +193,11 @@ class Faults:
             ScenarioError: It was killed.
         """
         if name in self.killed:
-            raise ScenarioError(f"{self._off(name)}. 'Restart    {name}' switches it on.")
+            raise ScenarioError(f"{self._off_since(name)}. 'Restart    {name}' switches it on.")
+
+    def silence(self, name: str) -> str:
+        """Return why a device cannot be asked anything now, empty when it can."""
+        return "is switched off" if name in self.killed else ""
 
     # --- what is in force
 
@@ -182,11 +209,29 @@ class Faults:
     def describe(self) -> list[str]:
         """Return a line for each fault in force."""
         links = [f"link {one.link} {one.what} since {one.since_ns / NS_PER_S:g} s" for one in self._all()]
-        return links + [self._off(name) for name in self.killed]
+        return links + [self._off_since(name) for name in self.killed]
 
     # --- inside
 
-    def _off(self, name: str) -> str:
+    async def _off(self, name: str) -> None:
+        """Take a device's power: first its links, so that nobody hears what closes then."""
+        self._with_address(name, self._links.power_off)
+        await self._farm.devices[name].stop()
+
+    async def _on(self, name: str, settings: Settings) -> None:
+        """Give a device its power."""
+        self._with_address(name, self._links.power_on)
+        device = self._farm.devices[name]
+        if settings == "factory":
+            device.parameters.reset()
+        device.parameters.restart()
+        await device.start()
+
+    async def _reset(self, a: str, b: str | None) -> int:
+        """Reset the connections of a link; return how many ends have noticed."""
+        return self._farm.loop.links.reset(a, b)
+
+    def _off_since(self, name: str) -> str:
         return f"{name} is switched off since {self.killed[name] / NS_PER_S:g} s"
 
     def _all(self) -> list[_Standing]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import random
 import socket
 import threading
 import traceback
@@ -27,6 +28,7 @@ from hil.bench.control import Message, Terminals, decode, encode, first_line
 from hil.bench.seat_host import SeatHost
 from hil.clock import GrantedLoop, ScaledLoop
 from hil.clock.grants import Hello
+from hil.clock.links import Delay, Loss
 from hil.errors import BenchError
 
 HELLO_TIMEOUT_S: Final = 5.0
@@ -51,6 +53,7 @@ class PoweredDevice:
         self._writer: asyncio.StreamWriter | None = None
         self._lag_s = 0.0
         self._is_up = False
+        self._going: asyncio.Task[None] | None = None  # down, without power
 
     async def run(self, sock: socket.socket) -> None:
         """Serve the bench until it goes."""
@@ -85,7 +88,7 @@ class PoweredDevice:
                     raise
             finally:
                 host.instants.clear()
-                rest = [*calls, *host.tasks]
+                rest = [*calls, *host.tasks, *([self._going] if self._going is not None else [])]
                 for one in rest:
                     one.cancel()
                 await asyncio.gather(*rest, return_exceptions=True)
@@ -104,6 +107,8 @@ class PoweredDevice:
             "offered": device.parameters.offered,
             "text": device.parameters.text,
             "in_force": lambda name: as_text(device.parameters[name]),
+            "all_in_force": lambda: {name: as_text(device.parameters[name]) for name in self._family.parameters},
+            "all_saved": lambda: {name: as_text(value) for name, value in device.parameters.saved().items()},
             "set": device.parameters.set,
             "save": device.parameters.save,
             "changed": device.parameters_changed,
@@ -130,11 +135,29 @@ class PoweredDevice:
                 host.pilot, host.cable = PilotState(message["state"]), message["cable_a"]
                 if host.pilot_callback is not None:
                     host.call_at(host.now_ns(), lambda: self._pilot(host))
-            case "cut":
-                self.loop.links.cut(message["a"], message["b"])
-            case "restore":
-                self.loop.links.restore(message["a"], message["b"])
-            case kind:
+            case "off":
+                self._going = self.loop.create_task(self._device.stop())
+            case _:
+                self._link(message)
+
+    def _link(self, message: Message) -> None:
+        """Take a fault of a link: every process has the whole table, the sender's acts."""
+        links = self.loop.links
+        match message:
+            case {"kind": "cut", "a": a, "b": b}:
+                links.cut(a, b)
+            case {"kind": "delay", "a": a, "b": b, "delay_s": delay_s, "jitter_s": jitter_s, "seed": seed}:
+                links.delay(a, b, Delay(delay_s, jitter_s, random.Random(seed)))
+            case {"kind": "lose", "a": a, "b": b, "probability": probability, "seed": seed}:
+                links.lose(a, b, Loss(probability, random.Random(seed)))
+            case {"kind": "restore", "a": a, "b": b}:
+                links.restore(a, b)
+            case {"kind": "power_off", "a": a}:
+                links.power_off(a)
+            case {"kind": "power_on", "a": a}:
+                if a != self._host.local:  # its own comes when it is down: `_power_up`
+                    links.power_on(a)
+            case {"kind": kind}:
                 raise control.Garbage(f"a device takes no message {kind!r}.")
 
     def _begin_time(self, host: SeatHost, message: Message) -> None:
@@ -146,6 +169,25 @@ class PoweredDevice:
         else:
             host.instants.begin_at(message["loop_ns"])
 
+    async def _power_up(self, settings: str) -> None:
+        """Come up after ``off``, with the settings that were saved or those of the manual."""
+        if self._going is not None:
+            await self._going
+        if self._host.local is not None:
+            self.loop.links.power_on(self._host.local)
+        if settings == "factory":
+            self._device.parameters.reset()
+        self._device.parameters.restart()
+        await self._device.start()
+
+    async def _reset(self, a: str, b: str | None) -> int:
+        return self.loop.links.reset(a, b)
+
+    async def _forget_lag(self) -> None:
+        if isinstance(self.loop, ScaledLoop):
+            self.loop.forget_lag()
+        self._lag_s = 0.0
+
     @staticmethod
     def _pilot(host: SeatHost) -> None:
         if host.pilot_callback is not None:
@@ -153,13 +195,16 @@ class PoweredDevice:
 
     async def _call(self, message: Message) -> None:
         device = self._device
-        calls: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
+        calls: dict[str, Callable[..., Coroutine[Any, Any, int | None]]] = {
             "start": device.start,
             "restart": device.restart,
             "fault": device.fault,
+            "on": self._power_up,
+            "reset": self._reset,
+            "forget_lag": self._forget_lag,
         }
         try:
-            await calls[message["what"]](*message["args"])
+            value = await calls[message["what"]](*message["args"])
         except (ValueError, OSError) as error:
             self._tell("answer", id=message["id"], refused=control.refusal(error))
         except Exception as error:
@@ -167,7 +212,7 @@ class PoweredDevice:
             self._tell("answer", id=message["id"], refused=control.refusal(error))
         else:
             self._is_up = True
-            self._tell("answer", id=message["id"], value=None)
+            self._tell("answer", id=message["id"], value=value)
 
     def _tell(self, kind: str, **fields: object) -> None:
         if self._writer is not None and not self._writer.is_closing():

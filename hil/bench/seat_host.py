@@ -46,6 +46,7 @@ class SeatHost:
         self._subnets = [subnet for _, subnet in networks]
         self._relay: Message | None = begin.get("relay") and {**begin["relay"], "token": begin["token"]}
         self._address: str | None = begin["address"]
+        self.local = None if self._address is None else self._where.local(self._address)
         self._epoch = datetime.fromisoformat(begin["epoch"])
         self._contacts: dict[str, bool] = begin["contacts"]
         self._neighbours: list[str] = begin["neighbours"]
@@ -91,9 +92,9 @@ class SeatHost:
 
     def listen_at(self, port: int) -> tuple[str, int]:
         """Return where a server of this device listens."""
-        if self._address is None:
+        if self.local is None:
             raise ScenarioError(f"{self.name} needs an address: it has a server on port {port}.")
-        return self._where.local(self._address), port
+        return self.local, port
 
     def resolve(self, address: str, port: int) -> tuple[str, int]:
         """Return where another device is reached."""
@@ -230,7 +231,7 @@ class Member(asyncio.DatagramProtocol):
 
     async def hear_broadcasts(self, broadcast: str) -> None:
         """Bind the subnet's broadcast address too: a socket on one's own does not hear it."""
-        ear = _Ear(self.datagram_received)
+        ear = _Ear(self._hear)
         self._broadcasts, _ = await self._loop.create_datagram_endpoint(lambda: ear, local_addr=(broadcast, self._port))
 
     def send(self, payload: bytes) -> None:
@@ -254,9 +255,23 @@ class Member(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)  # asyncio's own is not of that class
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Hand a datagram on (asyncio); one's own broadcast comes back and is dropped, and what a cut link would."""
-        if addr[0] != self._own and not self._loop.links.is_cut(self._own, addr[0]):
+        """Hand a datagram on (asyncio); what a cut link would carry is dropped."""
+        if not self._loop.links.is_cut(self._own, addr[0]):
             self._receive(data, self._where.site(addr[0]))
+
+    def _hear(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Take a broadcast as the links let it: its sender knows not to whom it goes. One's own comes back, too."""
+        links, sender = self._loop.links, addr[0]
+        if sender == self._own:
+            return
+        if links.is_clean:
+            self.datagram_received(data, addr)
+        elif (arrives_s := links.broadcast_s(sender, self._own)) is not None:
+            self._loop.call_at(arrives_s, self._arrive, data, addr)
+
+    def _arrive(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self._transport is not None:
+            self.datagram_received(data, addr)
 
     def _send(self, local: str, payload: bytes) -> None:
         if self._transport is not None:

@@ -14,7 +14,7 @@ from typing import Final
 from emulators.kit import udp_relay
 from emulators.kit.host import NS_PER_S, Phase
 from hil.bench.addresses import Translation
-from hil.bench.compose import ComposeFarm
+from hil.bench.compose import ComposeFarm, RemoteDevice
 from hil.bench.host_clocks import measure
 from hil.clock import FarmLoop, ScaledLoop
 from hil.compose.plan import Plan, choose_subnets, relay_name, service
@@ -96,9 +96,10 @@ class StackFarm(ComposeFarm):
             )
         if not isinstance(loop, ScaledLoop):
             raise ScenarioError("over several hosts there is no virtual time: choose a --speed such as 5, not max.")
-        super().__init__(site, loop, seed=seed, trace=trace, subnets=choose_subnets(site), token=token)
+        super().__init__(site, loop, seed=seed, trace=trace, containers=None, subnets=choose_subnets(site), token=token)
         self._clock, self.factor = loop, loop.factor
         self._relays: dict[str, str] = {}
+        self.ahead_s: dict[str, float] = {}  #: How far the clock of each device's host is ahead of this one's.
         self._clock_error_s: dict[str, float] = {}
         self._turn = 0
 
@@ -112,7 +113,7 @@ class StackFarm(ComposeFarm):
         """Measure each host's clock."""
         for name, remote in self.remotes.items():
             offset = measure(self._clock.real_s, remote.ask_clock_s)
-            remote.clock_ahead_s, self._clock_error_s[name] = offset.ahead_s, offset.within_s
+            self.ahead_s[name], self._clock_error_s[name] = offset.ahead_s, offset.within_s
 
     def lag_s(self) -> float:
         """Return how late the latest timer was, or how far a host's clock may be off [s of farm time]."""
@@ -139,18 +140,21 @@ class StackFarm(ComposeFarm):
         self._relays = {network: look_up(relay_name(network)) for network in self.site.networks}
         return StackPlan(self.site, found, {name: own_address(relay) for name, relay in self._relays.items()})
 
-    def _begin(self, name: str) -> dict[str, object]:
+    def _tell_epoch(self, remote: RemoteDevice) -> None:
+        remote.tell("epoch", real_s=self._epoch["real_s"] + self.ahead_s[remote.name])
+
+    def _begin(self, name: str, parameters: Mapping[str, str] | None = None) -> dict[str, object]:
         network = self._plan.networks[name]
         relay = {"at": [self._relays[network], udp_relay.PORT], "lan": network}
-        return {**super()._begin(name), "relay": relay}
+        return {**super()._begin(name, parameters), "relay": relay}
 
     def _compare_next(self) -> None:
-        names = [name for name in self.remotes if name not in self.faults.killed]
+        names = [name for name in self.remotes if not self.faults.silence(name)]
         if not names:
             return
         name = names[self._turn % len(names)]
         self._turn += 1
         remote = self.remotes[name]
         offset = measure(self._clock.real_s, remote.ask_clock_s, questions=QUESTIONS_LATER)
-        off_s = offset.furthest_from_s(remote.clock_ahead_s)
+        off_s = offset.furthest_from_s(self.ahead_s[name])
         self._clock_error_s[name] = max(self._clock_error_s[name], off_s)

@@ -25,7 +25,13 @@ def add(commands: Commands) -> None:
         "--exact-addresses", action="store_true", help="the site's own addresses (default: a subnet of 198.18.0.0/15)"
     )
     clean = add_command(own, "clean", _clean, f"remove what carries the label '{engine.LABEL}', also of running farms")
-    clean.add_argument("--project", metavar="P", help="only what belongs to this run (compose.json names it)")
+    clean.add_argument(
+        "--project",
+        metavar="P",
+        action="append",
+        default=[],
+        help="only this project (compose.json has a run's); repeatable",
+    )
     clean.add_argument("--images", action="store_true", help="remove the images too, all but the base")
 
 
@@ -50,11 +56,11 @@ def _render(args: argparse.Namespace) -> int:
 
 def _clean(args: argparse.Namespace) -> int:
     engine.require_engine()
-    stacks = [one for one in swarm.stacks() if args.project in (None, one)]
+    stacks = [one for one in swarm.stacks() if not args.project or one in args.project]
     for stack in stacks:
         swarm.remove(stack)
     print(
         f"removed: {f'{len(stacks)} stacks, ' if stacks else ''}"
-        + ", ".join(f"{one.count} {one.kind}" for one in engine.clean(project=args.project, images=args.images))
+        + ", ".join(f"{one.count} {one.kind}" for one in engine.clean(projects=args.project, images=args.images))
     )
     return ExitCode.PASSED

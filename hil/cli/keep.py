@@ -18,7 +18,7 @@ from rich.text import Text
 
 from emulators.kit.sideband import Sideband, token_at
 from hil.bench.embedded import Farm
-from hil.clock import FarmThread, ScaledLoop, make_loop
+from hil.clock import FarmLoop, FarmThread, ScaledLoop, make_loop
 from hil.errors import BenchError, ScenarioError
 from hil.hand import client
 from hil.hand.watch import port_text
@@ -32,6 +32,8 @@ from hil.trace import TraceWriter, trace_path
 TOKEN_FILE: Final = Path(".hil/token")
 LOOK_REAL_S: Final = 0.25  #: How often the farm is looked at: its health, and the status line.
 STOP_REAL_S: Final = 10.0
+MakeFarm = Callable[[FarmLoop], Farm]
+
 LIVE_CURRENT_A: Final = 0.1  #: From here on a point counts as charging.
 
 
@@ -43,6 +45,8 @@ def keep(args: argparse.Namespace) -> int:
         KeyboardInterrupt: It was stopped before the farm was up.
         ScenarioError: The site is wrong, or the endpoints file cannot be written.
     """
+    if args.exact_addresses and args.bench != "compose":
+        raise ScenarioError("--exact-addresses is for containers: add --bench compose.")
     site = load_site(args.site)
     for meter, port, line in args.serial:
         site = with_serial_port(site, meter, port, line)
@@ -54,7 +58,7 @@ def keep(args: argparse.Namespace) -> int:
         "command_line": list(args.command_line),
         "site": site.name,
         "site_sha256": site.sha256,
-        "bench": "embedded",
+        "bench": args.bench,
         "speed": args.speed,
         "seed": args.seed,
         "started": utc_now().isoformat(),
@@ -65,7 +69,8 @@ def keep(args: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
     clock: dict[str, object] = {}
     try:
-        _run(site, args, trace, console, clock)
+        with _ctrl_c(), _bench(site, args, folder=folder, trace=trace, console=console, facts=facts) as make:
+            _run(make, args, console, clock)
     finally:
         facts |= {"ended": utc_now().isoformat(), "clock": clock, "trace_sha256": trace.close()}
         folder.write_run_json(facts)
@@ -75,12 +80,38 @@ def keep(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run(site: Site, args: argparse.Namespace, trace: TraceWriter, console: Console, clock: dict[str, object]) -> None:
+@contextmanager
+def _bench(
+    site: Site,
+    args: argparse.Namespace,
+    *,
+    folder: RunFolder,
+    trace: TraceWriter,
+    console: Console,
+    facts: dict[str, object],
+) -> Iterator[MakeFarm]:
+    """Have what the farm lives on; it is this process with plant and side-band on every bench."""
+    if args.bench == "embedded":
+        yield lambda loop: Farm(site, loop, seed=args.seed, trace=trace)
+        return
+    from hil.bench.compose import ComposeFarm  # noqa: PLC0415  most farms do not need it
+    from hil.compose.up import Containers  # noqa: PLC0415
+
+    containers = Containers(folder.path, lambda text: console.print(text, markup=False), exact=args.exact_addresses)
+    with containers.running():
+        facts["compose"] = containers.facts
+        subnets = containers.need(site)
+        yield lambda loop: ComposeFarm(
+            site, loop, seed=args.seed, trace=trace, containers=containers, subnets=subnets, token=containers.token
+        )
+
+
+def _run(make: MakeFarm, args: argparse.Namespace, console: Console, clock: dict[str, object]) -> None:
     thread = FarmThread(lambda: make_loop(float(args.speed)))
-    with _ctrl_c(), ExitStack() as stack:
+    with ExitStack() as stack:
         stack.callback(thread.close)
         stack.callback(lambda: clock.update(thread.loop.describe()))
-        farm = Farm(site, thread.loop, seed=args.seed, trace=trace)
+        farm = make(thread.loop)
         stack.callback(lambda: thread.run(_stop(farm), STOP_REAL_S))
         is_up = False
         try:
@@ -115,7 +146,7 @@ def endpoints(farm: Farm, sideband_url: str) -> dict[str, Any]:
     """Return where everything of a running farm is reached, in a stable form."""
     return {
         "site": farm.site.name,
-        "bench": "embedded",
+        "bench": farm.bench,
         "sideband": {"url": sideband_url, "token_file": str(TOKEN_FILE)},
         "devices": {name: _endpoint(farm, name) for name in farm.devices},
     }
@@ -182,8 +213,8 @@ def status(farm: Farm, speed: float) -> str:
     supply_a = "/".join(f"{value:.1f}" for value in farm.plant.currents_a("supply", farm.instants.now_ns()))
     points = f"{charging} charging, {len(farm.bays) - charging} idle"
     line = f"{farm.utc():%H:%M:%S}   x{speed:g}   {points}, {supply_a} A"
-    if isinstance(farm.loop, ScaledLoop) and not farm.loop.could_keep_up:
-        line += f"   was up to {farm.loop.lag_max_s:.1f} s behind"
+    if isinstance(farm.loop, ScaledLoop) and (lag_s := farm.lag_s()) > farm.loop.allowed_error_s:
+        line += f"   was up to {lag_s:.1f} s behind"
     return line
 
 

@@ -45,6 +45,11 @@ def add(commands: Commands) -> None:
         "--keep", action="store_true", help="leave the containers of the compose or swarm bench as they are at the end"
     )
     add_place(run)
+    run.add_argument(
+        "--exact-addresses",
+        action="store_true",
+        help="containers have the site's own addresses (default: a subnet of 198.18.0.0/15); one such run at a time",
+    )
     which = run.add_argument_group("which tests, and in which order")
     which.add_argument(
         "--include", action="append", default=[], metavar="TAG", help="only tests with this tag; repeatable"
@@ -95,6 +100,7 @@ def _run(args: argparse.Namespace) -> int:
         jobs=args.jobs,
         keep=args.keep,
         place=args.place,
+        exact_addresses=args.exact_addresses,
         command_line=args.command_line,
     )
     return _once(request) if args.until_fail is None else _until_fail(request, args.until_fail)

@@ -15,6 +15,17 @@ def add(commands: Commands) -> None:
     """Add the command."""
     up = add_command(commands, "up", _up, "keep a farm running until Ctrl-C")
     up.add_argument("site", metavar="SITE", help="site file, or a shipped site")
+    up.add_argument(
+        "--bench",
+        choices=["embedded", "compose"],
+        default="embedded",
+        help="where the devices live (default: embedded)",
+    )
+    up.add_argument(
+        "--exact-addresses",
+        action="store_true",
+        help="containers have the site's own addresses (default: 198.18.0.0/15)",
+    )
     up.add_argument("--speed", type=factor, default="1", metavar="N", help="N times real time (default: 1)")
     up.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the farm (default: 0)")
     up.add_argument(

@@ -215,6 +215,18 @@ class Links:
         latency_s = self._latency_s(a, b)
         return None if any(struck) else self._loop.time() + latency_s
 
+    def broadcast_s(self, a: str, b: str) -> float | None:
+        """Return when one receiver of a broadcast has it, which has left its sender's own link by now [s of farm time].
+
+        For where the sender does not know its receivers: at each of them. None if it is lost on the way.
+        """
+        if self.is_cut(a, b):
+            return None
+        between = [link for link in self._between(a, b) if link != (a, None)]
+        struck = [loss.strikes() for link in between if (loss := self._losses.get(link))]
+        latency_s = sum(delay.draw_s() for link in between if (delay := self._delays.get(link)))
+        return None if any(struck) else self._loop.time() + latency_s
+
     def keeps_from_connecting(self, fut: asyncio.Future[None], sock: socket.socket, address: Any) -> bool:
         """Take over a connect() on a faulty link; it goes on when the link lets it."""
         if self.is_clean:

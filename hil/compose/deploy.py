@@ -19,8 +19,9 @@ from hil.compose import swarm
 from hil.compose.engine import LABEL, PROJECT_LABEL, docker, run
 from hil.compose.image import ensure
 from hil.compose.plan import project, service
+from hil.compose.project import LAST_LINES
 from hil.compose.stack import RELAY, render_stack
-from hil.compose.up import LAST_LINES, TESTER_MB
+from hil.compose.up import RUNNER_MB
 from hil.errors import BenchError
 from hil.report.wall import Stopwatch
 from hil.site import Site
@@ -136,7 +137,7 @@ class Stack:
         words += ["--label", f"{PROJECT_LABEL}={name}"]
         words += ["--network", f"{name}_{first}", "--user", f"{os.getuid()}:{os.getgid()}"]
         words += ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
-        words += ["--memory", f"{TESTER_MB}m", "--workdir", str(Path.cwd())]
+        words += ["--memory", f"{RUNNER_MB}m", "--workdir", str(Path.cwd())]
         words += [word for mount in mounts for word in ("--mount", mount)]
         words += [word for key, value in settings.items() for word in ("--env", f"{key}={value}")]
         found = docker(*words, image, "python", "-P", "-m", "hil.report.worker").strip()

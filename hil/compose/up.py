@@ -1,210 +1,251 @@
-"""A site's containers for one run: started, waited for, looked after, taken away always."""
+"""The containers of one run: a site's are made when it is needed, kept for the next test, taken away always."""
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import secrets
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from hil.compose.engine import LABEL, PROJECT_LABEL, compose_command, docker, require_engine, run, subnets_in_use
-from hil.compose.image import ensure
-from hil.compose.plan import Plan, choose_subnets, project, service
-from hil.compose.render import CONDUCTOR, render
+from hil.bench.containers import Act
+from hil.compose.engine import LABEL, PROJECT_LABEL, clean, docker, require_engine, subnets_in_use
+from hil.compose.image import Say, ensure
+from hil.compose.plan import Plan, choose_subnets, free_subnet, project
+from hil.compose.project import TRIES, Project
+from hil.compose.render import render
+from hil.compose.requests import MOUNTED, SOCKET, Requests
 from hil.errors import BenchError
-from hil.report.wall import Stopwatch
 from hil.site import Site
 
-HEALTHY_REAL_S: Final = 120.0  #: A container that is not healthy by then never will be.
-LOOK_REAL_S: Final = 0.5
-TRIES: Final = 5  #: Two runs may choose the same subnet at the same moment.
-LAST_LINES: Final = 10
+MOST_PROJECTS: Final = 4  #: So many sites' containers are kept at the same time.
 DEVICE_MB: Final = 45  #: What a device's container takes (measured).
-TESTER_MB: Final = 512  #: What the test runner's may take.
+RUNNER_MB: Final = 512  #: What the test runner's may take.
+SCRATCH: Final = "/run/hilfarm"  #: Where the runner may write: suites may be in this machine's /tmp.
+RUNNERS_PREFIX: Final = 29  #: The runner's own network has room for it and its gateway.
 
-Say = Callable[[str], None]
 
-
-@dataclass(frozen=True, kw_only=True)
 class Containers:
-    """The containers of one run.
+    """What one run has in the engine (``hil.bench.containers.Containers``).
+
+    Containers depend on a site's shape only, which is its compose file: settings come with each test. So a project is
+    used again for every site of the same shape; the least recently used one goes when there is no room.
+
+    Args:
+        folder: The run folder: compose files and the containers' logs are put there.
+        say: Told how it goes on.
+        exact: The site's own addresses instead of the pool's; then there is one project at a time.
 
     Attributes:
-        site: The site.
-        ref: How the user named it.
-        folder: The run folder: the compose file and the containers' logs are put there.
-        settings: Environment of the test runner.
-        visible: Folders of this machine that the test runner may read.
-        say: Told how it goes on.
+        token: The run's secret.
     """
 
-    site: Site
-    ref: str
-    folder: Path
-    settings: Mapping[str, str]
-    visible: tuple[Path, ...]
-    say: Say
+    on_host = True
+
+    def __init__(self, folder: Path, say: Say, *, exact: bool = False) -> None:
+        self.token = secrets.token_hex(16)
+        self._folder, self._say, self._exact = folder, say, exact
+        self._name = secrets.token_hex(3)
+        self._projects: dict[str, Project] = {}  # by shape, the least recently used first
+        self._files: dict[str, int] = {}
+        self._facts: dict[str, object] = {}
+        self._runner = ""
+        self._ending = threading.Event()
 
     @contextmanager
-    def running(self, *, keep: bool) -> Iterator[tuple[str, ...]]:
-        """Start everything and return the command that starts the test runner; at the end everything is removed.
+    def running(self, *, keep: bool = False) -> Iterator[Containers]:
+        """Have engine and image ready; at the end everything is removed.
 
         Args:
             keep: Leave the containers as they are.
 
         Raises:
-            BenchError: There is no engine or image, or a container never got healthy; its last log lines are shown.
+            BenchError: There is no engine or image.
         """
         engine = require_engine()
-        self._require_memory()
-        image = ensure(self.say)
-        self.say(str(image))
-        name = f"{project(self.site.name)}-{secrets.token_hex(3)}"
+        image = ensure(self._say)
+        self._say(str(image))
+        self._facts = {"engine": engine, "image": image.tag, "run": self._name, "projects": {}}
+        self._image = image.tag
         before = signal.signal(signal.SIGTERM, _interrupt)  # so that a run which is told to end takes them away too
         try:
-            subnets, token = self._up(name, image.tag)
-            tester = self._tester(name, image.tag, subnets, token)
-            facts = {"engine": engine, "image": image.tag, "project": name, "subnets": _texts(subnets)}
-            (self.folder / "compose.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-            yield ("docker", "start", "--attach", "--interactive", tester)
+            yield self
         finally:
             held = signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C leaves nothing behind
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             try:
-                self._logs(name)
-                if keep:
-                    self.say(f"kept: project {name}. Remove it: hil compose clean --project {name}")
-                else:
-                    self._down(name)
+                self._end(keep=keep)
             finally:
                 signal.signal(signal.SIGINT, held)
                 signal.signal(signal.SIGTERM, before)
 
-    # --- inside
+    def need(self, site: Site) -> Mapping[str, IPv4Network]:
+        """Have a site's containers healthy (``hil.bench.containers.Containers``)."""
+        shape = render(site, Plan(site, choose_subnets(site)), ref=site.ref)
+        found = self._projects.pop(shape, None)
+        if found is None or not self._mended(found):
+            found = self._made(site)
+        self._projects[shape] = found  # the last: the most recently used
+        return found.subnets
 
-    def _require_memory(self) -> None:
+    def act(self, what: Act, device: str) -> None:
+        """Do something to a device's container of the site that was needed last."""
+        list(self._projects.values())[-1].act(what, device)
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Return engine, image and projects, as ``compose.json`` has them."""
+        return self._facts
+
+    @contextmanager
+    def runner(self, settings: Mapping[str, str], visible: tuple[Path, ...]) -> Iterator[tuple[str, ...]]:
+        """Make the test runner's container, which may ask for sites, and return the command that starts it.
+
+        Args:
+            settings: Its environment.
+            visible: Folders of this machine that it may read.
+        """
+        requests = Requests(self)
+        try:
+            self._make_runner(requests.folder, settings, visible)
+            yield ("docker", "start", "--attach", "--interactive", self._runner)
+        finally:
+            self._ending.set()
+            requests.close()
+
+    # --- projects
+
+    def _mended(self, one: Project) -> bool:
+        """Return whether a project is as if no test had used it; if it cannot be, it is taken away."""
+        try:
+            one.mend()
+        except BaseException as error:
+            self._remove(one)
+            if not isinstance(error, BenchError) or self._ending.is_set():
+                raise
+            self._say(f"{one.site.ref}: its containers are made anew, for they could not be mended: {error}")
+            return False
+        return True
+
+    def _made(self, site: Site) -> Project:
+        self._make_room(site)
+        number = self._files[site.name] = self._files.get(site.name, 0) + 1
+        name = project(site.name).removeprefix("hilfarm-") + (f"-{number}" if number > 1 else "")
+        file = self._folder / "compose" / f"{name}.yaml"
+        file.parent.mkdir(exist_ok=True)
+        found = Project(
+            site, f"hilfarm-{name}-{self._name}", file,
+            variables={"HIL_IMAGE": self._image, "HIL_TOKEN": self.token}, say=self._say, ending=self._ending,
+        )  # fmt: skip
+        try:
+            found.start(exact=self._exact)
+            self._join(found)
+        except BaseException:
+            self._remove(found)
+            raise
+        texts = {network: str(subnet) for network, subnet in found.subnets.items()}
+        of = {"site": site.ref, "file": str(file.relative_to(self._folder)), "subnets": texts}
+        self._facts["projects"] = {**self._facts["projects"], found.name: of}  # type: ignore[dict-item]
+        text = json.dumps(self._facts, indent=2) + "\n"
+        (self._folder / "compose.json").write_text(text, encoding="utf-8")
+        return found
+
+    def _make_room(self, site: Site) -> None:
+        """Take projects away until a new one has room.
+
+        Raises:
+            BenchError: The site alone is larger than the engine's memory.
+        """
         has_mb = int(docker("info", "--format", "{{.MemTotal}}")) / 1e6
-        count = len(self.site.meters) + len(self.site.devices) + 1
-        needs_mb = count * DEVICE_MB + TESTER_MB
+        count = len(site.meters) + len(site.devices) + 1  # the conductor
+        needs_mb = count * DEVICE_MB + RUNNER_MB
         if needs_mb > has_mb:
             raise BenchError(
-                f"site {self.site.name}: {count} containers need about {needs_mb:.0f} MB, "
-                f"the engine has {has_mb:.0f} MB."
+                f"site {site.name}: {count} containers need about {needs_mb:.0f} MB, the engine has {has_mb:.0f} MB."
             )
+        most = 1 if self._exact else MOST_PROJECTS
+        while self._projects and (
+            len(self._projects) >= most
+            or needs_mb + sum(one.count for one in self._projects.values()) * DEVICE_MB > has_mb
+        ):
+            shape = next(iter(self._projects))
+            self._say(f"{self._projects[shape].site.ref}: its containers make room")
+            self._remove(self._projects.pop(shape))
 
-    def _up(self, name: str, image: str) -> tuple[Mapping[str, ipaddress.IPv4Network], str]:
-        token = secrets.token_hex(16)
+    def _remove(self, one: Project) -> None:
+        one.keep_logs(self._folder / "containers" / one.file.stem)
+        for network in one.subnets if self._runner else ():
+            with suppress(BenchError):  # it is gone, or was never on it
+                docker("network", "disconnect", "--force", f"{one.name}_{network}", self._runner)
+        one.down()
+
+    # --- the runner
+
+    @property
+    def _runners_project(self) -> str:
+        return f"hilfarm-runner-{self._name}"
+
+    def _make_runner(self, requests: Path, settings: Mapping[str, str], visible: tuple[Path, ...]) -> None:
+        """Make the runner on a network of its own, then on those of the sites that are there."""
+        marks = ("--label", f"{LABEL}=runner", "--label", f"{PROJECT_LABEL}={self._runners_project}")
         for left in range(TRIES, 0, -1):
-            subnets = choose_subnets(self.site, taken=subnets_in_use())
-            text = render(self.site, Plan(self.site, subnets), ref=self.ref, name=name)
-            self._file.write_text(text, encoding="utf-8")
+            subnet = free_subnet("runner", RUNNERS_PREFIX, subnets_in_use(), from_the_top=True)
             try:
-                self._start(name, {"HIL_IMAGE": image, "HIL_TOKEN": token})
+                docker("network", "create", "--internal", "--subnet", str(subnet), *marks, self._runners_project)
+                break
             except BenchError as error:
                 if "overlap" not in str(error) or left == 1:
                     raise
-            else:
-                return subnets, token
-        raise AssertionError("unreachable")
-
-    def _start(self, name: str, variables: dict[str, str]) -> None:
-        """Start all devices and wait until they are healthy."""
-        watch, said = Stopwatch(), -1
-        command = (*compose_command(), "--project-name", name, "--file", str(self._file), "up", "--detach")
-        try:
-            run(command, timeout_s=HEALTHY_REAL_S, env=variables)
-            while True:
-                states = self._states(name)
-                healthy = sum(state == "healthy" for state in states.values())
-                if healthy != said:
-                    self.say(f"{healthy} of {len(states)} containers healthy ({watch.elapsed_s:.0f} s)")
-                    said = healthy
-                if healthy == len(states):
-                    return
-                if bad := [one for one, state in states.items() if state in ("unhealthy", "exited", "dead")]:
-                    raise BenchError(f"{', '.join(bad)}: never got healthy")
-                if watch.elapsed_s > HEALTHY_REAL_S:
-                    raise BenchError(f"not all containers are healthy after {HEALTHY_REAL_S:g} s")
-                threading.Event().wait(LOOK_REAL_S)
-        except BenchError as error:
-            raise BenchError("\n".join([str(error), *self._last_words(name)])) from error
-
-    def _tester(self, name: str, image: str, subnets: Mapping[str, ipaddress.IPv4Network], token: str) -> str:
-        """Make the test runner's container on all of the site's networks, and return its id."""
-        plan = Plan(self.site, subnets)
-        settings = {**self.settings, "HIL_TOKEN": token, "HIL_SUBNETS": json.dumps(_texts(subnets))}
-        first, *others = subnets
-        mounts = [f"type=bind,source={self.folder},target={self.folder}"]
-        mounts += [f"type=bind,source={one},target={one},readonly" for one in self.visible]
-        words = ["create", "--interactive", "--name", f"{name}-tester", "--label", f"{LABEL}={self.site.name}"]
-        words += ["--label", f"{PROJECT_LABEL}={name}"]
-        words += ["--network", f"{name}_{first}", "--ip", plan.tester(first), "--user", f"{os.getuid()}:{os.getgid()}"]
-        words += ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
-        words += ["--memory", f"{TESTER_MB}m", "--workdir", str(Path.cwd())]
+        mounts = [f"type=bind,source={self._folder},target={self._folder}"]
+        mounts += [f"type=bind,source={requests},target={MOUNTED}"]
+        mounts += [f"type=bind,source={one},target={one},readonly" for one in visible]
+        words = ["create", "--interactive", "--name", self._runners_project, *marks]
+        words += ["--network", self._runners_project, "--user", f"{os.getuid()}:{os.getgid()}"]
+        words += ["--read-only", "--tmpfs", SCRATCH, "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
+        words += ["--memory", f"{RUNNER_MB}m", "--workdir", str(Path.cwd())]
         words += [word for mount in mounts for word in ("--mount", mount)]
-        words += [word for key, value in settings.items() for word in ("--env", f"{key}={value}")]
-        found = docker(*words, image, "python", "-P", "-m", "hil.report.worker").strip()
-        for network in others:
-            docker("network", "connect", "--ip", plan.tester(network), f"{name}_{network}", found)
-        return found
+        environment = {
+            **settings,
+            "HIL_TOKEN": self.token,
+            "HIL_HOST": f"{MOUNTED}/{SOCKET}",
+            "TMPDIR": SCRATCH,
+            "HOME": SCRATCH,
+        }
+        words += [word for key, value in environment.items() for word in ("--env", f"{key}={value}")]
+        self._runner = docker(*words, self._image, "python", "-P", "-m", "hil.report.worker").strip()
+        for one in self._projects.values():
+            self._join(one)
 
-    def _states(self, name: str) -> dict[str, str]:
-        """Return each service's state: its health, or why it has none."""
-        form = '{{index .Config.Labels "com.docker.compose.service"}}\t{{.State.Status}}\t{{.State.Health.Status}}'
-        rows = docker("inspect", "--format", form, *self._ids(name)).splitlines()
-        found = {}
-        for row in rows:
-            one, status, health = row.split("\t")
-            found[one] = health if status == "running" else status
-        return found
+    def _join(self, one: Project) -> None:
+        """Let the runner into a site's networks."""
+        for network in one.subnets if self._runner else ():
+            at = ("--ip", one.plan.tester(network))
+            docker("network", "connect", *at, f"{one.name}_{network}", self._runner)
 
-    def _ids(self, name: str) -> list[str]:
-        mark = f"label={PROJECT_LABEL}={name}"
-        return docker("ps", "--all", "--quiet", "--filter", mark).split()
+    # --- the end
 
-    def _last_words(self, name: str) -> Iterator[str]:
-        """Yield the end of the log of every container that is not healthy."""
+    def _end(self, *, keep: bool) -> None:
+        names = [self._runners_project] if self._runner else []
+        names += [one.name for one in self._projects.values()]
+        if keep:
+            for one in self._projects.values():
+                one.keep_logs(self._folder / "containers" / one.file.stem)
+            words = " ".join(f"--project {name}" for name in names)
+            self._say(f"kept: {', '.join(names)}. Remove them: hil compose clean {words}")
+            return
         with suppress(BenchError):
-            for one, state in self._states(name).items():
-                if state != "healthy":
-                    yield f"last lines of {one} ({state}):"
-                    yield from (f"  {line}" for line in self._log(name, one).splitlines()[-LAST_LINES:])
-
-    def _log(self, name: str, one: str) -> str:
-        command = (*compose_command(), "--project-name", name, "logs", "--no-color", "--no-log-prefix", one)
-        return run(command)
-
-    def _logs(self, name: str) -> None:
-        """Keep what every container said."""
-        with suppress(BenchError):
-            folder = self.folder / "containers"
-            folder.mkdir(exist_ok=True)
-            for one in [CONDUCTOR, *self.site.meters, *self.site.devices]:
-                (folder / f"{service(one)}.log").write_text(self._log(name, service(one)), encoding="utf-8")
-
-    def _down(self, name: str) -> None:
-        with suppress(BenchError):
-            docker("rm", "--force", "--volumes", f"{name}-tester")
-        variables = {"HIL_IMAGE": "none", "HIL_TOKEN": "none"}
-        words = ("--project-name", name, "--file", str(self._file), "down", "--volumes", "--timeout", "2")
-        if self._file.exists():
-            run((*compose_command(), *words), timeout_s=HEALTHY_REAL_S, env=variables)
-
-    @property
-    def _file(self) -> Path:
-        return self.folder / "compose.yaml"
-
-
-def _texts(subnets: Mapping[str, ipaddress.IPv4Network]) -> dict[str, str]:
-    return {name: str(one) for name, one in subnets.items()}
+            docker("rm", "--force", "--volumes", self._runners_project)
+        self._runner = ""
+        for one in self._projects.values():
+            self._remove(one)
+        for _ in clean(projects=[self._runners_project]):
+            pass
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

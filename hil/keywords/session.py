@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 from ruamel.yaml import YAML
 
 from emulators.kit.host import NS_PER_S
-from hil.bench.make import clock_of, make_farm
+from hil.bench.make import bench_for
 from hil.clock import FarmThread, ScaledLoop
 from hil.errors import BenchError, ControllerViolation
 from hil.report.folder import Record, RunFolder
@@ -29,7 +29,12 @@ T = TypeVar("T")
 
 STUCK_REAL_S: Final = 60.0  #: A farm call that takes longer without farm time passing is stuck.
 #: Options of `hil run` that change what a test meets: the option, how a run hands it on, what it usually is.
-_OPTIONS: Final = (("--site", "HIL_SITE", ""), ("--speed", "HIL_SPEED", "max"), ("--trace", "HIL_TRACE", "state"))
+_OPTIONS: Final = (
+    ("--site", "HIL_SITE", ""),
+    ("--bench", "HIL_BENCH", "embedded"),
+    ("--speed", "HIL_SPEED", "max"),
+    ("--trace", "HIL_TRACE", "state"),
+)
 CONCLUDE_REAL_S: Final = 10.0  #: A farm that does not take the verdict for this long writes nothing else either.
 
 
@@ -60,8 +65,9 @@ class Session:
             level="frames" if settings.get("HIL_TRACE") == "frames" else "state",
         )
         self._speed = settings.get("HIL_SPEED", "max")
-        self._thread = FarmThread(clock_of(site, self._speed))
-        self.farm = make_farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
+        bench = bench_for(site, self._speed)
+        self._thread = FarmThread(bench.make_loop)
+        self.farm = bench.make_farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
         try:
             self.call(self._flowing(self.farm.start))
         except BaseException:
@@ -251,4 +257,4 @@ def build_site(ref: str, overrides: Mapping[str, str]) -> Site:
         file = Path(folder) / f"{Path(ref).stem} with overrides.yaml"
         with file.open("w", encoding="utf-8") as stream:
             YAML().dump(changed, stream)
-        return load_site(file)
+        return load_site(file, named=ref.removesuffix(".yaml"))

@@ -4,7 +4,7 @@
 every problem.
 """
 
-from hil.site.load import load_site, shipped_sites, with_serial_port
+from hil.site.load import load_site, shipped_sites, site_of, with_serial_port
 from hil.site.model import (
     ALWAYS,
     OUTSIDE,
@@ -43,6 +43,7 @@ __all__ = [
     "duration_ns",
     "load_site",
     "shipped_sites",
+    "site_of",
     "vehicle_presets",
     "with_serial_port",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,13 +28,14 @@ def shipped_sites() -> list[str]:
     return sorted(path.with_suffix("").as_posix() for path in files if not path.name.startswith("_"))
 
 
-def load_site(ref: str | Path, *, search: Sequence[Path] = ()) -> Site:
+def load_site(ref: str | Path, *, search: Sequence[Path] = (), named: str = "") -> Site:
     """Return the site of a file, or of a shipped name such as ``mennekes/car-park``.
 
     Args:
         ref: Path or name, with or without ``.yaml``; looked for in the working folder, then in ``search``, then among
             the shipped sites.
         search: More folders.
+        named: How its user named it, where the file stands for another.
 
     Raises:
         ScenarioError: There is no such site; the nearest is named.
@@ -55,8 +56,23 @@ def load_site(ref: str | Path, *, search: Sequence[Path] = ()) -> Site:
             return beside
         return _find(reference, (*search, SHIPPED))
 
-    document = read_document(name, path, include)
-    return _checked(document, path)
+    site = _checked(read_document(name, path, include), path)
+    site._ref = named or str(ref).removesuffix(".yaml")
+    return site
+
+
+def site_of(document: Mapping[str, Any], *, ref: str) -> Site:
+    """Return the site of a document (``Site.document``) that another process has loaded and checked.
+
+    Raises:
+        ScenarioError: It is none.
+    """
+    try:
+        site = Site.model_validate(document, context=_names(document))
+    except ValidationError as error:
+        raise ScenarioError(f"{ref!r} is no checked site: {error}") from error
+    site._ref, site._document = ref, document
+    return site
 
 
 def with_serial_port(site: Site, meter: str, port: str, data_request: str) -> Site:
@@ -123,13 +139,13 @@ def _checked(document: Document, path: Path) -> Site:
     if problems or site is None:
         raise SiteFileError(_in_order(document, problems))
     warnings = [document.problem(one.where, one.message, one.allowed) for one in remarks if not one.refuses]
-    site._path = path
+    site._path, site._document = path, data
     site._lines = {".".join(map(str, where)): mark for where, mark in document.marks.items() if where}
     site._warnings = tuple(_in_order(document, warnings))
     return site
 
 
-def _names(data: dict[str, Any]) -> Names:
+def _names(data: Mapping[str, Any]) -> Names:
     def keys(section: str) -> frozenset[str]:
         value = data.get(section)
         return frozenset(value) if isinstance(value, dict) else frozenset()

@@ -598,6 +598,8 @@ class Site(_Part):
     links: Annotated[tuple[Link, ...], BeforeValidator(lambda raw: () if raw is None else raw)] = ()
 
     _path: Path | None = PrivateAttr(default=None)
+    _ref: str = PrivateAttr(default="")
+    _document: Mapping[str, Any] = PrivateAttr(default_factory=dict)
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
     _lines: Mapping[str, Mark] = PrivateAttr(default_factory=dict)
 
@@ -624,6 +626,16 @@ class Site(_Part):
     def path(self) -> Path | None:
         """Return the file it was read from."""
         return self._path
+
+    @property
+    def ref(self) -> str:
+        """Return how its user named it: a path, or a shipped name such as ``mennekes/car-park``."""
+        return self._ref or self.name
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """Return what its file says, includes merged: plain mappings, lists, texts and numbers."""
+        return self._document
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

@@ -46,7 +46,7 @@ def state(farm: Farm) -> dict[str, Any]:
                 "pilot": bay.pilot_state().value,
                 "offered_a": round(bay.offer.current_a, MILLIAMPERES),
                 "current_a": [round(value, MILLIAMPERES) for value in bay.currents_a()],
-                "display": "" if name in farm.faults.killed else farm.devices[name].front.display,
+                "display": "" if farm.faults.silence(name) else farm.devices[name].front.display,
                 "why": farm.explain(name),
             }
             for name, bay in farm.bays.items()

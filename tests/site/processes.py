@@ -1,29 +1,44 @@
-"""A site's devices and conductor in processes of their own on loopback: the compose bench without an engine."""
+"""Devices and conductors in processes of their own on loopback: the compose bench without an engine."""
 
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from hil.bench.addresses import Slot
+from hil.bench.containers import Act
 from hil.compose.plan import Plan
+from hil.compose.requests import SOCKET, Requests
 from hil.site import Site
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a token of this test"
 
+Process = subprocess.Popen[str]
 
-class Processes:
-    """The processes of a site, on addresses of a slot of their own.
 
-    Attributes:
-        running: Each process by the name of its device.
-        settings: What the runner's environment needs.
-    """
+def launch(*words: str) -> Process:
+    return subprocess.Popen(
+        [sys.executable, "-m", "hil", *words],
+        env={**os.environ, "HIL_TOKEN": TOKEN, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def end(process: Process) -> None:
+    process.kill()
+    process.communicate()
+
+
+class SiteProcesses:
+    """The processes of one site, on addresses of a slot of their own."""
 
     def __init__(self, site: Site) -> None:
         self.slot = Slot()
@@ -32,35 +47,82 @@ class Processes:
             for number, name in enumerate(site.networks, 1)
         }
         self.plan = Plan(site, self.subnets)
-        self.running: dict[str, subprocess.Popen[str]] = {}
-        self.conductor = self._start("conductor", "--port", "0")
+        self.types = {name: spec.type for name, spec in {**site.meters, **site.devices}.items()}
+        self.running: dict[str, Process] = {}
+        for name in self.types:
+            self.start(name)
+        for process in self.running.values():
+            assert process.stdout is not None
+            assert "waits for a bench" in process.stdout.readline()
+
+    def start(self, name: str) -> None:
+        address = self.plan.addresses[name]
+        self.running[name] = launch("device", self.types[name], "--name", name, "--host", address)
+
+    def close(self) -> None:
+        for process in self.running.values():
+            end(process)
+        self.slot.release()
+
+
+class Processes:
+    """What a run has instead of an engine (``hil.bench.containers.Containers``): signals kill, pause and resume.
+
+    Attributes:
+        settings: What the runner's environment needs.
+    """
+
+    on_host = False
+    MOST_SITES = 4
+
+    def __init__(self) -> None:
+        self.conductor = launch("conductor", "--port", "0")
         assert self.conductor.stdout is not None
         port = self.conductor.stdout.readline().split()[-1]
-        for name, spec in {**site.meters, **site.devices}.items():
-            self.running[name] = self._start("device", spec.type, "--name", name, "--host", self.plan.addresses[name])
-        for name, process in self.running.items():
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith(f"{name} waits for a bench")
+        self.requests = Requests(self)
         self.settings = {
             "HIL_BENCH": "compose",
             "HIL_TOKEN": TOKEN,
-            "HIL_SUBNETS": json.dumps({name: str(one) for name, one in self.subnets.items()}),
+            "HIL_HOST": str(self.requests.folder / SOCKET),
             "HIL_CONDUCTOR_PORT": port,
         }
+        self._sites: dict[str, SiteProcesses] = {}  # by shape, the least recently used first
+
+    @property
+    def last(self) -> SiteProcesses:
+        """The processes of the site that was needed last."""
+        return list(self._sites.values())[-1]
+
+    def need(self, site: Site) -> Mapping[str, ipaddress.IPv4Network]:
+        seats = {**site.meters, **site.devices}
+        shape = repr((sorted(site.networks.items()), [(name, one.type, one.address) for name, one in seats.items()]))
+        found = self._sites.pop(shape, None)
+        if found is None:
+            while len(self._sites) >= self.MOST_SITES:
+                self._sites.pop(next(iter(self._sites))).close()
+            found = SiteProcesses(site)
+        self._sites[shape] = found
+        for name, process in found.running.items():
+            if process.poll() is not None:
+                found.start(name)
+        return found.subnets
+
+    def act(self, what: Act, device: str) -> None:
+        process = self.last.running[device]
+        match what:
+            case "kill":
+                process.kill()
+                process.wait()
+            case "start":
+                self.last.start(device)
+            case "pause":
+                process.send_signal(signal.SIGSTOP)
+            case "resume":
+                process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """End all of them."""
-        for process in (*self.running.values(), self.conductor):
-            process.kill()
-            process.communicate()
-        self.slot.release()
-
-    @staticmethod
-    def _start(*words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "hil", *words],
-            env={**os.environ, "HIL_TOKEN": TOKEN, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self.requests.close()
+        for one in self._sites.values():
+            one.close()
+        end(self.conductor)

@@ -21,7 +21,14 @@ ROOT = Path(__file__).parents[2]
 class Up:
     """A running ``hil up`` in a folder."""
 
-    def __init__(self, folder: Path, *words: str, program: tuple[str, ...] = ("-m", "hil", "up")) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *words: str,
+        program: tuple[str, ...] = ("-m", "hil", "up"),
+        ready_real_s: float = READY_REAL_S,
+    ) -> None:
+        self._ready_real_s = ready_real_s
         self.folder, self.file = folder, folder / "endpoints.json"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HIL_")}
         self.process = subprocess.Popen(
@@ -46,7 +53,7 @@ class Up:
         self._ready.set()
 
     def __enter__(self) -> Self:
-        assert self._ready.wait(READY_REAL_S)
+        assert self._ready.wait(self._ready_real_s)
         assert self.process.poll() is None, self.text
         return self
 

@@ -76,7 +76,7 @@ def everything(session: Session) -> str:
     session.do(faults.heal)
     restart(session, "CP4")
     session.wait(30)
-    session.do(lambda: faults.reset("M2"))
+    session.ask(lambda: faults.reset("M2"))
     restart(session, "CP1", "factory")
     session.wait(60)
     assert session.farm.loop.anomalies == 0
@@ -161,7 +161,7 @@ def test_a_fault_is_in_the_trace_by_the_names_of_the_site(start: Start) -> None:
     session.wait(5)
     session.do(lambda: faults.delay("CP1", "M2", delay_s=0.5, jitter_s=0.25))
     session.do(lambda: faults.drop("CP3", None, probability=0.2))
-    session.do(lambda: faults.reset("M2", "CP1"))
+    session.ask(lambda: faults.reset("M2", "CP1"))
     session.do(lambda: faults.cut("CP4"))
     assert faults.cut_links == ["CP4"]
     assert faults.describe() == [
@@ -184,3 +184,10 @@ def test_a_fault_is_in_the_trace_by_the_names_of_the_site(start: Start) -> None:
         {"who": "CP1", "event": "killed"},
         {"who": "CP1", "event": "powered_up", "settings": "factory"},
     ]
+
+
+def test_a_device_in_the_farms_own_process_cannot_be_paused(start: Start) -> None:
+    session = start(CAR_PARK)
+    for act in (session.farm.faults.pause, session.farm.faults.resume):
+        with pytest.raises(ScenarioError, match=r"CP1 cannot be paused: .* The compose bench can"):
+            session.ask(lambda act=act: act("CP1"))  # type: ignore[misc]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from emulators.kit.pilot import NO_OFFER
 from hil.bench import control
 from hil.bench.control import decode, encode
+from hil.bench.faults import Settings
+from hil.bench.remote_faults import EngineFaults, TransportFaults
 from hil.configure import Form
-from hil.errors import BenchError, DeviceFault, ScenarioError
+from hil.errors import BenchError, DeviceFault, DeviceSilent, ScenarioError
 from hil.keywords.session import Session, build_site
 
-from .processes import TOKEN, Processes
+from .processes import TOKEN, Processes, launch
 
 NAME = "mennekes/standalone-excluding"
+JOINED = b'{"kind":"joined"}\n'
 ANSWER_REAL_S = 30.0
 SITE = {  # ports that nobody needs a right for
     "devices.CP1.parameters.Modbus TCP Server Base Port": "15502",
@@ -29,17 +33,38 @@ SITE = {  # ports that nobody needs a right for
 
 @pytest.fixture(scope="module")
 def devices() -> Iterator[Processes]:
-    running = Processes(build_site(NAME, SITE))
+    running = Processes()
     yield running
     running.close()
+
+
+def choose(monkeypatch: pytest.MonkeyPatch, devices: Processes, folder: Path, speed: str) -> None:
+    """Let sessions run on these processes."""
+    for name, value in {**devices.settings, "HIL_RUN_DIR": str(folder / "run"), "HIL_SPEED": speed}.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(params=["max", "5"], ids=["lock-step", "scaled"])
 def session(
     request: pytest.FixtureRequest, devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Session]:
-    for name, value in {**devices.settings, "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_SPEED": request.param}.items():
-        monkeypatch.setenv(name, value)
+    choose(monkeypatch, devices, tmp_path, request.param)
+    one = Session(build_site(NAME, SITE), "t")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def granted(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    choose(monkeypatch, devices, tmp_path, "max")
+    one = Session(build_site(NAME, SITE), "t")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def scaled(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    choose(monkeypatch, devices, tmp_path, "5")
     one = Session(build_site(NAME, SITE), "t")
     yield one
     one.close()
@@ -109,14 +134,16 @@ def test_each_farm_has_a_fresh_device(session: Session) -> None:
 
 def test_who_does_not_know_the_token_is_refused_and_garbage_too(session: Session, devices: Processes) -> None:
     for hello in (encode("look", token="guessed"), b"GET / HTTP/1.1\r\n\r\n", encode("begin", token="")):
-        with socket.create_connection((devices.plan.addresses["CP1"], control.PORT), timeout=ANSWER_REAL_S) as guest:
+        with socket.create_connection(
+            (devices.last.plan.addresses["CP1"], control.PORT), timeout=ANSWER_REAL_S
+        ) as guest:
             guest.sendall(hello)
             assert is_refused(guest)
     assert session.do(lambda: session.farm.device("CP1").page())["DLM Master/Slave"].startswith("DLM Master")
 
 
 def test_a_look_is_answered_in_order(session: Session, devices: Processes) -> None:
-    with socket.create_connection((devices.plan.addresses["M2"], control.PORT), timeout=ANSWER_REAL_S) as guest:
+    with socket.create_connection((devices.last.plan.addresses["M2"], control.PORT), timeout=ANSWER_REAL_S) as guest:
         lines = guest.makefile("rb")
         guest.sendall(encode("look", token=TOKEN))
         assert decode(lines.readline())["value"] is None
@@ -126,33 +153,159 @@ def test_a_look_is_answered_in_order(session: Session, devices: Processes) -> No
 
 @pytest.mark.parametrize("speed", ["max", "5"])
 def test_a_process_that_dies_is_the_farms_failure(speed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    devices = Processes(build_site(NAME, SITE))
+    devices = Processes()
     try:
-        for name, value in {
-            **devices.settings, "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_SPEED": speed,
-        }.items():  # fmt: skip
-            monkeypatch.setenv(name, value)
+        choose(monkeypatch, devices, tmp_path, speed)
         one = Session(build_site(NAME, SITE), "t")
-        devices.running["M2"].kill()
-        devices.running["M2"].wait()
+        devices.last.running["M2"].kill()
+        devices.last.running["M2"].wait()
         with pytest.raises(BenchError, match="M2: its process has closed the control channel"):
             one.wait(10)
         one.close()
+        devices.last.running["M2"] = launch("conductor", "--port", "0")  # so that it is not started again
         with pytest.raises(BenchError, match="M2: no control port at"):
             Session(build_site(NAME, SITE), "u")
     finally:
         devices.close()
 
 
-def test_another_sites_networks_and_a_conductor_that_is_not_there_are_refused(
-    devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {**devices.settings, "HIL_RUN_DIR": str(tmp_path / "run"), "HIL_CONDUCTOR_PORT": "1"}.items():
-        monkeypatch.setenv(name, value)
+def test_what_is_not_there_is_named(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose(monkeypatch, devices, tmp_path, "max")
+    monkeypatch.setenv("HIL_CONDUCTOR_PORT", "1")
     with pytest.raises(BenchError, match=r"tester: no conductor at 127\.[0-9.]+:1: .*refused"):
         Session(build_site(NAME, SITE), "t")
-    monkeypatch.setenv("HIL_SUBNETS", json.dumps({"office": str(devices.subnets["lan"])}))
-    with pytest.raises(
-        ScenarioError, match="this run has containers on office: site standalone-excluding needs others"
-    ):
+    monkeypatch.setenv("HIL_HOST", str(tmp_path / "nobody"))
+    with pytest.raises(BenchError, match=r"the process that has started this run does not answer: .*No such file"):
         Session(build_site(NAME, SITE), "t")
+    monkeypatch.delenv("HIL_HOST")
+    with pytest.raises(BenchError, match="inside of its containers: hil run --bench compose"):
+        Session(build_site(NAME, SITE), "t")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", r"M2: b'HTTP/1.1 400 Bad Request"),
+        (b"[" * 100_000 + b"\n", r"M2: b'\[\[.*' is no message of the control channel"),
+        (
+            JOINED + b'{"kind": "offer", "duty_pct": 50, "fault": false}\n',
+            r"M2: .*'offer'.* makes no sense here: KeyError",
+        ),
+        (JOINED + b'{"kind": "begun", "refused": 7}\n', r"M2: .*makes no sense here: TypeError"),
+        (b'{"kind": "smoke"}\n', r"M2: {'kind': 'smoke'} is no answer"),
+        (JOINED + b'{"kind": "smoke"}\n', r"M2: a bench takes no message 'smoke'"),
+        (b"", r"M2: b'' is no message of the control channel"),
+        (JOINED, r"M2: its process has closed the control channel"),
+    ],
+)
+def test_a_container_that_answers_with_garbage_is_named(
+    said: bytes, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At M2's control port somebody else listens."""
+    devices = Processes()
+    try:
+        choose(monkeypatch, devices, tmp_path, "5")
+        devices.need(build_site(NAME, SITE))
+        devices.act("kill", "M2")
+        devices.last.running["M2"] = launch("conductor", "--port", "0")  # so that it is not started again
+        with socket.create_server((devices.last.plan.addresses["M2"], control.PORT)) as stranger:
+
+            def answer() -> None:
+                guest, _ = stranger.accept()
+                with guest:
+                    guest.recv(1 << 16)
+                    guest.sendall(said)
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            with pytest.raises(BenchError, match=told):
+                Session(build_site(NAME, SITE), "t")
+            thread.join()
+    finally:
+        devices.close()
+
+
+def test_a_port_that_is_in_use_is_named(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control port is the only one of a container that a setting can meet."""
+    choose(monkeypatch, devices, tmp_path, "5")
+    port = {"devices.CP1.parameters.Modbus TCP Server Base Port": str(control.PORT)}
+    with pytest.raises(BenchError, match=r"CP1 cannot start: .*address already in use"):
+        Session(build_site(NAME, SITE | port), "t")
+
+
+def charging(session: Session) -> None:
+    """CP1 charges with 15 A: 35 A less 20 A of the house."""
+    farm = session.farm
+    session.do(lambda: farm.plug("CP1", farm.site.vehicle("zoe").traits()))
+    session.do(lambda: farm.set_load("house", farm.plant.currents_a("F2", farm.instants.now_ns()).all(20.0)))
+    session.wait(60)
+    assert signalled_a(session) == 15
+
+
+@pytest.mark.parametrize(("settings", "limit_a"), [("kept", 15), ("factory", 32)])
+def test_power_comes_back_with_settings_kept_or_of_the_factory(
+    granted: Session, settings: Settings, limit_a: int
+) -> None:
+    assert isinstance(granted.farm.faults, TransportFaults)
+    kill_and_restart(granted, settings, limit_a)
+
+
+def test_the_engine_does_the_same_to_a_container(scaled: Session) -> None:
+    assert isinstance(scaled.farm.faults, EngineFaults)
+    kill_and_restart(scaled, "kept", 15)
+
+
+def kill_and_restart(session: Session, settings: Settings, limit_a: int) -> None:
+    farm = session.farm
+    edit(session, "Installation Current Limit [A]", "15")
+    session.do(lambda: farm.plug("CP1", farm.site.vehicle("zoe").traits()))
+    session.wait(60)
+    assert session.do(lambda: farm.bay("CP1").currents_a()[0]) == pytest.approx(15)
+    session.ask(lambda: farm.faults.kill("CP1"))
+    assert session.do(lambda: [*farm.bay("CP1").currents_a()]) == [0, 0, 0]  # at once, whatever the process does
+    assert farm.bay("CP1").offer == NO_OFFER
+    with pytest.raises(ScenarioError, match="CP1 is switched off since"):
+        session.do(lambda: farm.device("CP1"))
+    assert farm.explain("CP1") == "CP1 is switched off."
+    session.ask(lambda: farm.faults.restart("CP1", settings))
+    assert session.do(lambda: farm.device("CP1").parameters["Installation Current Limit [A]"]) == limit_a
+    if settings == "kept":
+        session.wait(60)
+        assert session.do(lambda: farm.bay("CP1").currents_a()[0]) == pytest.approx(15)
+
+
+def test_a_paused_device_is_silent_and_its_lag_is_not_the_machines(scaled: Session) -> None:
+    session, farm = scaled, scaled.farm
+    with pytest.raises(ScenarioError, match=r"M2 is not paused\. Paused: none"):
+        session.ask(lambda: farm.faults.resume("M2"))
+    session.ask(lambda: farm.faults.pause("M2"))
+    with pytest.raises(DeviceSilent):
+        session.ask(lambda: farm.probe("M2").read("I_L1"))
+    with pytest.raises(ScenarioError, match=r"M2 is paused since .* 'Resume    M2' lets it go on"):
+        session.ask(lambda: farm.faults.kill("M2"))
+    assert any("M2 is paused since" in line for line in farm.faults.describe())
+    session.wait(20)  # much more than a lag that a run is allowed
+    session.ask(lambda: farm.faults.resume("M2"))
+    session.wait(20)
+    assert farm.lag_s() < 1
+    session.ask(lambda: farm.probe("M2").read("I_L1"))
+
+
+def test_links_are_slow_lossy_and_reset_in_every_process(granted: Session) -> None:
+    """The master waits 3 s for its meter: two ways of 1 s are in time, of 2 s are not."""
+    session, farm = granted, granted.farm
+    charging(session)
+    session.do(lambda: farm.faults.delay("CP1", "M2", delay_s=1.0, jitter_s=0.0))
+    session.wait(60)
+    assert signalled_a(session) == 15
+    session.do(lambda: farm.faults.delay("M2", None, delay_s=2.0, jitter_s=0.0))
+    session.wait(100)
+    assert signalled_a(session) == 0
+    session.do(farm.faults.heal)
+    session.wait(100)
+    assert signalled_a(session) == 15
+    session.ask(lambda: farm.faults.reset("CP1", "M2"))
+    session.do(lambda: farm.faults.drop("M2", None, probability=0.3))
+    session.wait(60)
+    assert signalled_a(session) == 15
+    assert session.do(lambda: farm.device("CP1").page()["Error(s)"]) == "no errors"

@@ -114,8 +114,7 @@ def test_points_that_find_each_other_by_the_relay_share_what_there_is(hosts: Hos
         plug_in_everybody(session)
         session.wait(90)
         assert signalled_a(session) == [25, 25, 25, 25]  # without the others each would take 32 A
-        for name, remote in farm.remotes.items():
-            assert remote.clock_ahead_s == pytest.approx(AHEAD_S[name], abs=0.2)
+        assert farm.ahead_s == pytest.approx(AHEAD_S, abs=0.2)
         assert farm.lag_s() <= 1
     assert hosts.relay.stdout is not None
     said = hosts.relay.stdout.readline()  # when the last one has left
@@ -153,7 +152,7 @@ def test_devices_agree_on_farm_time_although_their_clocks_do_not(hosts: Hosts) -
 def test_a_clock_that_runs_away_ends_the_run(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     farm = session.farm
     assert isinstance(farm, StackFarm)
-    session.do(lambda: setattr(farm.remotes["CP3"], "clock_ahead_s", 0.5))
+    session.do(lambda: farm.ahead_s.update(CP3=0.5))
     with pytest.raises(BenchError, match=r"CP3: its host's clock may be 0\.5\d\d s off, 5\.\d s of farm time"):
         session.wait(120)
 

@@ -73,7 +73,7 @@ class Faults:
         | Reset Link | CP1 | M2 |
         """
         session = self._context.session
-        session.do(lambda: session.farm.faults.reset(device, other))
+        session.ask(lambda: session.farm.faults.reset(device, other))
 
     @keyword(tags=("Stimulus", "Fault"))
     def partition(self, *groups: str) -> None:
@@ -128,6 +128,26 @@ class Faults:
         """
         session = self._context.session
         session.ask(lambda: session.farm.faults.restart(device, settings))
+
+    @keyword(tags=("Stimulus", "Fault"))
+    def pause(self, device: str) -> None:
+        """Let a device's processor stand still, as a hanging firmware: its connections stay open and nobody answers.
+
+        Its contactor and its pilot stay as they are. Only where a device has a process of its own.
+
+        | Pause | CP1 |
+        """
+        session = self._context.session
+        session.ask(lambda: session.farm.faults.pause(device))
+
+    @keyword(tags=("Stimulus", "Fault"))
+    def resume(self, device: str) -> None:
+        """Let a device go on that was paused; it finds what came meanwhile.
+
+        | Resume | CP1 |
+        """
+        session = self._context.session
+        session.ask(lambda: session.farm.faults.resume(device))
 
     @keyword(tags=("Stimulus", "Fault"))
     def plant_fault(self, device: str, kind: str) -> None:

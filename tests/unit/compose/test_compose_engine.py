@@ -10,6 +10,7 @@ import pytest
 from hil.cli import main
 from hil.compose import engine
 from hil.compose.engine import EngineMissing, clean, require_engine, subnets_in_use
+from hil.compose.image import PUBLIC_BASE, ensure
 from hil.errors import BenchError
 
 
@@ -67,10 +68,22 @@ def test_a_command_that_fails_says_its_own_last_words(path: Path) -> None:
         subnets_in_use()
 
 
-def test_subnets_in_use_are_those_of_all_networks(path: Path) -> None:
-    configs = '[{"IPAM":{"Config":[{"Subnet":"198.18.0.0/24"},{"Subnet":"fd00::/64"}]}},{"IPAM":{"Config":null}}]'
-    command(path, f"[ $2 = ls ] && echo 1 2 || echo '{configs}'")
-    assert subnets_in_use() == [IPv4Network("198.18.0.0/24")]
+def test_subnets_in_use_are_those_of_all_networks_and_of_this_machine(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = '{"Name":"n1","IPAM":{"Config":[{"Subnet":"198.18.0.0/24"},{"Subnet":"fd00::/64"}]}}'
+    command(path, f"""[ $2 = ls ] && echo 1 2 || echo '[{configs},{{"Name":"n2","IPAM":{{"Config":null}}}}]'""")
+    routes = path / "route"
+    routes.write_text(
+        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+        "eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+        "tun0\t000012C6\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+    )
+    monkeypatch.setattr(engine, "ROUTES", routes)
+    assert subnets_in_use() == {
+        IPv4Network("198.18.0.0/16"): "this machine's interface tun0",
+        IPv4Network("198.18.0.0/24"): "the engine's network n1",
+    }
 
 
 def test_clean_asks_for_the_label_only(path: Path) -> None:
@@ -81,7 +94,7 @@ def test_clean_asks_for_the_label_only(path: Path) -> None:
         'case "$*" in *label=hilfarm*) [ "$1" = ps ] && echo c1 c2 || echo n1 ;;\n'
         "rm*|network*rm*|volume*rm*) ;; *) exit 9 ;; esac",
     )
-    removed = [str(one.count) + one.kind for one in clean(project="p")]
+    removed = [str(one.count) + one.kind for one in clean(projects=["p"])]
     asked = (path / "asked").read_text().splitlines()
     assert removed == ["2containers", "1networks", "1volumes"]
     assert "rm --force --volumes c1 c2" in asked
@@ -107,5 +120,28 @@ def test_a_run_says_what_the_compose_bench_needs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["run", "--bench", "compose", "suite.robot"]) == 2
-    assert "the compose bench needs --site SITE, whose containers are made" in capsys.readouterr().err
+    assert main(["run", "--exact-addresses", "suite.robot"]) == 2
+    assert "--exact-addresses is for containers: add --bench compose" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_image_and_no_network_says_what_is_missing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No registry answers, and the base cannot be built here either."""
+    command(path, 'case "$1 $2" in "version "*) echo 28.0.1 1.48 ;; "pull "*|"image inspect") exit 1 ;; esac')
+    for name in ("env", "bash", "sha256sum", "cut", "id"):
+        (path / name).symlink_to(f"/usr/bin/{name}")
+    said: list[str] = []
+    with pytest.raises(BenchError, match=r"base-image failed:\n.*(debootstrap is missing|debootstrap needs root)"):
+        ensure(said.append)
+    assert [one.split(":")[0] for one in said] == [PUBLIC_BASE.split(":")[0]]
+    assert "cannot be pulled: building hilfarm-base:" in said[0]
+
+
+@pytest.mark.parametrize("words", [["run", "suite.robot", "--speed", "2"], ["up", "mennekes/car-park"]])
+def test_a_run_without_an_engine_ends_as_the_farms_failure(
+    words: list[str], path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path)
+    (path / "suite.robot").write_text("*** Test Cases ***\nA\n    No Operation\n", encoding="utf-8")
+    assert main([*words, "--bench", "compose"]) == 3
+    assert "there is no command 'docker': the bench needs a Docker engine" in capsys.readouterr().err

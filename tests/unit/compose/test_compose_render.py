@@ -79,7 +79,7 @@ def test_meters_are_healthy_before_charging_points_start() -> None:
 def test_a_taken_subnet_is_left_alone() -> None:
     site = load_site("mennekes/car-park")
     (first,) = choose_subnets(site).values()
-    (second,) = choose_subnets(site, taken=[first]).values()
+    (second,) = choose_subnets(site, taken={first: "x"}).values()
     assert not first.overlaps(second)
     assert second.subnet_of(POOL)
 
@@ -87,9 +87,9 @@ def test_a_taken_subnet_is_left_alone() -> None:
 def test_a_pool_that_is_used_up_and_own_addresses_in_use_are_said() -> None:
     site = load_site("mennekes/car-park")
     with pytest.raises(BenchError, match=r"no free subnet in 198.18.0.0/15"):
-        choose_subnets(site, taken=[POOL])
-    with pytest.raises(BenchError, match=r"192.168.0.0/24 is in use by the engine's network 192.168.0.0/16"):
-        choose_subnets(site, exact=True, taken=[IPv4Network("192.168.0.0/16")])
+        choose_subnets(site, taken={POOL: "x"})
+    with pytest.raises(BenchError, match=r"192.168.0.0/24 is in use by eth0 \(192.168.0.0/16\)"):
+        choose_subnets(site, exact=True, taken={IPv4Network("192.168.0.0/16"): "eth0"})
 
 
 def test_nobody_shares_an_address() -> None:

@@ -115,12 +115,12 @@ def test_no_place_without_a_value(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--bench", "swarm", "--site", "mennekes/car-park"], "the swarm bench needs --speed N (5, say)"),
+        (["--bench", "swarm", "--site", "mennekes/car-park"], "the swarm bench needs --site SITE"),
         (
             ["--bench", "swarm", "--site", "mennekes/car-park", "--speed", "max"],
             "over several hosts there is no virtual time",
         ),
-        (["--bench", "swarm", "--speed", "5"], "the swarm bench needs --site SITE, whose containers are made"),
+        (["--bench", "swarm", "--speed", "5"], "the swarm bench needs --site SITE"),
         (["--site", "mennekes/car-park", "--speed", "2", "--place", "CP1=a"], "it needs --bench swarm"),
     ],
 )

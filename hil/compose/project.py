@@ -1,0 +1,182 @@
+"""The containers of one site: a compose project that is started, waited for, mended, looked at and taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from ipaddress import IPv4Network
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from hil.bench.containers import Act
+from hil.compose.engine import PROJECT_LABEL, compose_command, docker, run, subnets_in_use
+from hil.compose.image import Say
+from hil.compose.plan import Plan, choose_subnets, service
+from hil.compose.render import render
+from hil.errors import BenchError
+from hil.report.wall import Stopwatch
+from hil.site import Site
+
+HEALTHY_REAL_S: Final = 120.0  #: A container that is not healthy by then never will be.
+UNHEALTHY_REAL_S: Final = 35.0  #: One that has stood still says so at first; its checks need 30 s to give it up.
+DEAD: Final = ("exited", "dead")
+LOOK_REAL_S: Final = 0.5
+TRIES: Final = 5  #: Two runs may choose the same subnet at the same moment.
+LAST_LINES: Final = 10
+
+
+class Project:
+    """One site's containers.
+
+    Attributes:
+        subnets: By the site's networks, none before it was started.
+        plan: Who is where, once it was started.
+
+    Args:
+        site: The site.
+        name: The project's name in the engine.
+        file: Where its compose file is put.
+        variables: The image and the token that the file asks for.
+        say: Told how it goes on.
+        ending: Set when nobody needs it any more.
+    """
+
+    def __init__(
+        self, site: Site, name: str, file: Path, *, variables: Mapping[str, str], say: Say, ending: Event
+    ) -> None:
+        self.site, self.name, self.file = site, name, file
+        self.subnets: Mapping[str, IPv4Network] = {}
+        self.count = len(site.meters) + len(site.devices)
+        self._variables, self._say, self._ending = dict(variables), say, ending
+        self._harmed: dict[str, Act] = {}  # what undoes it
+
+    plan: Plan
+
+    def start(self, *, exact: bool) -> None:
+        """Choose subnets, write the file, start everything and wait until it is healthy.
+
+        Raises:
+            BenchError: A subnet is taken, or a container never got healthy: its last log lines are shown.
+        """
+        for left in range(TRIES, 0, -1):
+            self.subnets = choose_subnets(self.site, exact=exact, taken=subnets_in_use())
+            self.plan = Plan(self.site, self.subnets)
+            text = render(self.site, self.plan, ref=self.site.ref, name=self.name)
+            self.file.write_text(text, encoding="utf-8")
+            try:
+                return self._wait("up", "--detach")
+            except BenchError as error:
+                if "overlap" not in str(error) or left == 1:
+                    raise
+
+    def act(self, what: Act, device: str) -> None:
+        """Do something to a device's container (``hil.bench.containers.Containers``)."""
+        one = self._container(device)
+        match what:
+            case "kill":
+                self._harmed[device] = "start"
+                docker("network", "disconnect", "--force", self._network(device), one)
+                docker("kill", one)
+            case "start":
+                at = ("--ip", self.plan.addresses[device], "--alias", service(device))
+                docker("network", "connect", *at, self._network(device), one)
+                docker("start", one)
+                del self._harmed[device]
+            case "pause":
+                self._harmed[device] = "resume"
+                docker("pause", one)
+            case "resume":
+                docker("unpause", one)
+                del self._harmed[device]
+
+    def mend(self) -> None:
+        """Undo what a test did to it, and start what has died: the next test finds all containers healthy.
+
+        Raises:
+            BenchError: One never got healthy again.
+        """
+        for device, undo in list(self._harmed.items()):
+            self.act(undo, device)
+        for one, state in self._states().items():
+            if state in DEAD:
+                docker("start", self._container(one))
+        self._wait()
+
+    def down(self) -> None:
+        """Remove it, whatever of it there is."""
+        if self.file.exists():
+            self._compose("down", "--volumes", "--timeout", "2")
+
+    def keep_logs(self, folder: Path) -> None:
+        """Write what every container said."""
+        with suppress(BenchError):
+            folder.mkdir(parents=True, exist_ok=True)
+            for one in [*self.site.meters, *self.site.devices]:
+                (folder / f"{service(one)}.log").write_text(self._log(service(one)), encoding="utf-8")
+
+    # --- inside
+
+    def _wait(self, *start: str) -> None:
+        """Wait until all containers are healthy, after a command of Compose that starts them."""
+        watch, said = Stopwatch(), ""
+        try:
+            if start:
+                self._compose(*start)
+            while True:
+                states = self._states()
+                healthy = sum(state == "healthy" for state in states.values())
+                now = f"{self.site.ref}: {healthy} of {len(states)} containers healthy"
+                if now != said and (start or said or healthy < len(states)):
+                    self._say(f"{now} ({watch.elapsed_s:.0f} s)")
+                    said = now
+                if healthy == len(states):
+                    return
+                hopeless = ("unhealthy", *DEAD) if watch.elapsed_s > UNHEALTHY_REAL_S else DEAD
+                if bad := [one for one, state in states.items() if state in hopeless]:
+                    raise BenchError(f"{', '.join(bad)}: never got healthy")
+                if watch.elapsed_s > HEALTHY_REAL_S:
+                    raise BenchError(f"not all containers are healthy after {HEALTHY_REAL_S:g} s")
+                if self._ending.wait(LOOK_REAL_S):
+                    raise BenchError(f"{self.site.ref}: the run ended before its containers were healthy")
+        except BenchError as error:
+            raise BenchError("\n".join([str(error), *self._last_words()])) from error
+
+    def _compose(self, *words: str) -> str:
+        command = (*compose_command(), "--project-name", self.name, "--file", str(self.file), *words)
+        return run(command, timeout_s=HEALTHY_REAL_S, env=self._variables)
+
+    def _network(self, device: str) -> str:
+        return f"{self.name}_{self.plan.networks[device]}"
+
+    def _container(self, device: str) -> str:
+        form = '{{.ID}} {{.Label "com.docker.compose.service"}}'
+        for row in docker("ps", "--all", "--filter", f"label={PROJECT_LABEL}={self.name}", "--format", form).split(
+            "\n"
+        ):
+            found, _, of = row.partition(" ")
+            if of == service(device):
+                return found
+        raise BenchError(f"{device}: its container is gone.")
+
+    def _states(self) -> dict[str, str]:
+        """Return each service's state: its health, or why it has none."""
+        ids = docker("ps", "--all", "--quiet", "--filter", f"label={PROJECT_LABEL}={self.name}").split()
+        form = '{{index .Config.Labels "com.docker.compose.service"}}\t{{.State.Status}}\t{{.State.Health.Status}}'
+        rows = docker("inspect", "--format", form, *ids).splitlines()
+        found = {}
+        for row in rows:
+            one, status, health = row.split("\t")
+            found[one] = health if status == "running" else status
+        return found
+
+    def _last_words(self) -> Iterator[str]:
+        """Yield the end of the log of every container that is not healthy."""
+        with suppress(BenchError):
+            for one, state in self._states().items():
+                if state != "healthy":
+                    yield f"last lines of {one} ({state}):"
+                    yield from (f"  {line}" for line in self._log(one).splitlines()[-LAST_LINES:])
+
+    def _log(self, one: str) -> str:
+        return self._compose("logs", "--no-color", "--no-log-prefix", one)

@@ -1,0 +1,139 @@
+"""Which containers a run keeps, and when it takes them away; the engine here is a script of the test's."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from hil.compose import project as projects
+from hil.compose import up
+from hil.compose.project import Project
+from hil.compose.up import Containers
+from hil.errors import BenchError
+from hil.keywords.session import build_site
+from hil.site import Site, load_site
+
+SITES = ("mennekes/car-park", "mennekes/two-networks", "mennekes/standalone-excluding", "alfen/four-houses")
+
+
+class Bench:
+    """Containers without an engine: what would be started and taken away is noted."""
+
+    def __init__(self, folder: Path, memory: Path) -> None:
+        self.memory, self.said = memory, list[str]()
+        self.done: list[str] = []
+        self.containers = Containers(folder, self.said.append)
+
+    def memory_mb(self, megabytes: int) -> None:
+        self.memory.write_text(f"{megabytes * 1_000_000}")
+
+    def need(self, ref: str, **overrides: str) -> list[str]:
+        """Need a site, and return what the engine had to do for it."""
+        self.done.clear()
+        self.containers.need(build_site(ref, overrides))
+        return list(self.done)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    binaries, memory = tmp_path / "bin", tmp_path / "memory"
+    binaries.mkdir()
+    script = binaries / "docker"
+    script.write_text(f"#!/bin/sh\nexec /bin/cat {memory}\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(binaries))
+    one = Bench(tmp_path, memory)
+    one.memory_mb(64_000)
+
+    def start(project: Project, *, exact: bool) -> None:
+        project.subnets = {"lan": IPv4Network("198.18.0.0/24")}
+        one.done.append(f"+{project.name.rpartition('-')[0]}")
+
+    monkeypatch.setattr(Project, "start", start)
+    monkeypatch.setattr(Project, "mend", lambda project: one.done.append(f"={project.name.rpartition('-')[0]}"))
+    monkeypatch.setattr(Project, "down", lambda project: one.done.append(f"-{project.name.rpartition('-')[0]}"))
+    monkeypatch.setattr(Project, "keep_logs", lambda project, folder: None)
+    monkeypatch.setattr(one.containers, "_image", "x", raising=False)
+    monkeypatch.setattr(one.containers, "_facts", {"projects": {}})
+    return one
+
+
+def test_a_site_of_the_same_shape_has_the_containers_of_the_test_before(bench: Bench) -> None:
+    assert bench.need("mennekes/car-park") == ["+hilfarm-car-park"]
+    settings = {"feeders.F3.fuse.rating_a": "50", "devices.CP1.parameters.Disconnected Limit [A]": "10"}
+    assert bench.need("mennekes/car-park", **settings) == ["=hilfarm-car-park"]
+    assert bench.need("mennekes/car-park", **{"devices.CP2.address": "192.168.0.99"}) == ["+hilfarm-car-park-2"]
+    assert bench.need("mennekes/car-park") == ["=hilfarm-car-park"]
+
+
+def test_the_least_recently_used_containers_make_room(bench: Bench) -> None:
+    for ref in SITES:
+        assert bench.need(ref) == [f"+hilfarm-{Path(ref).name}"]
+    assert bench.need(SITES[0]) == ["=hilfarm-car-park"]
+    assert bench.need("mennekes/meter-excluding") == ["-hilfarm-two-networks", "+hilfarm-meter-excluding"]
+    assert bench.said == ["mennekes/two-networks: its containers make room"]
+
+
+def test_memory_makes_room_too_and_a_site_that_is_larger_is_refused(bench: Bench) -> None:
+    bench.memory_mb(up.RUNNER_MB + 5 * up.DEVICE_MB)
+    assert bench.need("mennekes/car-park") == ["+hilfarm-car-park"]
+    assert bench.need("mennekes/standalone-excluding") == ["-hilfarm-car-park", "+hilfarm-standalone-excluding"]
+    bench.memory_mb(up.RUNNER_MB + 4 * up.DEVICE_MB - 1)
+    with pytest.raises(BenchError, match=r"site car-park: 4 containers need about 692 MB, the engine has 691 MB"):
+        bench.need("mennekes/car-park")
+    assert bench.done == []
+
+
+def test_what_did_not_start_is_removed_and_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    starting = Project.start
+
+    def fail(project: Project, *, exact: bool) -> None:
+        raise BenchError("no room in the sky")
+
+    monkeypatch.setattr(Project, "start", fail)
+    with pytest.raises(BenchError, match="no room in the sky"):
+        bench.need("mennekes/car-park")
+    assert bench.done == ["-hilfarm-car-park"]
+    monkeypatch.setattr(Project, "start", starting)
+    assert bench.need("mennekes/car-park") == ["+hilfarm-car-park-2"]
+
+
+def test_what_cannot_be_mended_is_made_anew(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.need("mennekes/car-park")
+
+    def fail(project: Project) -> None:
+        raise BenchError("CP1 has gone")
+
+    monkeypatch.setattr(Project, "mend", fail)
+    assert bench.need("mennekes/car-park") == ["-hilfarm-car-park", "+hilfarm-car-park-2"]
+    assert bench.said == ["mennekes/car-park: its containers are made anew, for they could not be mended: CP1 has gone"]
+
+
+def test_the_run_folder_says_what_was_started(bench: Bench, tmp_path: Path) -> None:
+    bench.need("mennekes/car-park")
+    (found,) = json.loads((tmp_path / "compose.json").read_text(encoding="utf-8"))["projects"].values()
+    assert found == {"site": "mennekes/car-park", "file": "compose/car-park.yaml", "subnets": {"lan": "198.18.0.0/24"}}
+
+
+def test_a_subnet_that_somebody_takes_meanwhile_is_left_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = [{}, {IPv4Network("198.18.0.0/24"): "another run's network"}]
+    monkeypatch.setattr(projects, "subnets_in_use", lambda: taken.pop(0))
+    tried: list[str] = []
+
+    def wait(project: Project, *words: str) -> None:
+        tried.append(str(project.subnets["lan"]))
+        if len(tried) == 1:
+            raise BenchError("Pool overlaps with other one on this address space")
+
+    monkeypatch.setattr(Project, "_wait", wait)
+    site: Site = load_site("mennekes/car-park")
+    file = tmp_path / "car-park.yaml"
+    one = Project(site, "p", file, variables={}, say=print, ending=up.threading.Event())
+    one.start(exact=False)
+    assert tried == ["198.18.0.0/24", "198.18.1.0/24"]
+    assert "198.18.1.11" in file.read_text(encoding="utf-8")
