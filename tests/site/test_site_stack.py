@@ -137,6 +137,20 @@ def test_a_cut_link_parts_members_although_the_relay_reaches_all(session: Sessio
     assert signalled_a(session) == [25, 25, 25, 25]
 
 
+def test_losses_strike_relayed_datagrams_and_a_killed_point_comes_back(session: Session) -> None:
+    farm = session.farm
+    session.do(lambda: farm.faults.drop("CP4", None, probability=0.97))
+    plug_in_everybody(session)
+    session.wait(90)
+    assert signalled_a(session) == [32, 32, 32, 0]
+    session.do(lambda: farm.faults.restore("CP4"))
+    session.ask(lambda: farm.faults.kill("CP4"))
+    session.wait(30)
+    session.ask(lambda: farm.faults.restart("CP4", "kept"))
+    session.wait(120)
+    assert signalled_a(session) == [25, 25, 25, 25]
+
+
 def test_devices_agree_on_farm_time_although_their_clocks_do_not(hosts: Hosts) -> None:
     with car_park() as session:
         session.wait(5)
