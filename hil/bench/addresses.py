@@ -126,30 +126,37 @@ class Addresses(Protocol):
         ...
 
 
+Pair = tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]
+
+
 class Translation:
     """A site's LANs and the subnets that stand for them; the host part is kept.
 
     Args:
-        pairs: Each LAN with its subnet.
+        pairs: Each LAN with its subnet. Single addresses (/32) may come before the LAN that they are in: the first
+            pair that fits counts.
     """
 
-    def __init__(self, pairs: Iterable[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]) -> None:
-        self._pairs = list(pairs)
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self.pairs = list(pairs)
+        # Asked for every datagram: each address is worked out once.
+        self.local = cache(self._local)
+        self.site = cache(self._site)
 
-    def local(self, address: str) -> str:
+    def _local(self, address: str) -> str:
         """Return the address that stands for a site address.
 
         Raises:
             ScenarioError: The address is in none of the site's networks.
         """
-        return self._moved(address, self._pairs)
+        return self._moved(address, self.pairs)
 
-    def site(self, local: str) -> str:
+    def _site(self, local: str) -> str:
         """Return the site address that another stands for (errors as :meth:`local`)."""
-        return self._moved(local, [(here, there) for there, here in self._pairs])
+        return self._moved(local, [(here, there) for there, here in self.pairs])
 
     @staticmethod
-    def _moved(address: str, pairs: list[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]) -> str:
+    def _moved(address: str, pairs: list[Pair]) -> str:
         ip = ipaddress.IPv4Address(address)
         for here, there in pairs:
             if ip in here:

@@ -241,6 +241,10 @@ class RemoteDevice:
             raise control.refused(answer)
         return answer["value"]
 
+    def ask_clock_s(self) -> float:
+        """Return what its machine's monotonic clock shows [s] (errors as :meth:`look`)."""
+        return float(self.look("clock"))
+
     async def call(self, what: str, *args: object) -> Any:
         """Let the device do something, and wait for the answer.
 
@@ -316,7 +320,7 @@ class ComposeFarm(Farm):
         loop: Lock-step, scaled or real time.
         seed: Of this test.
         trace: Where state goes.
-        containers: Has made the site's containers.
+        containers: Has made the site's containers; None where nobody can do anything to them.
         subnets: Theirs, by the site's networks.
         token: The run's secret.
         control_port: Of every device.
@@ -331,7 +335,7 @@ class ComposeFarm(Farm):
         *,
         seed: int,
         trace: TraceWriter,
-        containers: Containers,
+        containers: Containers | None,
         subnets: Mapping[str, ipaddress.IPv4Network],
         token: str,
         control_port: int = control.PORT,
@@ -341,10 +345,12 @@ class ComposeFarm(Farm):
         self.remotes: dict[str, RemoteDevice] = {}
         self._wires: Wires | None = None
         self._subnets, self._token, self._control_port = subnets, token, control_port
-        self._on_host = containers.on_host
+        self._on_host = containers is not None and containers.on_host
         self._stopping = self._pushing = False
-        is_granted = isinstance(loop, GrantedLoop)
-        self.faults = TransportFaults(self) if is_granted else EngineFaults(self, containers)
+        if containers is None or isinstance(loop, GrantedLoop):
+            self.faults = TransportFaults(self)
+        else:
+            self.faults = EngineFaults(self, containers)
         self.serial = CarriedLines(
             loop, self.instants, site.serial_cables(), spawn=self.spawn, token=token,
             where=lambda name: (self._plan.addresses[name], self._plan.tester(self._plan.networks[name])),
@@ -378,12 +384,13 @@ class ComposeFarm(Farm):
             remote = RemoteDevice(self, name, self.site.require(name).family.parameters, where, self._token)
             self.remotes[name] = remote
             await remote.power(self.begin(name))
+        self.compare_clocks()
         self.instants.begin_at(self.loop.now_ns())
         if isinstance(self.loop, ScaledLoop):
             self.loop.forget_lag()
         self._epoch = self._zero()
         for remote in self.remotes.values():
-            remote.tell("epoch", **self._epoch)
+            self._tell_epoch(remote)
         if foreign:
             access = Access(
                 self.terminals.__getitem__, self.bays.__getitem__, lambda: self.instants.now_ns() / NS_PER_S
@@ -391,6 +398,9 @@ class ComposeFarm(Farm):
             self._wires = Wires(access, foreign, self._token)
             testers = {self._plan.tester(self._plan.networks[name]) for name in foreign}
             await self._wires.start(sorted(testers))
+
+    def compare_clocks(self) -> None:
+        """Find out how far the clocks of the devices' hosts are apart: one host has one clock."""
 
     async def power_again(self, name: str, settings: kept.Settings, before_start: Callable[[str], None]) -> None:
         """Make a device anew in its restarted container, and power it up.
@@ -402,7 +412,7 @@ class ComposeFarm(Farm):
         """
         remote = self.remotes[name]
         await remote.power(self.begin(name, settings))
-        remote.tell("epoch", **self._epoch)
+        self._tell_epoch(remote)
         remote.told = None
         self._tell_terminals(name)
         if name in self.bays:
@@ -489,7 +499,7 @@ class ComposeFarm(Farm):
             "seed": self.seed_of(name),
             "epoch": self.site.epoch.isoformat(),
             "address": config.address,
-            "networks": [[str(self.site.networks[one]), str(subnet)] for one, subnet in self._subnets.items()],
+            "networks": [[str(here), str(there)] for here, there in self._plan.pairs],
             "neighbours": [*self._plan.addresses.values()],
             "contacts": dict(spec.contacts),
             "serial": self._serial_ports(name),
@@ -504,10 +514,13 @@ class ComposeFarm(Farm):
             },
         }
 
-    def _zero(self) -> dict[str, object]:
+    def _zero(self) -> dict[str, float]:
         """Return the moment at which farm time begins, as every process understands it."""
         loop, now_ns = self.loop, self.loop.now_ns()
         return {"real_s": loop.real_at_s(now_ns)} if isinstance(loop, ScaledLoop) else {"loop_ns": now_ns}
+
+    def _tell_epoch(self, remote: RemoteDevice) -> None:
+        remote.tell("epoch", **self._epoch)
 
     def _time(self, name: str) -> dict[str, object]:
         """Return what tells a device's process how to share this farm's time."""

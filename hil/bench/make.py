@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Callable
@@ -59,6 +60,8 @@ def bench_for(site: Site, speed: str) -> Bench:
     """
     if os.environ.get("HIL_BENCH", "embedded") == "embedded":
         return Bench(lambda: make_loop(speed), Farm)
+    if os.environ["HIL_BENCH"] == "swarm":
+        return Bench(lambda: make_loop(speed), _stack_farm)
     # Most runs do not need these.
     from hil.bench.compose import ComposeFarm  # noqa: PLC0415
     from hil.compose.plan import Plan  # noqa: PLC0415
@@ -83,3 +86,12 @@ def bench_for(site: Site, speed: str) -> Bench:
         return ComposeFarm(site, loop, seed=seed, trace=trace, containers=containers, subnets=subnets, token=token)
 
     return Bench(lock_step if speed == "max" else lambda: make_loop(speed), make_farm, notice)
+
+
+def _stack_farm(site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> Farm:
+    from hil.bench.stack import StackFarm  # noqa: PLC0415  most runs do not need it
+
+    if "HIL_SEATS" not in os.environ:
+        raise BenchError("the swarm bench runs inside of its stack: hil run --bench swarm --site SITE ...")
+    seats = json.loads(os.environ["HIL_SEATS"])
+    return StackFarm(site, loop, seed=seed, trace=trace, seats=seats, token=os.environ["HIL_TOKEN"])

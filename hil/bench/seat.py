@@ -114,6 +114,7 @@ class PoweredDevice:
             "set": device.parameters.set,
             "save": device.parameters.save,
             "changed": device.parameters_changed,
+            "clock": self.loop.real_s,
         }
         try:
             return encode("answer", value=looks[message["what"]](*args))

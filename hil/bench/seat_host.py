@@ -10,15 +10,16 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from emulators.kit.host import NS_PER_S, Cancel, Phase, SerialPort, SerialSettings
+from emulators.kit.host import NS_PER_S, Cancel, Phase, SerialPort, SerialSettings, UdpGroup
 from emulators.kit.modbus import CLIENT
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
 from hil.bench.addresses import Translation
 from hil.bench.control import Message, Terminals
 from hil.bench.instants import Instants
+from hil.bench.relay import RelayedMember
 from hil.bench.serial_tcp import DevicePorts
-from hil.clock import FarmLoop, GrantedLoop
+from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
 from hil.errors import ScenarioError
 from hil.plant import neutral_a
 
@@ -44,6 +45,7 @@ class SeatHost:
         networks = [tuple(ipaddress.IPv4Network(one) for one in pair) for pair in begin["networks"]]
         self._where = Translation(cast("list[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]", networks))
         self._subnets = [subnet for _, subnet in networks]
+        self._relay: Message | None = begin.get("relay") and {**begin["relay"], "token": begin["token"]}
         self._address: str | None = begin["address"]
         self.local = None if self._address is None else self._where.local(self._address)
         self._epoch = datetime.fromisoformat(begin["epoch"])
@@ -104,9 +106,17 @@ class SeatHost:
         """Return where this device's own connections come from."""
         return self.listen_at(0)[0]
 
-    async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> Member:
-        """Join the device's LAN by broadcasts; in lock-step time each neighbour gets a datagram that can be counted."""
+    async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> UdpGroup:
+        """Join the device's LAN by broadcasts, or by a relay where the network carries none.
+
+        In lock-step time each neighbour gets a datagram that can be counted.
+        """
         own = self.source_address()
+        if self._relay is not None:
+            loop = cast(ScaledLoop, self.loop)  # over several hosts there is no other
+            relayed = RelayedMember(loop, self._relay, (own, port), self._where, receive)
+            await relayed.join(self)
+            return relayed
         subnet = next(one for one in self._subnets if ipaddress.IPv4Address(own) in one)
         counted = isinstance(self.loop, GrantedLoop)
         others = [one for one in self._neighbours if one != own and ipaddress.IPv4Address(one) in subnet]

@@ -24,6 +24,7 @@ SEATS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
         "image": FARM | {"container"},
         "real": FARM | {"real-device"},
     },
+    "swarm": {"emulated": SIDE | FARM | {"emulated", "container"}},
 }
 VIRTUAL, REAL = "virtual-time", "real-time"  #: What a run's speed adds.
 KNOWN_CAPABILITIES: Final = frozenset().union(

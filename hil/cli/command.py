@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
+from hil.errors import ScenarioError
 from hil.report.runner import ExitCode
 
 EPILOG: Final = """exit codes:
@@ -53,6 +56,37 @@ def seed(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no seed. Allowed: a whole number from 0.")
     return int(text)
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the host of a seat."""
+    parser.add_argument(
+        "--place", action="append", default=[], type=_placed, metavar="NAME=VALUE",
+        help="put a device on the host whose label 'hilfarm' has this value (swarm only); repeatable",
+    )  # fmt: skip
+
+
+def _placed(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no place. Allowed: NAME=VALUE, such as CP1=rack-2.")
+    return name, value
+
+
+def token() -> str:
+    """Return the secret that a bench and its devices share.
+
+    Raises:
+        ScenarioError: Nobody has set one.
+    """
+    file = os.environ.get("HIL_TOKEN_FILE", "")
+    try:
+        found = Path(file).read_text(encoding="utf-8").strip() if file else os.environ.get("HIL_TOKEN", "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"HIL_TOKEN_FILE: {file} cannot be read: {error}") from error
+    if not found:
+        raise ScenarioError("HIL_TOKEN is not set: a secret that the bench and its processes share.")
+    return found
 
 
 def complain(error: Exception, code: ExitCode) -> ExitCode:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from hil.cli.command import Commands, add_command
-from hil.compose import engine
+from hil.compose import engine, swarm
 from hil.report.runner import ExitCode
 
 
@@ -56,8 +56,11 @@ def _render(args: argparse.Namespace) -> int:
 
 def _clean(args: argparse.Namespace) -> int:
     engine.require_engine()
+    stacks = [one for one in swarm.stacks() if not args.project or one in args.project]
+    for stack in stacks:
+        swarm.remove(stack)
     print(
-        "removed: "
+        f"removed: {f'{len(stacks)} stacks, ' if stacks else ''}"
         + ", ".join(f"{one.count} {one.kind}" for one in engine.clean(projects=args.project, images=args.images))
     )
     return ExitCode.PASSED

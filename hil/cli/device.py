@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from types import FrameType
 from typing import Final
 
 from emulators.kit.family import UnknownFamily, family
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, token
 from hil.errors import BenchError, ScenarioError
 from hil.report.runner import ExitCode
 
@@ -37,13 +36,13 @@ def add(commands: Commands) -> None:
 def _device(args: argparse.Namespace) -> int:
     from hil.bench.seat import Seat  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
 
-    token = _token()
+    secret = token()
     try:
         found = family(args.type)
     except UnknownFamily as error:
         raise ScenarioError(str(error)) from error
     signal.signal(signal.SIGTERM, _leave)  # the first process of a container has no default for it
-    Seat(found, args.name, token, args.settings).serve(host=args.host, ready=READY if READY.parent.is_dir() else None)
+    Seat(found, args.name, secret, args.settings).serve(host=args.host, ready=READY if READY.parent.is_dir() else None)
     return ExitCode.PASSED
 
 
@@ -54,7 +53,7 @@ def _conductor(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _leave)
     port = CONDUCTOR_PORT if args.port is None else args.port
     try:
-        conductor = Conductor(_token(), (args.host, port))
+        conductor = Conductor(token(), (args.host, port))
     except OSError as error:
         raise BenchError(f"nobody can listen at {args.host or '0.0.0.0'}:{port}: {error}") from error
     print(f"the conductor listens on port {conductor.address[1]}", flush=True)
@@ -62,13 +61,6 @@ def _conductor(args: argparse.Namespace) -> int:
         READY.touch()
     conductor.serve()
     return ExitCode.PASSED
-
-
-def _token() -> str:
-    token = os.environ.get("HIL_TOKEN", "")
-    if not token:
-        raise ScenarioError("HIL_TOKEN is not set: a secret that the bench and its processes share.")
-    return token
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

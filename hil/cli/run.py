@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from hil.cli.command import Commands, add_command, factor, seed
+from hil.cli.command import Commands, add_command, add_place, factor, seed
 from hil.errors import ScenarioError
 from hil.report.folder import require_unused
 from hil.report.runner import ExitCode, RunRequest, print_outcome, run_suites
@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
     run.add_argument("--site", metavar="S", help="site that the suites use instead of their own")
     run.add_argument(
         "--bench",
-        choices=["embedded", "compose"],
+        choices=["embedded", "compose", "swarm"],
         default="embedded",
         help="where the devices live (default: embedded)",
     )
@@ -42,8 +42,9 @@ def add(commands: Commands) -> None:
         "--jobs", type=_jobs, metavar="N", help="share the tests out over N processes (default: one on each core)"
     )
     run.add_argument(
-        "--keep", action="store_true", help="leave the containers of the compose bench as they are at the end"
+        "--keep", action="store_true", help="leave the containers of the compose or swarm bench as they are at the end"
     )
+    add_place(run)
     run.add_argument(
         "--exact-addresses",
         action="store_true",
@@ -98,6 +99,7 @@ def _run(args: argparse.Namespace) -> int:
         fail_on_skip=args.fail_on_skip,
         jobs=args.jobs,
         keep=args.keep,
+        place=args.place,
         exact_addresses=args.exact_addresses,
         command_line=args.command_line,
     )

@@ -105,6 +105,11 @@ def service(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9._-]+", "-", name)
 
 
+def relay_name(network: str) -> str:
+    """Return the name by which the relay of a LAN is found: with a dot, so no device has it."""
+    return f"relay.{service(network)}"
+
+
 def project(name: str) -> str:
     """Return a project name: lower case letters, digits, dashes."""
     return re.sub(r"[^a-z0-9-]+", "-", f"hilfarm-{name.lower()}")

@@ -62,7 +62,8 @@ class RunRequest:
         trace: What the traces hold.
         fail_on_skip: A skipped test makes the run fail.
         jobs: Worker processes, None for one on each usable core.
-        keep: Leave the containers of a compose bench as they are at the end.
+        keep: Leave the containers of a compose or swarm bench as they are at the end.
+        place: Seats of a swarm bench that have to be on a certain host, each with the value of that host's label.
         exact_addresses: Give those containers the site's own addresses.
         command_line: As the user typed it, for run.json.
     """
@@ -83,6 +84,7 @@ class RunRequest:
     fail_on_skip: bool = False
     jobs: int | None = None
     keep: bool = False
+    place: Sequence[tuple[str, str]] = ()
     exact_addresses: bool = False
     command_line: Sequence[str] = field(default_factory=tuple)
 
@@ -123,6 +125,13 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
     """
     if request.exact_addresses and request.bench != "compose":
         raise ScenarioError("--exact-addresses is for containers: add --bench compose.")
+    if request.bench == "swarm" and (request.site is None or request.speed == "max"):
+        raise ScenarioError(
+            "the swarm bench needs --site SITE, which is deployed, and --speed N (5, say): over several hosts there is "
+            "no virtual time."
+        )
+    if request.place and request.bench != "swarm":
+        raise ScenarioError("--place names hosts of a swarm: it needs --bench swarm.")
     # Before there is a folder: a run that selects nothing leaves nothing, and ``latest`` stays the latest run.
     cases = choose(
         request.suites,
@@ -132,7 +141,7 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
         shard=request.shard,
         shuffle_seed=request.seed if request.randomize else None,
     )
-    wanted = 1 if request.bench == "compose" else request.jobs or usable_cores()  # one runner
+    wanted = request.jobs or usable_cores() if request.bench == "embedded" else 1  # one runner
     queue = split(cases, wanted, known_durations(LATEST), in_order=request.randomize)
     jobs = min(wanted, len(queue))
     folder = RunFolder.create(request.output)
@@ -170,6 +179,8 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
             progress.say(f"shard {request.shard}: {len(cases)} tests")
         if request.bench == "compose":
             parts, stopped = _run_in_containers(request, work, queue, Path(parts_folder), progress, facts=facts)
+        elif request.bench == "swarm":
+            parts, stopped = _run_on_a_swarm(request, work, queue, Path(parts_folder), progress)
         elif jobs == 1:
             parts, stopped = _run_here(work, cases, Path(parts_folder), progress)
         else:
@@ -266,6 +277,27 @@ def _run_in_containers(
             pool = Pool(work, queue, parts, progress, command)
             pool.run(1)
     facts["compose"] = containers.facts
+    return pool.parts, pool.stopped
+
+
+def _run_on_a_swarm(
+    request: RunRequest, work: Work, queue: Sequence[tuple[Case, ...]], parts: Path, progress: Progress
+) -> tuple[list[Part], bool]:
+    """Run everything in a container beside a site's stack; return it, and whether it was ended by a signal."""
+    from hil.compose.deploy import Stack  # noqa: PLC0415  most runs do not need it
+    from hil.site import load_site  # noqa: PLC0415
+
+    assert request.site is not None
+    site = load_site(request.site)
+    visible = [Path.cwd(), *(suite.resolve().parent for suite in request.suites)]
+    visible += [site.path.parent] if site.path is not None and Path(request.site).exists() else []
+    stack = Stack(
+        site=site, ref=request.site, folder=work.folder, settings=work.variables, visible=_outermost(visible),
+        say=progress.say, place=dict(request.place),
+    )  # fmt: skip
+    with stack.running(keep=request.keep) as command:
+        pool = Pool(work, queue, parts, progress, command)
+        pool.run(1)
     return pool.parts, pool.stopped
 
 

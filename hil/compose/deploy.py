@@ -1,0 +1,170 @@
+"""A site's stack for one run: deployed, waited for, looked after, taken away always."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from hil.compose import swarm
+from hil.compose.engine import LABEL, PROJECT_LABEL, docker, run
+from hil.compose.image import ensure
+from hil.compose.plan import project, service
+from hil.compose.project import LAST_LINES
+from hil.compose.stack import RELAY, render_stack
+from hil.compose.up import RUNNER_MB
+from hil.errors import BenchError
+from hil.report.wall import Stopwatch
+from hil.site import Site
+
+RUNNING_REAL_S: Final = 180.0  #: A task that does not run by then never will.
+LONGEST_NAME: Final = 63  #: Of a service, with the stack's name before it.
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """The stack of one run (attributes as of :class:`hil.compose.up.Containers`).
+
+    Attributes:
+        place: For each seat that has to be on a certain host: the value of that host's label ``hilfarm``.
+    """
+
+    site: Site
+    ref: str
+    folder: Path
+    settings: Mapping[str, str]
+    visible: tuple[Path, ...]
+    say: Say
+    place: Mapping[str, str]
+
+    @contextmanager
+    def running(self, *, keep: bool) -> Iterator[tuple[str, ...]]:
+        """Deploy the site and return the command that starts the test runner; at the end everything is removed.
+
+        Args:
+            keep: Leave the stack as it is.
+
+        Raises:
+            BenchError: There is no swarm or image, or a task never got to run; its last log lines are shown.
+        """
+        text = render_stack(self.site, ref=self.ref, place=self.place)
+        engine = swarm.require_manager()
+        image = ensure(self.say)
+        self.say(str(image))
+        name = self._name()
+        before = signal.signal(signal.SIGTERM, _interrupt)  # so that a run which is told to end takes it away too
+        try:
+            token = secrets.token_hex(16)
+            self._file.write_text(text, encoding="utf-8")
+            self._deploy(name, image.tag, token)
+            nodes = {task.service: task.node for task in self._wait(name)}
+            facts = {"engine": engine, "image": image.tag, "project": name, "nodes": nodes}
+            (self.folder / "stack.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+            yield ("docker", "start", "--attach", "--interactive", self._tester(name, image.tag, token))
+        finally:
+            held = signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C leaves nothing behind
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            try:
+                self._logs(name)
+                if keep:
+                    self.say(f"kept: stack {name}. Remove it: hil compose clean --project {name}")
+                else:
+                    swarm.remove(name)
+            finally:
+                signal.signal(signal.SIGINT, held)
+                signal.signal(signal.SIGTERM, before)
+
+    # --- inside
+
+    def _name(self) -> str:
+        own = f"-{secrets.token_hex(3)}"
+        longest = max(len(one) for one in self._services)
+        return project(self.site.name)[: LONGEST_NAME - len(own) - 1 - longest] + own
+
+    @property
+    def _services(self) -> list[str]:
+        return [RELAY, *(service(one) for one in (*self.site.meters, *self.site.devices))]
+
+    def _deploy(self, name: str, image: str, token: str) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            file = Path(place) / "token"
+            file.touch(mode=0o600)
+            file.write_text(token, encoding="utf-8")
+            # The engine's own image is meant, not one of that name in a registry.
+            command = ("docker", "stack", "deploy", "--resolve-image", "never", "--compose-file", str(self._file), name)
+            run(command, timeout_s=RUNNING_REAL_S, env={"HIL_IMAGE": image, "HIL_TOKEN_FILE": str(file)})
+
+    def _wait(self, name: str) -> list[swarm.Task]:
+        """Wait until all tasks run, which is when they are healthy, and return them."""
+        watch, said, total = Stopwatch(), -1, len(self._services)
+        try:
+            while True:
+                tasks = swarm.tasks(name)
+                running = [task for task in tasks if task.state == "running"]
+                if len(running) != said:
+                    said, hosts = len(running), len({task.node for task in running})
+                    where = f" on {hosts} host{'s' if hosts != 1 else ''}" if hosts else ""
+                    self.say(f"{said} of {total} services running{where} ({watch.elapsed_s:.0f} s)")
+                if said == total:
+                    return tasks
+                if lost := [f"{task.service}: {task.why}" for task in tasks if task.is_lost]:
+                    raise BenchError("\n".join(lost))
+                if watch.elapsed_s > RUNNING_REAL_S:
+                    raise BenchError(f"not all services run after {RUNNING_REAL_S:g} s")
+                threading.Event().wait(swarm.LOOK_REAL_S)
+        except BenchError as error:
+            raise BenchError("\n".join([str(error), *self._last_words(name)])) from error
+
+    def _tester(self, name: str, image: str, token: str) -> str:
+        """Make the test runner's container on all of the site's networks, on this host, and return its id."""
+        seats = json.dumps([*self.site.meters, *self.site.devices])
+        settings = {**self.settings, "HIL_TOKEN": token, "HIL_SEATS": seats}
+        first, *others = self.site.networks
+        mounts = [f"type=bind,source={self.folder},target={self.folder}"]
+        mounts += [f"type=bind,source={one},target={one},readonly" for one in self.visible]
+        words = ["create", "--interactive", "--name", f"{name}-tester", "--label", f"{LABEL}={self.site.name}"]
+        words += ["--label", f"{PROJECT_LABEL}={name}"]
+        words += ["--network", f"{name}_{first}", "--user", f"{os.getuid()}:{os.getgid()}"]
+        words += ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
+        words += ["--memory", f"{RUNNER_MB}m", "--workdir", str(Path.cwd())]
+        words += [word for mount in mounts for word in ("--mount", mount)]
+        words += [word for key, value in settings.items() for word in ("--env", f"{key}={value}")]
+        found = docker(*words, image, "python", "-P", "-m", "hil.report.worker").strip()
+        for network in others:
+            docker("network", "connect", f"{name}_{network}", found)
+        return found
+
+    def _last_words(self, name: str) -> Iterator[str]:
+        """Yield the end of the log of every service that does not run."""
+        with suppress(BenchError):
+            for task in swarm.tasks(name):
+                if task.state != "running":
+                    yield f"last lines of {task.service} ({task.state}):"
+                    yield from (f"  {line}" for line in swarm.log(name, task.service).splitlines()[-LAST_LINES:])
+
+    def _logs(self, name: str) -> None:
+        """Keep what every container said."""
+        folder = self.folder / "containers"
+        folder.mkdir(exist_ok=True)
+        for one in self._services:
+            with suppress(BenchError):
+                (folder / f"{one}.log").write_text(swarm.log(name, one), encoding="utf-8")
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "stack.yaml"
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
