@@ -130,7 +130,7 @@ class Project:
                 if now != said and (start or said or healthy < len(states)):
                     self._say(f"{now} ({watch.elapsed_s:.0f} s)")
                     said = now
-                if healthy == len(states):
+                if states and healthy == len(states):
                     return
                 hopeless = ("unhealthy", *DEAD) if watch.elapsed_s > UNHEALTHY_REAL_S else DEAD
                 if bad := [one for one, state in states.items() if state in hopeless]:
@@ -166,7 +166,7 @@ class Project:
         form += (
             "{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}"  # a foreign image may have no check
         )
-        rows = docker("inspect", "--format", form, *ids).splitlines()
+        rows = docker("inspect", "--format", form, *ids).splitlines() if ids else []
         found = {}
         for row in rows:
             one, status, health = row.split("\t")
