@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Final
 
 from hil.clock.grants import Counts, Hello, Idle, Kind, Report, Step, Turn, Wire, encode, message, report, target
+from hil.clock.virtual import RESOLUTION_S
 from hil.errors import BenchError
 
 RUNNER: Final = 0  #: Rank of the member with the plant; it is first at each instant.
@@ -45,7 +46,7 @@ class Member:
 
     def has_work(self, now_s: float) -> bool:
         """Return whether there is something for it to do at an instant."""
-        return self.wishes or bool(self.owed) or self.last is None or self.last.next_s <= now_s
+        return self.wishes or bool(self.owed) or self.last is None or self.last.next_s < now_s + RESOLUTION_S
 
 
 class Session:

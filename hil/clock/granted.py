@@ -240,7 +240,7 @@ class GrantedLoop(VirtualTimeLoop):
 
     def _is_due(self) -> bool:
         """Return whether there is a timer for this instant."""
-        return bool(self._scheduled) and self._scheduled[0].when() <= self._now
+        return bool(self._scheduled) and self._scheduled[0].when() < self._now + self._clock_resolution
 
     def _add_writer(self, fd: int, callback: Any, *args: Any) -> asyncio.Handle:
         self._writers.add(fd)

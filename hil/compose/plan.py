@@ -11,13 +11,14 @@ from hil.bench.addresses import Translation
 from hil.errors import BenchError
 from hil.site import Site
 
+SMALLEST_PREFIX: Final = 28  #: A direct cable has two addresses; tester, conductor and gateway need three more.
 POOL: Final = IPv4Network("198.18.0.0/15")  #: RFC 2544, benchmarking: never a lab's or an office's own LAN.
 
 
 def choose_subnets(
     site: Site, *, exact: bool = False, taken: Mapping[IPv4Network, str] | None = None
 ) -> dict[str, IPv4Network]:
-    """Return a subnet for each LAN of a site, as large as the site's own.
+    """Return a subnet for each LAN of a site, as large as the site's own, with room for those who belong to the bench.
 
     Args:
         site: The site.
@@ -50,6 +51,10 @@ def free_subnet(name: str, prefixlen: int, taken: Iterable[IPv4Network], *, from
         if not any(found.overlaps(one) for one in inside):
             return found
     raise BenchError(f"network {name!r}: no free subnet in {POOL}. `hil compose clean` removes what was left behind.")
+
+
+def _prefix(network: IPv4Network) -> int:
+    return max(min(network.prefixlen, SMALLEST_PREFIX), POOL.prefixlen)
 
 
 class Plan(Translation):
