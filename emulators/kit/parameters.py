@@ -16,7 +16,7 @@ import csv
 import difflib
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -221,10 +221,20 @@ class ParameterStore:
     Three layers, as in the web interface: what the form shows (:meth:`set`), what *Save* keeps over a restart
     (:meth:`save`), and what the device works with (:meth:`__getitem__`). A saved parameter that needs no restart is in
     force at once, the others after :meth:`restart`. An unsaved edit is lost on restart.
+
+    Args:
+        table: The family's parameters.
+        values: What is saved at first, where it is not the default.
+
+    Attributes:
+        keep: Told after each change of what is saved, for whoever keeps it in a file; the store itself writes none.
     """
+
+    keep: Callable[[], None] | None = None
 
     def __init__(self, table: ParameterTable, values: Mapping[str, Value]) -> None:
         self._table = table
+        self._given = frozenset(values)
         self._saved = self._defaults() | dict(values)
         self._edited: dict[str, Value] = {}
         self._active = dict(self._saved)
@@ -265,20 +275,27 @@ class ParameterStore:
             else:
                 self._active[name] = value
         self._edited.clear()
+        self._tell()
         return waiting
 
-    def saved(self) -> Mapping[str, Value]:
-        """Return what *Save* has kept, of every parameter."""
-        return dict(self._saved)
+    def saved(self) -> dict[str, Value]:
+        """Return what makes an equal store: saved values that were given or are not the default."""
+        defaults = self._defaults()
+        return {name: one for name, one in self._saved.items() if name in self._given or one != defaults[name]}
 
     def reset(self) -> None:
         """Save the defaults of every parameter: the device has lost its settings; they act after :meth:`restart`."""
         self._saved = self._defaults()
+        self._tell()
 
     def restart(self) -> None:
         """Drop unsaved edits and work with what was saved."""
         self._edited.clear()
         self._active = dict(self._saved)
+
+    def _tell(self) -> None:
+        if self.keep is not None:
+            self.keep()
 
     def _defaults(self) -> dict[str, Value]:
         return {name: row.parse(row.default) for name, row in self._table.items()}

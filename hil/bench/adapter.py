@@ -23,7 +23,7 @@ from hil.errors import ScenarioError
 from hil.site import ALWAYS
 
 if TYPE_CHECKING:
-    from hil.bench.serial import Line
+    from hil.bench.serial import Wire
 
 LOOK_REAL_S: Final = 0.02  #: How often the modem line is looked at; about what a USB adapter keeps bytes back.
 WRITE_REAL_S: Final = 0.2  #: A port that takes nothing for so long loses what was written.
@@ -98,7 +98,7 @@ class Adapter:
         self._thread = threading.Thread(target=self._work, args=(device, is_on), name=self.port, daemon=True)
         self._thread.start()
 
-    def deliver(self, line: Line, data: bytes) -> None:
+    def deliver(self, line: Wire, data: bytes) -> None:
         """Put bytes on the wire; a port that is away or full loses them."""
         if line.name not in self.cuts and not self.trouble:
             with suppress(queue.Full):

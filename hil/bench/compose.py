@@ -13,19 +13,23 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.front import Front
-from emulators.kit.host import Phase
+from emulators.kit.host import NS_PER_S, Phase
 from emulators.kit.parameters import ParameterStore, ParameterTable, Value, as_text
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer
-from hil.bench import control
+from hil.bench import control, kept
 from hil.bench.containers import Containers
 from hil.bench.control import Message, Terminals, encode
 from hil.bench.embedded import PLANT, Farm
+from hil.bench.foreign import ForeignDevice
 from hil.bench.remote_faults import EngineFaults, TransportFaults
+from hil.bench.seats import WHAT, others, refuse_speed
+from hil.bench.serial_tcp import CarriedLines
+from hil.bench.wires import Access, Wires
 from hil.bench.wiring import Bay
 from hil.bench.wiring import Terminals as MeterTerminals
 from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
@@ -35,6 +39,9 @@ from hil.compose.plan import Plan
 from hil.errors import BenchError, DeviceFault, ScenarioError
 from hil.site import MeterSpec, Site
 from hil.trace import TraceWriter
+
+if TYPE_CHECKING:
+    from hil.probes.p1 import P1Probe
 
 BEGIN: Final = 0  #: Number of the call that makes the device.
 AGAIN_REAL_S: Final = 0.2  #: How soon a control port is tried again.
@@ -74,10 +81,9 @@ class RemoteParameters(ParameterStore):
         remembered = self._remembered.get(name)
         return self._table[name].parse(self._device.look("in_force", name) if remembered is None else remembered)
 
-    def remember(self) -> dict[str, str]:
-        """Keep what is in force, for as long as the device cannot be asked; return what is saved."""
+    def remember(self) -> None:
+        """Keep what is in force, for as long as the device cannot be asked."""
         self._remembered = dict(self._device.look("all_in_force"))
-        return dict(self._device.look("all_saved"))
 
     def forget(self) -> None:
         """Ask the device again."""
@@ -337,6 +343,7 @@ class ComposeFarm(Farm):
         super().__init__(site, loop, seed=seed, trace=trace)
         self.lags_s: dict[str, float] = {}
         self.remotes: dict[str, RemoteDevice] = {}
+        self._wires: Wires | None = None
         self._subnets, self._token, self._control_port = subnets, token, control_port
         self._on_host = containers is not None and containers.on_host
         self._stopping = self._pushing = False
@@ -344,6 +351,11 @@ class ComposeFarm(Farm):
             self.faults = TransportFaults(self)
         else:
             self.faults = EngineFaults(self, containers)
+        self.serial = CarriedLines(
+            loop, self.instants, site.serial_cables(), spawn=self.spawn, token=token,
+            where=lambda name: (self._plan.addresses[name], self._plan.tester(self._plan.networks[name])),
+            tell=self._tell_talker,
+        )  # fmt: skip
 
     async def start(self) -> None:
         """Let every container make its device, agree on farm time's zero, power up meters, then charging points.
@@ -351,22 +363,27 @@ class ComposeFarm(Farm):
         Raises:
             BenchError: A container does not answer, or its device cannot be made.
         """
-        if self.site.serial_cables() or self.site.serial_talkers():
-            raise ScenarioError("the compose bench carries no serial lines yet: run this site on the embedded bench.")
         await super().start()
 
     async def stop(self) -> None:
         """Power down everything; the containers wait for the next farm."""
         self._stopping = True
+        if self._wires is not None:
+            await self._wires.stop()
         await super().stop()
 
     async def power_up(self) -> None:
         """Make all devices, then let farm time begin."""
+        if self.loop.factor is not None:
+            refuse_speed(self.site, self.loop.factor)
+        foreign = others(self.site)
         for name in [*self.site.meters, *self.site.devices]:
+            if name in foreign:
+                continue
             where = (self._plan.addresses[name], self._control_port)
             remote = RemoteDevice(self, name, self.site.require(name).family.parameters, where, self._token)
             self.remotes[name] = remote
-            await remote.power(self._begin(name))
+            await remote.power(self.begin(name))
         self.compare_clocks()
         self.instants.begin_at(self.loop.now_ns())
         if isinstance(self.loop, ScaledLoop):
@@ -374,25 +391,32 @@ class ComposeFarm(Farm):
         self._epoch = self._zero()
         for remote in self.remotes.values():
             self._tell_epoch(remote)
+        if foreign:
+            access = Access(
+                self.terminals.__getitem__, self.bays.__getitem__, lambda: self.instants.now_ns() / NS_PER_S
+            )
+            self._wires = Wires(access, foreign, self._token)
+            testers = {self._plan.tester(self._plan.networks[name]) for name in foreign}
+            await self._wires.start(sorted(testers))
 
     def compare_clocks(self) -> None:
         """Find out how far the clocks of the devices' hosts are apart: one host has one clock."""
 
-    async def power_again(self, name: str, parameters: Mapping[str, str], before_start: Callable[[str], None]) -> None:
+    async def power_again(self, name: str, settings: kept.Settings, before_start: Callable[[str], None]) -> None:
         """Make a device anew in its restarted container, and power it up.
 
         Args:
             name: The device.
-            parameters: What its settings are, as texts; those left out have the defaults of its manual.
+            settings: Those that it has saved, or the defaults of its manual.
             before_start: Told when the device can be told things.
         """
         remote = self.remotes[name]
-        await remote.power(self._begin(name, parameters))
+        await remote.power(self.begin(name, settings))
         self._tell_epoch(remote)
         remote.told = None
         self._tell_terminals(name)
-        if (bay := self.bays.get(name)) is not None:
-            self._tell_pilot(name, bay)
+        if name in self.bays:
+            self._tell_pilot(name)
         before_start(name)
         await remote.start()
 
@@ -401,8 +425,11 @@ class ComposeFarm(Farm):
         await self.remotes[name].call("forget_lag")
         self.lags_s.pop(name, None)
 
-    def _tell_pilot(self, name: str, bay: Bay) -> None:
-        self.remotes[name].tell("pilot", state=bay.pilot_state().value, cable_a=bay.cable_a())
+    def p1(self, name: str) -> P1Probe:
+        """Return the tester's own reader of a meter's P1 port (errors as of the embedded farm's)."""
+        if name in others(self.site):
+            raise ScenarioError(f"{name} is {WHAT[self.site.require(name).seat]}: only its station hears its P1 port.")
+        return super().p1(name)
 
     def lag_s(self) -> float:
         """Return how late the latest timer was, here or in any container [s of farm time]."""
@@ -433,21 +460,40 @@ class ComposeFarm(Farm):
             self.terminals[name] = MeterTerminals(self.site.meters[name].node, self.plant, self.instants)
         else:
             bay = self.bays[name] = Bay(name, self.plant, self.instants, self.trace_state, self._plan_plant)
-            bay.on_pilot(lambda _: self._tell_pilot(name, bay))
-        self.devices[name] = self.remotes[name]
-        self._tell_terminals(name)
+            bay.on_pilot(lambda _: self._tell_pilot(name))
+        if name in self.remotes:
+            self.devices[name] = self.remotes[name]
+            self._tell_terminals(name)
+        else:
+            self.devices[name] = self._foreign(name)
+
+    def _tell_talker(self, name: str, kind: str, **fields: object) -> None:
+        if name not in self.remotes:
+            raise ScenarioError(f"{name} is {WHAT[self.site.require(name).seat]}: its cable is pulled by hand.")
+        self.remotes[name].tell(kind, **fields)
+
+    def _tell_pilot(self, name: str) -> None:
+        if name in self.remotes:
+            bay = self.bays[name]
+            self.remotes[name].tell("pilot", state=bay.pilot_state().value, cable_a=bay.cable_a())
+
+    def _foreign(self, name: str) -> ForeignDevice:
+        spec = self.site.require(name)
+        port = spec.family.modbus_port_with(spec.parameter)
+        where = (self._plan.addresses[name], port) if port is not None and spec.seat == "image" else None
+        return ForeignDevice(
+            spec, self.loop, self.loop.factor or 1.0, where, self._plan.tester(self._plan.networks[name])
+        )
 
     @property
     def _plan(self) -> Plan:
         assert isinstance(self.resolver, Plan)
         return self.resolver
 
-    def _begin(self, name: str, parameters: Mapping[str, str] | None = None) -> dict[str, object]:
-        """Return the message that makes a device, with the site's parameters or others."""
+    def begin(self, name: str, settings: kept.Settings = "site") -> dict[str, object]:
+        """Return what a device is made of, and which settings it begins with."""
         spec = self.site.require(name)
         config = spec.config()
-        if parameters is None:
-            parameters = {one: as_text(value) for one, value in config.parameters.items()}
         return {
             **self._time(name),
             "seed": self.seed_of(name),
@@ -456,13 +502,15 @@ class ComposeFarm(Farm):
             "networks": [[str(here), str(there)] for here, there in self._plan.pairs],
             "neighbours": [*self._plan.addresses.values()],
             "contacts": dict(spec.contacts),
+            "serial": self._serial_ports(name),
+            "settings": settings,
             "nominal_v": self.site.supply.voltage_v,
             "config": {
                 "address": config.address,
                 "firmware": config.firmware,
                 "variant": config.variant,
                 "phase_order": config.phase_order,
-                "parameters": dict(parameters),
+                "parameters": {one: as_text(value) for one, value in config.parameters.items()},
             },
         }
 
@@ -482,6 +530,16 @@ class ComposeFarm(Farm):
         rank = METER if name in self.site.meters else DEVICE
         hello = Hello(self._token, loop.session, name, rank, (plan.addresses[name],))
         return {"conductor": [plan.conductor(plan.networks[name]), loop.conductor[1]], "hello": asdict(hello)}
+
+    def _serial_ports(self, name: str) -> dict[str, object]:
+        """Return what a device has to know of the serial cables in its ports."""
+        hears: dict[str, dict[str, str]] = {}
+        for label, talker, reader in self.site.serial_cables():
+            if reader == name:
+                spec = self.site.meters[talker]
+                hears.setdefault(label, {})[talker] = spec.at or self._plan.addresses[talker]
+        talks = [label for label, talker in self.site.serial_talkers() if talker == name]
+        return {"own": self._plan.addresses[name], "talks": talks, "hears": hears}
 
     def _terminals(self, name: str) -> Terminals:
         now_ns, plant = self.instants.now_ns(), self.plant

@@ -24,7 +24,8 @@ from hil.errors import BenchError
 from hil.plant import WH_PER_AS_AND_V, Line
 
 PORT: Final = 7301  #: Of a device.
-CONDUCTOR_PORT: Final = 7302
+WIRES_PORT: Final = 7303  #: Where the bench tells foreign devices what is at their terminals.
+CONDUCTOR_PORT: Final = 7304
 LONGEST_BYTES: Final = 1 << 22  #: Of one message.
 
 Message = Mapping[str, Any]

@@ -201,7 +201,7 @@ class Farm:
             ScenarioError: It has real serial ports, which work in real time only, or one cannot be opened.
             BenchError: An address or port is taken, or something failed on the way up.
         """
-        refuse_seats(self.site)
+        refuse_seats(self.site, self.bench)
         self._refuse_ports()
         self.loop.set_exception_handler(self._loop_complained)
         self.resolver = self._claim_addresses()

@@ -180,7 +180,7 @@ class Faults:
         Raises:
             ScenarioError: It is not in a process of its own, or has no power.
         """
-        raise ScenarioError(f"{name} cannot be paused: its process is the farm's own. The compose bench can.")
+        raise ScenarioError(f"{name} cannot be paused: its process is the farm's own. The compose bench can, with --speed N.")
 
     async def resume(self, name: str) -> None:
         """Let it go on (errors as :meth:`pause`)."""

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from hil.bench.control import CONDUCTOR_PORT
 from hil.bench.embedded import Farm
+from hil.bench.seats import in_real_time, others
 from hil.clock import FarmLoop, GrantedLoop, make_loop
 from hil.clock.conductor import RUNNER
 from hil.clock.grants import Hello
@@ -19,6 +20,7 @@ from hil.errors import BenchError
 from hil.site import Site
 from hil.trace import TraceWriter
 
+REAL_TIME: Final = "1"
 TESTER: Final = "tester"  #: What the runner is called among the members of a lock-step run.
 
 
@@ -37,10 +39,12 @@ class Bench:
     Attributes:
         make_loop: Makes the clock, in the farm's thread.
         make_farm: Makes the farm on that clock.
+        notice: What the user should know about it, empty for nothing.
     """
 
     make_loop: Callable[[], FarmLoop]
     make_farm: MakeFarm
+    notice: str = ""
 
 
 def bench_for(site: Site, speed: str) -> Bench:
@@ -63,6 +67,9 @@ def bench_for(site: Site, speed: str) -> Bench:
     from hil.compose.plan import Plan  # noqa: PLC0415
     from hil.compose.requests import Host  # noqa: PLC0415
 
+    notice = ""
+    if speed == "max" and (foreign := others(site)):
+        speed, notice = REAL_TIME, f"{in_real_time(foreign)} Site {site.name} runs in real time."
     if "HIL_HOST" not in os.environ:
         raise BenchError("the compose bench runs inside of its containers: hil run --bench compose ...")
     containers, token = Host(Path(os.environ["HIL_HOST"])), os.environ["HIL_TOKEN"]
@@ -78,7 +85,7 @@ def bench_for(site: Site, speed: str) -> Bench:
     def make_farm(site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> Farm:
         return ComposeFarm(site, loop, seed=seed, trace=trace, containers=containers, subnets=subnets, token=token)
 
-    return Bench(lock_step if speed == "max" else lambda: make_loop(speed), make_farm)
+    return Bench(lock_step if speed == "max" else lambda: make_loop(speed), make_farm, notice)
 
 
 def _stack_farm(site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> Farm:

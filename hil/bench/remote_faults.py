@@ -127,7 +127,6 @@ class EngineFaults(TransportFaults):
     def __init__(self, farm: ComposeFarm, containers: Containers) -> None:
         super().__init__(farm)
         self._containers = containers
-        self._saved: dict[str, dict[str, str]] = {}
         self.paused: dict[str, int] = {}
 
     async def pause(self, name: str) -> None:
@@ -173,16 +172,15 @@ class EngineFaults(TransportFaults):
 
     async def _off(self, name: str) -> None:
         remote = self._compose.remotes[name]
-        self._saved[name] = remote.memory.remember()
+        remote.memory.remember()
         await remote.deafen()
         self._open(name)
         await self._act("kill", name)
         await remote.stop()
 
     async def _on(self, name: str, settings: Settings) -> None:
-        saved = self._saved.pop(name)
         await self._act("start", name)
-        await self._compose.power_again(name, {} if settings == "factory" else saved, self._every.repeat)
+        await self._compose.power_again(name, settings, self._every.repeat)
         self._compose.remotes[name].memory.forget()
 
     async def _act(self, what: Act, name: str) -> None:

@@ -25,6 +25,7 @@ from emulators.kit.parameters import as_text
 from emulators.kit.pilot import PilotState
 from hil.bench import control
 from hil.bench.control import Message, Terminals, decode, encode, first_line
+from hil.bench.kept import KeptSettings
 from hil.bench.seat_host import SeatHost
 from hil.clock import GrantedLoop, ScaledLoop
 from hil.clock.grants import Hello
@@ -42,14 +43,15 @@ class PoweredDevice:
         family: Its family.
         name: Its name in the site.
         begin: The bench's message.
+        kept: Where its settings outlive it.
 
     Raises:
         BenchError: The conductor that the bench speaks of is not there, or refuses.
     """
 
-    def __init__(self, family: Family, name: str, begin: Message) -> None:
+    def __init__(self, family: Family, name: str, begin: Message, kept: KeptSettings) -> None:
         self.loop = _clock(begin)
-        self._family, self._name, self._begin = family, name, begin
+        self._family, self._name, self._begin, self._kept = family, name, begin, kept
         self._writer: asyncio.StreamWriter | None = None
         self._lag_s = 0.0
         self._is_up = False
@@ -87,6 +89,7 @@ class PoweredDevice:
                 if self._is_up:  # one that never came up may not know how to go down
                     raise
             finally:
+                host.serial.close()
                 host.instants.clear()
                 rest = [*calls, *host.tasks, *([self._going] if self._going is not None else [])]
                 for one in rest:
@@ -108,7 +111,6 @@ class PoweredDevice:
             "text": device.parameters.text,
             "in_force": lambda name: as_text(device.parameters[name]),
             "all_in_force": lambda: {name: as_text(device.parameters[name]) for name in self._family.parameters},
-            "all_saved": lambda: {name: as_text(value) for name, value in device.parameters.saved().items()},
             "set": device.parameters.set,
             "save": device.parameters.save,
             "changed": device.parameters_changed,
@@ -122,7 +124,14 @@ class PoweredDevice:
     def _create(self, host: SeatHost) -> Device:
         config, table = self._begin["config"], self._family.parameters
         parameters = {name: table[name].parse(text) for name, text in config.pop("parameters").items()}
-        return self._family.create(host, DeviceConfig(name=self._name, parameters=parameters, **config))
+        if self._begin["settings"] == "kept":
+            parameters = self._kept.read()
+        device = self._family.create(host, DeviceConfig(name=self._name, parameters=parameters, **config))
+        if self._begin["settings"] == "factory":
+            device.parameters.reset()
+            device.parameters.restart()
+        self._kept.follow(device.parameters)
+        return device
 
     def _take(self, message: Message) -> None:
         host = self._host
@@ -135,6 +144,8 @@ class PoweredDevice:
                 host.pilot, host.cable = PilotState(message["state"]), message["cable_a"]
                 if host.pilot_callback is not None:
                     host.call_at(host.now_ns(), lambda: self._pilot(host))
+            case "cable":
+                host.serial.set_cut(message["label"], message["reader"], message["is_cut"])
             case "off":
                 self._going = self.loop.create_task(self._device.stop())
             case _:
@@ -238,10 +249,12 @@ class Seat:
         family: The device's family.
         name: The device's name in the site.
         token: The run's secret.
+        settings: File in which the device's settings outlive this process, None for nowhere.
     """
 
-    def __init__(self, family: Family, name: str, token: str) -> None:
+    def __init__(self, family: Family, name: str, token: str, settings: Path | None = None) -> None:
         self._family, self._name, self._token = family, name, token
+        self._kept = KeptSettings(settings, family)
         self._begins: SimpleQueue[tuple[socket.socket, Message]] = SimpleQueue()
         self._powered: PoweredDevice | None = None
 
@@ -261,7 +274,7 @@ class Seat:
         while True:
             sock, begin = self._begins.get()
             try:
-                powered = PoweredDevice(self._family, self._name, begin)
+                powered = PoweredDevice(self._family, self._name, begin, self._kept)
             except BenchError as error:
                 _refuse(sock, error)
                 continue

@@ -18,6 +18,7 @@ from hil.bench.addresses import Translation
 from hil.bench.control import Message, Terminals
 from hil.bench.instants import Instants
 from hil.bench.relay import RelayedMember
+from hil.bench.serial_tcp import DevicePorts
 from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
 from hil.errors import ScenarioError
 from hil.plant import neutral_a
@@ -50,6 +51,7 @@ class SeatHost:
         self._epoch = datetime.fromisoformat(begin["epoch"])
         self._contacts: dict[str, bool] = begin["contacts"]
         self._neighbours: list[str] = begin["neighbours"]
+        self.serial = DevicePorts(loop, self.instants, name, self.spawn, begin)
 
     def died(self, name: str, error: BaseException) -> None:
         """Tell the bench that something of this device failed."""
@@ -127,7 +129,7 @@ class SeatHost:
 
     async def serial_port(self, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> SerialPort:
         """Open a serial port."""
-        raise ScenarioError(f"{self.name} {label}: serial lines between containers are not carried yet.")
+        return await self.serial.open(label, settings, receive)
 
     def charger_wiring(self) -> ChargerTerminals:
         """Return a charging point's terminals."""

@@ -1,31 +1,106 @@
-"""Which seats a bench can fill: said for all of them, with file and line, before anything is started."""
+"""What each bench finds at each kind of seat: which seats it can fill, and what a tester can do there.
+
+Everything is asked before anything is started: a seat that cannot be filled, with file and line; a test that needs what
+a seat has not.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from hil.errors import Problem, SiteFileError
-from hil.site import Site
+from hil.errors import Problem, ScenarioError, SiteFileError
+from hil.site import DeviceSpec, MeterSpec, Site
 
-#: The bench that a seat needs; the embedded one has emulated seats only.
+#: What a tester finds beside a device's public ports, where the farm made the device.
+SIDE: Final = frozenset({"parameters", "page", "display", "leds", "log", "device-restart", "device-faults"})
+FARM: Final = frozenset({"plant", "fault-injection"})
+
+#: Bench, seat, and what a test may need (`needs:` tags) that is there.
+SEATS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
+    "embedded": {"emulated": SIDE | FARM | {"emulated"}},
+    "compose": {
+        "emulated": SIDE | FARM | {"emulated", "container"},
+        "image": FARM | {"container"},
+        "real": FARM | {"real-device"},
+    },
+    "swarm": {"emulated": SIDE | FARM | {"emulated", "container"}},
+}
+VIRTUAL, REAL = "virtual-time", "real-time"  #: What a run's speed adds.
+KNOWN_CAPABILITIES: Final = frozenset().union(
+    *(found for seats in SEATS.values() for found in seats.values()), {VIRTUAL, REAL, "operator-prompt"}
+)
 BENCH_OF: Final = {"image": "compose", "real": "attach"}
+ALLOWED: Final = {
+    "emulated": "emulated",
+    "image": "image for a device with Modbus TCP",
+    "real": "real for a meter at a serial port (at: /dev/ttyUSB0)",
+}
+WHAT: Final = {"image": "a container of your own", "real": "a real device"}
 
 
-def refuse_seats(site: Site) -> None:
-    """Refuse a site that the embedded bench cannot run.
+def missing(bench: str, speed: str, needs: Iterable[str], site: Site | None) -> str:
+    """Return in a sentence what a test needs and this bench, or a seat of the site, has not; nothing when all is there.
+
+    Args:
+        bench: The bench.
+        speed: ``max``, or a number of farm seconds in a second.
+        needs: Known capabilities.
+        site: The site whose devices run already, None where each test starts its own: then all seats are emulated.
+    """
+    rows, foreign = SEATS[bench], others(site) if site is not None else {}
+    there = rows["emulated"].union(*(rows[spec.seat] for spec in foreign.values()))
+    there |= {VIRTUAL if speed == "max" else REAL}
+    if lacking := sorted(set(needs) - there):
+        return f"the {bench} bench at --speed {speed} cannot do {', '.join(lacking)}"
+    for name, spec in foreign.items():
+        if gone := sorted((set(needs) & (SIDE | {"emulated"})) - rows[spec.seat]):
+            return f"{name} is {WHAT[spec.seat]}: it has no {', '.join(gone)} for the farm"
+    return ""
+
+
+def others(site: Site) -> dict[str, DeviceSpec | MeterSpec]:
+    """Return the seats that the farm does not fill itself."""
+    seats: dict[str, DeviceSpec | MeterSpec] = {**site.devices, **site.meters}
+    return {name: spec for name, spec in seats.items() if spec.seat != "emulated"}
+
+
+def in_real_time(foreign: Mapping[str, DeviceSpec | MeterSpec]) -> str:
+    """Return in a sentence why a site with such seats cannot run in virtual time."""
+    names = ", ".join(f"{name} is {WHAT[spec.seat]}" for name, spec in foreign.items())
+    return f"{names}, whose time nobody can stop."
+
+
+def refuse_speed(site: Site, factor: float) -> None:
+    """Refuse a speed other than real time for a site with a real device (raises ScenarioError)."""
+    real = [name for name, spec in others(site).items() if spec.seat == "real"]
+    if real and factor != 1:
+        raise ScenarioError(f"{', '.join(real)}: a real device keeps real time. Choose --speed 1, not {factor:g}.")
+
+
+def refuse_seats(site: Site, bench: str) -> None:
+    """Refuse a site that a bench cannot run.
 
     Raises:
-        SiteFileError: It lists every seat that is not emulated.
+        SiteFileError: It lists every seat that the bench cannot fill.
     """
     problems = []
-    for section, seats in (("devices", site.devices), ("meters", site.meters)):
-        for name, spec in seats.items():
-            if spec.seat == "emulated":
-                continue
-            field = f"{section}.{name}.seat"
-            mark = site.lines[field]
-            text = f"the embedded bench cannot fill the seat {spec.seat!r} ({spec.at or spec.image})."
-            allowed = f"Allowed there: emulated. A seat {spec.seat!r} needs the {BENCH_OF[spec.seat]} bench."
-            problems.append(Problem(mark.file, mark.line, field, text, allowed))
+    for name, spec in others(site).items():
+        if spec.seat in SEATS[bench] and _fits(spec):
+            continue
+        field = f"{'meters' if isinstance(spec, MeterSpec) else 'devices'}.{name}.seat"
+        mark = site.lines[field]
+        text = f"the {bench} bench cannot fill the seat {spec.seat!r} ({spec.at or spec.image})."
+        allowed = f"Allowed there: {', '.join(ALLOWED[seat] for seat in SEATS[bench])}."
+        if bench != BENCH_OF[spec.seat]:
+            allowed += f" A seat {spec.seat!r} needs the {BENCH_OF[spec.seat]} bench."
+        problems.append(Problem(mark.file, mark.line, field, text, allowed))
     if problems:
         raise SiteFileError(problems)
+
+
+def _fits(spec: DeviceSpec | MeterSpec) -> bool:
+    """Return whether a container's Modbus TCP port, or a meter's serial port, is all that it takes to be looked at."""
+    if spec.seat == "image":
+        return spec.family.modbus_port is not None
+    return isinstance(spec, MeterSpec) and bool(spec.family.serial_ports) and (spec.at or "").startswith("/")

@@ -77,10 +77,22 @@ def _next_start(line: list[int], begin: int) -> int | None:
         return None
 
 
+class Wire(Protocol):
+    """The wire that leaves one talker, as a tap sees it (attributes as of :class:`Line`)."""
+
+    name: str
+    settings: SerialSettings
+    arrived: int
+
+    def over_ns(self, count: int) -> int:
+        """Return when so many bytes were over, counted since the line was idle [ns]."""
+        ...
+
+
 class Tap(Protocol):
     """Where a talker's bytes come out."""
 
-    def deliver(self, line: Line, data: bytes) -> None:
+    def deliver(self, line: Wire, data: bytes) -> None:
         """Take bytes of a line that have arrived by now."""
         ...
 
@@ -108,13 +120,21 @@ class Reader:
         self._link = loop.register_pty(self._master, self._slave)
         loop.add_reader(self._slave, self._read)
 
-    def deliver(self, line: Line, data: bytes) -> None:
+    def deliver(self, line: Wire, data: bytes) -> None:
         """Put bytes on this end of the cable."""
         self.put(self.hears(line, data))
 
-    def hears(self, line: Line, data: bytes) -> bytes:
+    def hears(self, line: Wire, data: bytes) -> bytes:
         """Return what comes through the cable from a line, as its port understands it."""
         return b"" if line.name in self.cuts else heard(data, line.settings, self._settings or line.settings)
+
+    def arrivals(self, line: Wire, data: bytes) -> list[tuple[int, str, bytes]]:
+        """Return when each byte of a delivery was over [ns], from whom, and what the port makes of it alone."""
+        first = line.arrived - len(data)
+        return [
+            (line.over_ns(first + count), line.name, self.hears(line, data[count - 1 : count]))
+            for count in range(1, len(data) + 1)
+        ]
 
     def put(self, data: bytes) -> None:
         """Write what the port has heard."""
@@ -154,13 +174,9 @@ class Collision:
         self._reader, self._lines = reader, lines
         self._arrivals: list[tuple[int, str, bytes]] | None = None
 
-    def deliver(self, line: Line, data: bytes) -> None:
+    def deliver(self, line: Wire, data: bytes) -> None:
         """Take bytes of one line; all others are asked for theirs, so that none comes too late."""
-        first = line.arrived - len(data)
-        bytes_ns = [
-            (line.over_ns(first + count), line.name, self._reader.hears(line, data[count - 1 : count]))
-            for count in range(1, len(data) + 1)
-        ]
+        bytes_ns = self._reader.arrivals(line, data)
         if self._arrivals is not None:
             self._arrivals += bytes_ns
             return
@@ -197,7 +213,7 @@ class Outlet:
         self._poll.register(self._master, 0)  # a hang-up is told in any case: nobody has it open
         self._is_stale = False
 
-    def deliver(self, line: Line, data: bytes) -> None:
+    def deliver(self, line: Wire, data: bytes) -> None:
         """Give bytes to whoever has the path open; what does not fit into the kernel's buffer is lost."""
         if self._poll.poll(0):
             self._forget()

@@ -13,6 +13,7 @@ from typing import Final
 
 from emulators.kit import udp_relay
 from emulators.kit.host import NS_PER_S, Phase
+from hil.bench import kept
 from hil.bench.addresses import Translation
 from hil.bench.compose import ComposeFarm, RemoteDevice
 from hil.bench.host_clocks import measure
@@ -86,6 +87,8 @@ class StackFarm(ComposeFarm):
         token: The run's secret.
     """
 
+    bench = "swarm"
+
     def __init__(
         self, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter, seats: Collection[str], token: str
     ) -> None:
@@ -143,10 +146,10 @@ class StackFarm(ComposeFarm):
     def _tell_epoch(self, remote: RemoteDevice) -> None:
         remote.tell("epoch", real_s=self._epoch["real_s"] + self.ahead_s[remote.name])
 
-    def _begin(self, name: str, parameters: Mapping[str, str] | None = None) -> dict[str, object]:
+    def begin(self, name: str, settings: kept.Settings = "site") -> dict[str, object]:
         network = self._plan.networks[name]
         relay = {"at": [self._relays[network], udp_relay.PORT], "lan": network}
-        return {**super()._begin(name, parameters), "relay": relay}
+        return {**super().begin(name, settings), "relay": relay}
 
     def _compare_next(self) -> None:
         names = [name for name in self.remotes if not self.faults.silence(name)]

@@ -23,11 +23,14 @@ def add(commands: Commands) -> None:
     device.add_argument("type", metavar="TYPE", help="device type as in `hil devices`")
     device.add_argument("--name", required=True, metavar="N", help="the device's name in the site")
     device.add_argument("--host", default="", metavar="ADDRESS", help="address of the control port (default: all)")
+    device.add_argument(
+        "--settings", type=Path, metavar="FILE", help="keep its saved parameters here, for a restart (default: nowhere)"
+    )
     conductor = add_command(
         commands, "conductor", _conductor, "share virtual time out among the processes of a site, for a bench"
     )
     conductor.add_argument("--host", default="", metavar="ADDRESS", help="address to listen at (default: all)")
-    conductor.add_argument("--port", type=int, metavar="N", help="port to listen at (default: 7302; 0: any)")
+    conductor.add_argument("--port", type=int, metavar="N", help="port to listen at (default: 7304; 0: any)")
 
 
 def _device(args: argparse.Namespace) -> int:
@@ -39,7 +42,7 @@ def _device(args: argparse.Namespace) -> int:
     except UnknownFamily as error:
         raise ScenarioError(str(error)) from error
     signal.signal(signal.SIGTERM, _leave)  # the first process of a container has no default for it
-    Seat(found, args.name, secret).serve(host=args.host, ready=READY if READY.parent.is_dir() else None)
+    Seat(found, args.name, secret, args.settings).serve(host=args.host, ready=READY if READY.parent.is_dir() else None)
     return ExitCode.PASSED
 
 

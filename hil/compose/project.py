@@ -29,10 +29,6 @@ LAST_LINES: Final = 10
 class Project:
     """One site's containers.
 
-    Attributes:
-        subnets: By the site's networks, none before it was started.
-        plan: Who is where, once it was started.
-
     Args:
         site: The site.
         name: The project's name in the engine.
@@ -40,6 +36,10 @@ class Project:
         variables: The image and the token that the file asks for.
         say: Told how it goes on.
         ending: Set when nobody needs it any more.
+
+    Attributes:
+        subnets: By the site's networks, none before it was started.
+        plan: Who is where, once it was started.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Project:
     ) -> None:
         self.site, self.name, self.file = site, name, file
         self.subnets: Mapping[str, IPv4Network] = {}
-        self.count = len(site.meters) + len(site.devices)
+        self.count = len(site.meters) + len(site.devices) + 1  # the conductor
         self._variables, self._say, self._ending = dict(variables), say, ending
         self._harmed: dict[str, Act] = {}  # what undoes it
 
@@ -112,8 +112,8 @@ class Project:
         """Write what every container said."""
         with suppress(BenchError):
             folder.mkdir(parents=True, exist_ok=True)
-            for one in [*self.site.meters, *self.site.devices]:
-                (folder / f"{service(one)}.log").write_text(self._log(service(one)), encoding="utf-8")
+            for one in self._states():
+                (folder / f"{one}.log").write_text(self._log(one), encoding="utf-8")
 
     # --- inside
 
@@ -162,7 +162,10 @@ class Project:
     def _states(self) -> dict[str, str]:
         """Return each service's state: its health, or why it has none."""
         ids = docker("ps", "--all", "--quiet", "--filter", f"label={PROJECT_LABEL}={self.name}").split()
-        form = '{{index .Config.Labels "com.docker.compose.service"}}\t{{.State.Status}}\t{{.State.Health.Status}}'
+        form = '{{index .Config.Labels "com.docker.compose.service"}}\t{{.State.Status}}\t'
+        form += (
+            "{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}"  # a foreign image may have no check
+        )
         rows = docker("inspect", "--format", form, *ids).splitlines()
         found = {}
         for row in rows:

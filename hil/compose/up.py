@@ -54,6 +54,7 @@ class Containers:
         self._name = secrets.token_hex(3)
         self._projects: dict[str, Project] = {}  # by shape, the least recently used first
         self._files: dict[str, int] = {}
+        self._names: list[str] = []
         self._facts: dict[str, object] = {}
         self._runner = ""
         self._ending = threading.Event()
@@ -143,6 +144,7 @@ class Containers:
             site, f"hilfarm-{name}-{self._name}", file,
             variables={"HIL_IMAGE": self._image, "HIL_TOKEN": self.token}, say=self._say, ending=self._ending,
         )  # fmt: skip
+        self._names.append(found.name)
         try:
             found.start(exact=self._exact)
             self._join(found)
@@ -231,8 +233,7 @@ class Containers:
     # --- the end
 
     def _end(self, *, keep: bool) -> None:
-        names = [self._runners_project] if self._runner else []
-        names += [one.name for one in self._projects.values()]
+        names = [*([self._runners_project] if self._runner else []), *self._names]
         if keep:
             for one in self._projects.values():
                 one.keep_logs(self._folder / "containers" / one.file.stem)
@@ -243,9 +244,9 @@ class Containers:
             docker("rm", "--force", "--volumes", self._runners_project)
         self._runner = ""
         for one in self._projects.values():
-            self._remove(one)
-        for _ in clean(projects=[self._runners_project]):
-            pass
+            with suppress(BenchError):  # what is left, the last line removes or says why it cannot
+                self._remove(one)
+        list(clean(projects=[self._runners_project, *self._names]))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

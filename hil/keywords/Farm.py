@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from robot.api.deco import library
 from robotlibcore import DynamicCore
 
+from hil.bench.seats import KNOWN_CAPABILITIES, missing
 from hil.keywords.context import Context
 from hil.keywords.names import normal
+from hil.keywords.session import running_site
 from hil.keywords.topics import topics
 from hil.keywords.values import Amps, Amps3, Percent, Verb, to_amps, to_amps3, to_percent, to_verb
 from hil.trace import stable_name
-
-CAPABILITIES: Final[Mapping[str, frozenset[str]]] = {
-    "embedded": frozenset({"plant", "fault-injection", "emulated"}),
-    "compose": frozenset({"plant", "fault-injection", "emulated", "container"}),
-    "swarm": frozenset({"plant", "fault-injection", "emulated", "container"}),
-}
-TIME: Final[Mapping[str, str]] = {"max": "virtual-time"}  #: What a speed adds.
-ANY_OTHER_TIME: Final = "real-time"
-KNOWN_CAPABILITIES: Final = frozenset().union(
-    *CAPABILITIES.values(), TIME.values(), {ANY_OTHER_TIME, "real-device", "operator-prompt"}
-)
 
 
 @library(
@@ -77,12 +67,10 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
             data.body.create_keyword(
                 name="Fail", args=[f"unknown capability {unknown}. Known: {', '.join(sorted(KNOWN_CAPABILITIES))}."]
             )
-        elif missing := needs - CAPABILITIES[bench] - {TIME.get(speed, ANY_OTHER_TIME)}:
+        elif needs and (reason := missing(bench, speed, needs, running_site())):
             data.setup = data.teardown = None
             data.body.clear()
-            data.body.create_keyword(
-                name="Skip", args=[f"the {bench} bench at --speed {speed} cannot do {', '.join(sorted(missing))}"]
-            )
+            data.body.create_keyword(name="Skip", args=[reason])
 
     def end_test(self, data: Any, result: Any) -> None:
         """Close the test's farm; a tripwire or a farm failure that no keyword saw fails the test."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import os
 import shlex
 import tempfile
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -24,6 +26,8 @@ from hil.errors import BenchError, ControllerViolation
 from hil.report.folder import Record, RunFolder
 from hil.site import Site, load_site
 from hil.trace import TraceWriter, trace_path
+
+LOG: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -66,8 +70,14 @@ class Session:
         )
         self._speed = settings.get("HIL_SPEED", "max")
         bench = bench_for(site, self._speed)
+        if bench.notice:
+            LOG.warning(bench.notice)
         self._thread = FarmThread(bench.make_loop)
-        self.farm = bench.make_farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
+        try:
+            self.farm = bench.make_farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
+        except BaseException:
+            self._thread.close()
+            raise
         try:
             self.call(self._flowing(self.farm.start))
         except BaseException:
@@ -214,6 +224,18 @@ class Session:
         with self.farm.loop.time_flows():
             result = await work()
         return result
+
+
+def running_site() -> Site | None:
+    """Return the site whose devices run for all tests of this run, None where each test starts its own."""
+    if os.environ.get("HIL_BENCH", "embedded") == "embedded" or "HIL_SITE" not in os.environ:
+        return None
+    return _site(os.environ["HIL_SITE"])
+
+
+@cache
+def _site(ref: str) -> Site:
+    return load_site(ref, search=[Path.cwd()])
 
 
 _LENT: Final[list[Session]] = []

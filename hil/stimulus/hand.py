@@ -9,6 +9,7 @@ from emulators.kit import sideband
 from emulators.kit.host import NS_PER_S
 from emulators.kit.sideband import Answer, Refused, Verb
 from hil.bench.embedded import Farm
+from hil.bench.seats import others
 from hil.configure import Form
 from hil.errors import ScenarioError
 from hil.site import VehicleSpec
@@ -46,7 +47,7 @@ def state(farm: Farm) -> dict[str, Any]:
                 "pilot": bay.pilot_state().value,
                 "offered_a": round(bay.offer.current_a, MILLIAMPERES),
                 "current_a": [round(value, MILLIAMPERES) for value in bay.currents_a()],
-                "display": "" if farm.faults.silence(name) else farm.devices[name].front.display,
+                "display": _display(farm, name),
                 "why": farm.explain(name),
             }
             for name, bay in farm.bays.items()
@@ -66,6 +67,12 @@ def state(farm: Farm) -> dict[str, Any]:
         "faults": farm.faults.describe(),
         "findings": [{"farm_s": one.at_ns / NS_PER_S, "kind": one.kind, "text": one.text} for one in farm.findings],
     }
+
+
+def _display(farm: Farm, name: str) -> str:
+    """Return a display's text; a device without power, and one of the user's, shows the farm none."""
+    dark = bool(farm.faults.silence(name)) or name in others(farm.site)
+    return "" if dark else farm.devices[name].front.display
 
 
 def _plug(farm: Farm, body: sideband.Plug) -> None:

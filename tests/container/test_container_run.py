@@ -19,6 +19,7 @@ import pytest
 from hil.compose import render, up
 from hil.compose.engine import LABEL, PROJECT_LABEL, clean, docker
 from hil.compose.image import Image, ensure
+from hil.compose.render import CONDUCTOR
 from hil.errors import BenchError
 from hil.site import load_site
 from hil.trace import read_trace
@@ -48,7 +49,8 @@ def left_behind(*projects: str) -> list[str]:
     found = []
     for project in projects:
         mark = ("--filter", f"label={PROJECT_LABEL}={project}", "--quiet")
-        found += docker("ps", "--all", *mark).split() + docker("network", "ls", *mark).split()
+        found += docker("ps", "--all", *mark).split()
+        found += [name for kind in ("network", "volume") for name in docker(kind, "ls", *mark).split()]
     return found
 
 
@@ -95,7 +97,7 @@ def test_scaled_time_on_containers_settles_where_the_embedded_bench_does(tmp_pat
             break
         assert code == 3, said  # never green
     assert code == 0, said
-    assert said.count("mennekes/car-park: 4 of 4 containers healthy") == 1  # all tests use the same
+    assert said.count("mennekes/car-park: 5 of 5 containers healthy") == 1  # all tests use the same
     assert "3 passed, 0 failed, 0 skipped" in said
     here, there = settled(tmp_path / "embedded"), settled(folder)
     assert len(here) == 3
@@ -104,7 +106,7 @@ def test_scaled_time_on_containers_settles_where_the_embedded_bench_does(tmp_pat
     assert left_behind(*projects(folder)) == []
     assert json.loads((folder / "run.json").read_text(encoding="utf-8"))["compose"] == facts(folder)
     logs = folder / "containers" / "car-park"
-    assert {file.name for file in logs.iterdir()} == {f"CP{number}.log" for number in (1, 2, 3, 4)}
+    assert {file.name for file in logs.iterdir()} == {f"{name}.log" for name in (CONDUCTOR, "CP1", "CP2", "CP3", "CP4")}
     assert "CP3 waits for a bench" in (logs / "CP3.log").read_text(encoding="utf-8")
 
 
@@ -160,7 +162,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 @pytest.mark.parametrize(
     ("number", "moment"),
-    [(signal.SIGINT, "0 of 4 containers healthy"), (signal.SIGTERM, "4 of 4 containers healthy")],
+    [(signal.SIGINT, "0 of 5 containers healthy"), (signal.SIGTERM, "5 of 5 containers healthy")],
 )
 def test_a_run_that_is_stopped_takes_its_containers_away(run: Run, number: signal.Signals, moment: str) -> None:
     run.read_until(moment)
@@ -172,13 +174,13 @@ def test_a_run_that_is_stopped_takes_its_containers_away(run: Run, number: signa
 
 
 def test_what_a_killed_run_leaves_is_removed_by_clean(run: Run) -> None:
-    run.read_until("4 of 4 containers healthy")
+    run.read_until("5 of 5 containers healthy")
     run.process.kill()
     run.process.wait()
     assert left_behind(*run.projects)
     code, said = hil("compose", "clean", *[word for one in run.projects for word in ("--project", one)])
     assert (code, left_behind(*run.projects)) == (0, []), said
-    assert re.search("removed: [45] containers, 2 networks, 0 volumes", said), said
+    assert re.search("removed: [56] containers, 2 networks, 4 volumes", said), said
 
 
 def test_a_container_that_never_gets_healthy_shows_its_last_lines(
@@ -238,7 +240,7 @@ def test_two_runs_at_once_start_the_sites_that_their_tests_name(tmp_path: Path) 
         for code, said in both.map(lambda folder: hil(*words, str(folder)), folders):
             assert code == 0, said
             assert "3 passed, 0 failed, 0 skipped" in said
-            for site, count in (("car-park", 4), ("standalone-excluding", 3)):
+            for site, count in (("car-park", 5), ("standalone-excluding", 4)):
                 assert f"mennekes/{site}: {count} of {count} containers healthy" in said
     used = [one["subnets"]["lan"] for folder in folders for one in facts(folder)["projects"].values()]
     assert len(set(used)) == len(used) == 4  # two sites in each run; the third test uses the second's

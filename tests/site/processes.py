@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hil.bench.addresses import Slot
 from hil.bench.containers import Act
@@ -47,21 +48,29 @@ class SiteProcesses:
             for number, name in enumerate(site.networks, 1)
         }
         self.plan = Plan(site, self.subnets)
+        self._settings = TemporaryDirectory(prefix="hilfarm-settings-")
         self.types = {name: spec.type for name, spec in {**site.meters, **site.devices}.items()}
         self.running: dict[str, Process] = {}
-        for name in self.types:
-            self.start(name)
-        for process in self.running.values():
-            assert process.stdout is not None
-            assert "waits for a bench" in process.stdout.readline()
+        for name, spec in {**site.meters, **site.devices}.items():
+            if spec.seat == "emulated":
+                self.start(name)
+        for name in self.running:
+            self.wait_for(name)
 
     def start(self, name: str) -> None:
-        address = self.plan.addresses[name]
-        self.running[name] = launch("device", self.types[name], "--name", name, "--host", address)
+        settings = str(Path(self._settings.name) / f"{name}.json")
+        words = ("--name", name, "--host", self.plan.addresses[name], "--settings", settings)
+        self.running[name] = launch("device", self.types[name], *words)
+
+    def wait_for(self, name: str) -> None:
+        said = self.running[name].stdout
+        assert said is not None
+        assert said.readline().startswith(f"{name} waits for a bench")
 
     def close(self) -> None:
         for process in self.running.values():
             end(process)
+        self._settings.cleanup()
         self.slot.release()
 
 
@@ -105,6 +114,7 @@ class Processes:
         for name, process in found.running.items():
             if process.poll() is not None:
                 found.start(name)
+                found.wait_for(name)
         return found.subnets
 
     def act(self, what: Act, device: str) -> None:
@@ -115,6 +125,7 @@ class Processes:
                 process.wait()
             case "start":
                 self.last.start(device)
+                self.last.wait_for(device)
             case "pause":
                 process.send_signal(signal.SIGSTOP)
             case "resume":

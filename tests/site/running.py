@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from pymodbus.client import ModbusTcpClient
+
+from hil.bench.addresses import Slot
+from hil.bench.containers import Act
+from hil.compose.requests import SOCKET, Requests
+from hil.errors import BenchError
+from hil.site import Site
 
 READY_REAL_S = 30.0
 ROOT = Path(__file__).parents[2]
@@ -110,3 +118,77 @@ class Up:
             if good(state):
                 return state
         raise AssertionError(f"never: {what}. Last: {state}")
+
+
+class Devices:
+    """Devices in processes of their own (``hil device``), on addresses of a slot of their own, in scaled time.
+
+    Args:
+        token: Theirs and the bench's.
+        seats: Type and host part by name.
+        words: Further words of a device's command line, by name.
+    """
+
+    def __init__(
+        self, token: str, seats: Mapping[str, tuple[str, int]], words: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        self.token, self.seats, self.words = token, seats, words or {}
+        self.slot = Slot()
+        self.subnet = ipaddress.IPv4Network(f"127.{self.slot.number}.1.0/24")
+        self.processes: dict[str, subprocess.Popen[str]] = {}
+        for name in seats:
+            self.begin(name)
+        for name in seats:
+            self.wait_for(name)
+        self.requests = Requests(self)
+
+    on_host = False
+
+    def need(self, site: Site) -> Mapping[str, ipaddress.IPv4Network]:
+        """Return where the devices are (``hil.bench.containers.Containers``)."""
+        return dict.fromkeys(site.networks, self.subnet)
+
+    def act(self, what: Act, device: str) -> None:
+        """Refuse."""
+        raise BenchError(f"nobody can {what} {device} here")
+
+    def begin(self, name: str) -> None:
+        """Start a device's process."""
+        kind, host = self.seats[name]
+        self.processes[name] = subprocess.Popen(
+            [
+                sys.executable, "-m", "hil", "device", kind, "--name", name, "--host", self.address(host),
+                *self.words.get(name, ()),
+            ],
+            env={**os.environ, "HIL_TOKEN": self.token, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )  # fmt: skip
+
+    def wait_for(self, name: str) -> None:
+        """Return when a device's process waits for a bench."""
+        said = self.processes[name].stdout
+        assert said is not None
+        assert said.readline().startswith(f"{name} waits for a bench")
+
+    def end(self, name: str) -> None:
+        """Kill a device's process."""
+        self.processes[name].kill()
+        self.processes[name].communicate()
+
+    def address(self, host: int) -> str:
+        """Return the address with a host part."""
+        return str(self.subnet.network_address + host)
+
+    def settings(self, speed: str = "5") -> dict[str, str]:
+        """Return the environment of a bench for these devices."""
+        host = str(self.requests.folder / SOCKET)
+        return {"HIL_BENCH": "compose", "HIL_SPEED": speed, "HIL_TOKEN": self.token, "HIL_HOST": host}
+
+    def close(self) -> None:
+        """Kill all of them."""
+        self.requests.close()
+        for name in self.processes:
+            self.end(name)
+        self.slot.release()

@@ -11,6 +11,7 @@ import pytest
 
 from emulators.kit.pilot import NO_OFFER
 from hil.bench import control
+from hil.bench.compose import ComposeFarm
 from hil.bench.control import decode, encode
 from hil.bench.faults import Settings
 from hil.bench.remote_faults import EngineFaults, TransportFaults
@@ -309,3 +310,27 @@ def test_links_are_slow_lossy_and_reset_in_every_process(granted: Session) -> No
     session.wait(60)
     assert signalled_a(session) == 15
     assert session.do(lambda: farm.device("CP1").page()["Error(s)"]) == "no errors"
+
+
+@pytest.mark.parametrize(("settings", "shown"), [("kept", "E2"), ("site", "E1"), ("factory", "")])
+def test_saved_settings_outlive_the_process(
+    settings: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, begin = "Equipment identifier", ComposeFarm.begin
+    site = {"devices.CP1": "null", "links": "[]", f"meters.P1.parameters.{name}": "E1"}
+    devices = Processes()
+    try:
+        choose(monkeypatch, devices, tmp_path, "max")
+        first = Session(build_site("alfen/alb-p1", site), "t")
+        form = Form(first.farm.device("P1"))
+        first.do(lambda: form.edit(name, "E2"))
+        first.do(form.save)
+        first.do(lambda: form.edit(name, "E3"))  # never saved
+        first.close()
+        devices.act("kill", "P1")
+        monkeypatch.setattr(ComposeFarm, "begin", lambda self, device: begin(self, device, settings))  # type: ignore[arg-type]
+        second = Session(build_site("alfen/alb-p1", site), "u")
+        assert second.do(lambda: second.farm.device("P1").parameters[name]) == shown
+        second.close()
+    finally:
+        devices.close()

@@ -79,7 +79,7 @@ A Device Without Power Does Nothing
     Get Register    CP2    DLM_MODE    ==    3
 
 A Device That Hangs Keeps Its Connections
-    [Tags]    needs:container
+    [Tags]    needs:container    needs:real-time
     Pause    CP1
     Run Keyword And Expect Error    *CP1 is paused since *    Kill    CP1
     Run Keyword And Expect Error    DeviceSilent: *    Get Register    CP1    DLM_MODE

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from hil.compose.plan import POOL, Plan, choose_subnets
 from hil.compose.render import render
-from hil.errors import BenchError, ScenarioError
-from hil.site import Site, load_site, shipped_sites
+from hil.errors import BenchError, ScenarioError, SiteFileError
+from hil.keywords.session import build_site
+from hil.site import load_site, shipped_sites
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = ROOT / "compose" / "sites"
@@ -110,9 +112,34 @@ def test_site_addresses_and_container_addresses_translate_both_ways() -> None:
         plan.local("10.0.0.1")
 
 
-def test_a_seat_that_is_not_emulated_is_refused() -> None:
-    site = load_site("mennekes/car-park")
-    point = site.devices["CP2"].model_copy(update={"seat": "real", "at": "10.0.0.17"})
-    changed = Site.model_construct(**{**dict(site), "devices": {**site.devices, "CP2": point}})
-    with pytest.raises(ScenarioError, match=r"emulated seats only so far, not CP2 \(real\)"):
-        render(changed, Plan(site, choose_subnets(site)), ref="x")
+def own(ref: str, **fields: str) -> dict[str, dict[str, Any]]:
+    """Return the services of a site with changed fields (``meters__M2__seat=image``)."""
+    site = build_site(ref, {name.replace("__", "."): text for name, text in fields.items()})
+    text = render(site, Plan(site, choose_subnets(site)), ref="x")
+    return YAML(typ="safe").load(text)["services"]
+
+
+def test_a_container_of_ones_own_is_at_the_devices_address_and_is_told_where_to_ask() -> None:
+    found = own("mennekes/meter-excluding", meters__M2__seat="image", meters__M2__image="my/meter:1")
+    meter = found["M2"]
+    assert meter["image"] == "my/meter:1"
+    assert meter["networks"] == {"lan": {"ipv4_address": "198.18.0.20"}}
+    assert meter["environment"]["HIL_WIRES"] == "http://198.18.0.254:7303/wires/M2"
+    assert set(meter["environment"]) == {"HIL_WIRES", "HIL_WIRES_TOKEN"}
+    assert not {"command", "user", "volumes", "healthcheck"} & set(meter)  # it is as it is
+    assert found["CP1"]["depends_on"] == {"M2": {"condition": "service_started"}}
+
+
+def test_a_real_meter_at_a_serial_port_is_passed_into_the_container_of_its_reader() -> None:
+    found = own("alfen/alb-p1", meters__P1__seat="real", meters__P1__at="/dev/ttyUSB0")
+    assert set(found) == {"CP1", "hil-conductor"}
+    assert found["CP1"]["devices"] == ["/dev/ttyUSB0:/dev/ttyUSB0"]
+    assert found["CP1"]["group_add"] == ["dialout"]
+    assert "depends_on" not in found["CP1"]
+
+
+def test_a_seat_that_the_bench_cannot_fill_is_refused() -> None:
+    with pytest.raises(SiteFileError, match=r"the compose bench cannot fill the seat 'real' \(10.0.0.17\)"):
+        own("mennekes/car-park", devices__CP2__seat="real", devices__CP2__at="10.0.0.17")
+    with pytest.raises(SiteFileError, match=r"cannot fill the seat 'image' \(x\)(?s:.*)image for a device with Modbus"):
+        own("alfen/alb-p1", meters__P1__seat="image", meters__P1__image="x")

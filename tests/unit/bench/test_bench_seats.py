@@ -1,0 +1,48 @@
+"""What a test needs and a bench, or a seat of the site, has not."""
+
+from __future__ import annotations
+
+import pytest
+
+from hil.bench.seats import KNOWN_CAPABILITIES, SEATS, missing
+from hil.keywords.session import build_site
+from hil.site import Site, load_site
+
+OWN_METER = {"meters.M2.seat": "image", "meters.M2.image": "my/meter:1"}
+
+
+def own_meter() -> Site:
+    return build_site("mennekes/meter-excluding", OWN_METER)
+
+
+@pytest.mark.parametrize("bench", sorted(SEATS))
+def test_what_a_bench_has_is_not_missing_where_all_seats_are_emulated(bench: str) -> None:
+    assert missing(bench, "max", SEATS[bench]["emulated"], None) == ""
+    assert missing(bench, "max", SEATS[bench]["emulated"], load_site("mennekes/car-park")) == ""
+
+
+def test_what_no_seat_of_a_bench_has_is_the_benchs() -> None:
+    assert (
+        missing("embedded", "max", ["plant", "container"], None)
+        == "the embedded bench at --speed max cannot do container"
+    )
+    assert missing("compose", "5", ["virtual-time"], None) == "the compose bench at --speed 5 cannot do virtual-time"
+    assert missing("compose", "max", ["virtual-time"], None) == ""
+    assert missing("embedded", "max", ["real-time"], None) == "the embedded bench at --speed max cannot do real-time"
+    assert missing("compose", "1", ["real-device"], None) == "the compose bench at --speed 1 cannot do real-device"
+
+
+def test_what_one_seat_has_not_is_told_with_its_name() -> None:
+    reason = "M2 is a container of your own: it has no display, emulated for the farm"
+    assert missing("compose", "1", ["display", "emulated", "plant"], own_meter()) == reason
+    assert missing("compose", "1", ["plant", "fault-injection", "real-time"], own_meter()) == ""
+
+
+def test_a_real_device_is_there_where_one_seat_has_it() -> None:
+    site = build_site("alfen/alb-p1", {"meters.P1.seat": "real", "meters.P1.at": "/dev/ttyUSB0"})
+    assert missing("compose", "1", ["real-device"], site) == ""
+    assert missing("compose", "1", ["log"], site) == "P1 is a real device: it has no log for the farm"
+
+
+def test_every_capability_is_known() -> None:
+    assert {"display", "virtual-time", "operator-prompt", "real-device"} <= KNOWN_CAPABILITIES
