@@ -23,7 +23,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-PORT: Final = 7303
+PORT: Final = 7305
 RENEW_S: Final = 5.0  #: How often a member joins again.
 EXPIRES_S: Final = 20.0  #: How long a membership lasts.
 MOST_MEMBERS: Final = 1024

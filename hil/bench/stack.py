@@ -87,6 +87,8 @@ class StackFarm(ComposeFarm):
         token: The run's secret.
     """
 
+    bench = "swarm"
+
     def __init__(
         self, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter, seats: Collection[str], token: str
     ) -> None:
