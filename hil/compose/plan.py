@@ -34,7 +34,7 @@ def choose_subnets(
             raise BenchError(
                 f"network {name!r}: {network} is in use by {used[clash]} ({clash}). Leave --exact-addresses out."
             )
-        chosen[name] = network if exact else free_subnet(name, network.prefixlen, used)
+        chosen[name] = network if exact else free_subnet(name, min(network.prefixlen, SMALLEST_PREFIX), used)
         used[chosen[name]] = f"network {name!r}"
     return chosen
 
@@ -51,10 +51,6 @@ def free_subnet(name: str, prefixlen: int, taken: Iterable[IPv4Network], *, from
         if not any(found.overlaps(one) for one in inside):
             return found
     raise BenchError(f"network {name!r}: no free subnet in {POOL}. `hil compose clean` removes what was left behind.")
-
-
-def _prefix(network: IPv4Network) -> int:
-    return max(min(network.prefixlen, SMALLEST_PREFIX), POOL.prefixlen)
 
 
 class Plan(Translation):
