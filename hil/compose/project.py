@@ -112,7 +112,8 @@ class Project:
         """Write what every container said."""
         with suppress(BenchError):
             folder.mkdir(parents=True, exist_ok=True)
-            for one in [*self.site.meters, *self.site.devices]:
+            seats = {**self.site.meters, **self.site.devices}
+            for one in [name for name, spec in seats.items() if spec.seat != "real"]:
                 (folder / f"{service(one)}.log").write_text(self._log(service(one)), encoding="utf-8")
 
     # --- inside
