@@ -354,7 +354,7 @@ class ComposeFarm(Farm):
         self.serial = CarriedLines(
             loop, self.instants, site.serial_cables(), spawn=self.spawn, token=token,
             where=lambda name: (self._plan.addresses[name], self._plan.tester(self._plan.networks[name])),
-            tell=self._tell_talker,
+            tell=lambda name, kind, **fields: self.remote(name).tell(kind, **fields),
         )  # fmt: skip
 
     async def start(self) -> None:
@@ -401,6 +401,16 @@ class ComposeFarm(Farm):
 
     def compare_clocks(self) -> None:
         """Find out how far the clocks of the devices' hosts are apart: one host has one clock."""
+
+    def remote(self, name: str) -> RemoteDevice:
+        """Return a device of the farm's own, to do something to it.
+
+        Raises:
+            ScenarioError: Its seat is filled by somebody else.
+        """
+        if name not in self.remotes:
+            raise ScenarioError(f"{name} is {WHAT[self.site.require(name).seat]}: that is done to it by hand.")
+        return self.remotes[name]
 
     async def power_again(self, name: str, settings: kept.Settings, before_start: Callable[[str], None]) -> None:
         """Make a device anew in its restarted container, and power it up.
@@ -450,6 +460,10 @@ class ComposeFarm(Farm):
 
     # --- inside
 
+    def _refuse_ports(self) -> None:
+        for (_, name), link in self.site.outside_ports().items():
+            raise ScenarioError(f"{name}: the serial port {link.port} is this machine's, and no container has it.")
+
     def _claim_addresses(self) -> Plan:
         return Plan(self.site, self._subnets, on_host=self._on_host)
 
@@ -466,11 +480,6 @@ class ComposeFarm(Farm):
             self._tell_terminals(name)
         else:
             self.devices[name] = self._foreign(name)
-
-    def _tell_talker(self, name: str, kind: str, **fields: object) -> None:
-        if name not in self.remotes:
-            raise ScenarioError(f"{name} is {WHAT[self.site.require(name).seat]}: its cable is pulled by hand.")
-        self.remotes[name].tell(kind, **fields)
 
     def _tell_pilot(self, name: str) -> None:
         if name in self.remotes:

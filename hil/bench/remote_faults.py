@@ -90,6 +90,11 @@ class TransportFaults(Faults):
         super().__init__(farm, self._every)
         self._compose = farm
 
+    async def kill(self, name: str) -> None:
+        """Take a device's power away (errors as of the embedded bench's, and for a seat that somebody else fills)."""
+        self._compose.remote(name)
+        await super().kill(name)
+
     async def _off(self, name: str) -> None:
         """Silence a device's links in every process, and let its own power down."""
         self._with_address(name, self._links.power_off)
@@ -132,7 +137,7 @@ class EngineFaults(TransportFaults):
     async def pause(self, name: str) -> None:
         """Let a device's process stand still: its connections stay open, its contactor as it is, it does nothing."""
         self._farm.device(name)
-        self._compose.remotes[name].memory.remember()
+        self._compose.remote(name).memory.remember()
         await self._act("pause", name)
         self.paused[name] = self._farm.instants.now_ns()
         self._farm.trace_state(name, "paused")

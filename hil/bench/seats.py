@@ -39,18 +39,18 @@ ALLOWED: Final = {
 WHAT: Final = {"image": "a container of your own", "real": "a real device"}
 
 
-def missing(bench: str, speed: str, needs: Iterable[str], site: Site | None) -> str:
+def missing(bench: str, speed: str, needs: Iterable[str], site: Site | None = None) -> str:
     """Return in a sentence what a test needs and this bench, or a seat of the site, has not; nothing when all is there.
 
     Args:
         bench: The bench.
         speed: ``max``, or a number of farm seconds in a second.
         needs: Known capabilities.
-        site: The site whose devices run already, None where each test starts its own: then all seats are emulated.
+        site: The site, None while it is not known: then any seat of the bench will do.
     """
     rows, foreign = SEATS[bench], others(site) if site is not None else {}
-    there = rows["emulated"].union(*(rows[spec.seat] for spec in foreign.values()))
-    there |= {VIRTUAL if speed == "max" else REAL}
+    seats = rows if site is None else {"emulated", *(spec.seat for spec in foreign.values())}
+    there = {VIRTUAL if speed == "max" and not foreign else REAL}.union(*(rows[seat] for seat in seats))
     if lacking := sorted(set(needs) - there):
         return f"the {bench} bench at --speed {speed} cannot do {', '.join(lacking)}"
     for name, spec in foreign.items():

@@ -12,7 +12,6 @@ from robotlibcore import DynamicCore
 from hil.bench.seats import KNOWN_CAPABILITIES, missing
 from hil.keywords.context import Context
 from hil.keywords.names import normal
-from hil.keywords.session import running_site
 from hil.keywords.topics import topics
 from hil.keywords.values import Amps, Amps3, Percent, Verb, to_amps, to_amps3, to_percent, to_verb
 from hil.trace import stable_name
@@ -67,10 +66,11 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
             data.body.create_keyword(
                 name="Fail", args=[f"unknown capability {unknown}. Known: {', '.join(sorted(KNOWN_CAPABILITIES))}."]
             )
-        elif needs and (reason := missing(bench, speed, needs, running_site())):
+        elif reason := missing(bench, speed, needs):
             data.setup = data.teardown = None
             data.body.clear()
             data.body.create_keyword(name="Skip", args=[reason])
+        self.context.needs = needs
 
     def end_test(self, data: Any, result: Any) -> None:
         """Close the test's farm; a tripwire or a farm failure that no keyword saw fails the test."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ class Context:
         test: Stable name of the test.
         suite: Its file, None for none.
         body: Robot's data of the test, so that the names it speaks of are checked before a farm starts.
+        needs: Capabilities that it is tagged with.
         signatures: Every keyword's signature, by its normal name.
     """
 
@@ -26,6 +27,7 @@ class Context:
         self.test = ""
         self.suite: Path | None = None
         self.body: Sequence[Any] = ()
+        self.needs: Set[str] = frozenset()
         self.signatures: Mapping[str, inspect.Signature] = {}
         self._session: Session | None = None
 

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -224,18 +223,6 @@ class Session:
         with self.farm.loop.time_flows():
             result = await work()
         return result
-
-
-def running_site() -> Site | None:
-    """Return the site whose devices run for all tests of this run, None where each test starts its own."""
-    if os.environ.get("HIL_BENCH", "embedded") == "embedded" or "HIL_SITE" not in os.environ:
-        return None
-    return _site(os.environ["HIL_SITE"])
-
-
-@cache
-def _site(ref: str) -> Site:
-    return load_site(ref, search=[Path.cwd()])
 
 
 _LENT: Final[list[Session]] = []

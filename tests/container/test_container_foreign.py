@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ import pytest
 
 from hil.compose.engine import docker
 from hil.compose.image import ensure
+
+from .test_container_run import left_behind, projects
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -51,9 +52,9 @@ def test_a_right_script_passes_the_suite(built: str, tmp_path: Path) -> None:
     assert code == 0, said
     assert "2 passed, 0 failed, 1 skipped" in said
     assert "M2 is a container of your own: it has no display for the farm" in (tmp_path / "run/output.xml").read_text()
-    project = json.loads((tmp_path / "run" / "compose.json").read_text())["project"]
-    assert docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={project}") == ""
-    assert "a meter of my own" in (tmp_path / "run" / "containers" / "M2.log").read_text()
+    assert left_behind(*projects(tmp_path / "run")) == []
+    (log,) = (tmp_path / "run" / "containers").rglob("M2.log")
+    assert "a meter of my own" in log.read_text()
 
 
 @pytest.mark.parametrize("built", ["213"], indirect=True)

@@ -9,7 +9,7 @@ import pytest
 
 from hil.compose.engine import clean, docker
 
-from .test_container_run import SPEEDS, hil, left_behind, settled
+from .test_container_run import SPEEDS, hil, left_behind, projects, settled
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -26,19 +26,19 @@ def test_a_station_hears_its_meter_and_its_settings_outlive_its_container(tmp_pa
         folder = tmp_path / f"x{speed}"
         compose = ("--bench", "compose", "--site", "alfen/alb-p1", "--speed", speed, "--keep")
         code, said = hil("run", *compose, "--test", TEST, "--output", str(folder), SUITE)
-        project = json.loads((folder / "compose.json").read_text(encoding="utf-8"))["project"]
+        made = projects(folder)
         try:
             if "the machine could not keep up" not in said:
-                station = f"{project}-CP1-1"
+                station = f"{made[0]}-CP1-1"
                 before = docker("exec", station, "cat", SETTINGS)
                 docker("restart", "--time", "1", station)
                 after = docker("exec", station, "cat", SETTINGS)
                 break
         finally:
-            list(clean(project=project))
+            list(clean(projects=made))
         assert code == 3, said  # never green
     assert code == 0, said
     assert settled(folder) == settled(tmp_path / "embedded") != {}
     assert json.loads(before)["parameters"]["Protocol Selection"] == "DSMR4.x/SMR5.0 (P1)"
     assert after == before
-    assert left_behind(project) == []
+    assert left_behind(*made) == []

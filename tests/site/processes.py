@@ -104,7 +104,8 @@ class Processes:
 
     def need(self, site: Site) -> Mapping[str, ipaddress.IPv4Network]:
         seats = {**site.meters, **site.devices}
-        shape = repr((sorted(site.networks.items()), [(name, one.type, one.address) for name, one in seats.items()]))
+        each = [(name, one.type, one.address, one.seat) for name, one in seats.items()]
+        shape = repr((sorted(site.networks.items()), each))
         found = self._sites.pop(shape, None)
         if found is None:
             while len(self._sites) >= self.MOST_SITES:

@@ -20,13 +20,13 @@ from emulators.kit.phases import PerPhase
 from hil.bench import foreign
 from hil.bench.control import WIRES_PORT
 from hil.bench.make import bench_for
+from hil.compose.plan import Plan
 from hil.errors import BenchError, ScenarioError, SiteFileError
 from hil.keywords.session import Session, build_site
 from hil.site.model import VehicleSpec
 
-from .running import ROOT, Devices
+from .processes import ROOT, TOKEN, Processes
 
-TOKEN = "a token of this test"
 METER = ROOT / "tests" / "container" / "foreign" / "meter.py"
 PORT = "15503"
 OWN_METER = {
@@ -37,31 +37,38 @@ OWN_METER = {
     "meters.M2.seat": "image",
     "meters.M2.image": "my-meter",
 }
-TESTER = 254  #: Host part of the tester's address.
 ANSWER_REAL_S = 10.0
 
 
 @pytest.fixture(scope="module")
-def devices() -> Iterator[Devices]:
-    running = Devices(TOKEN, {"CP1": ("mennekes_ecu", 11)})
+def devices() -> Iterator[Processes]:
+    running = Processes()
     yield running
     running.close()
 
 
 @pytest.fixture
-def bench(devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Devices:
+def bench(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Processes:
     monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
-    for name, value in devices.settings().items():
+    monkeypatch.setenv("HIL_SPEED", "5")
+    for name, value in devices.settings.items():
         monkeypatch.setenv(name, value)
     return devices
+
+
+def plan_of(bench: Processes, site: dict[str, str]) -> Plan:
+    """Return the addresses of a site, whose processes run then."""
+    bench.need(build_site("mennekes/standalone-excluding", site))
+    return bench.last.plan
 
 
 class OwnMeter:
     """The script, as its container would run it."""
 
-    def __init__(self, devices: Devices, phases: str) -> None:
-        wires = f"http://{devices.address(TESTER)}:{WIRES_PORT}/wires/M2"
-        own = {"METER_HOST": devices.address(20), "METER_PORT": PORT, "METER_PHASES": phases}
+    def __init__(self, bench: Processes, phases: str) -> None:
+        plan = plan_of(bench, OWN_METER)
+        wires = f"http://{plan.tester('lan')}:{WIRES_PORT}/wires/M2"
+        own = {"METER_HOST": plan.addresses["M2"], "METER_PORT": PORT, "METER_PHASES": phases}
         self.process = subprocess.Popen(
             [sys.executable, str(METER)],
             env={"PATH": os.environ["PATH"], "HIL_WIRES": wires, "HIL_WIRES_TOKEN": TOKEN, **own},
@@ -85,7 +92,7 @@ def meter_a(session: Session) -> list[float]:
 
 @pytest.mark.parametrize(("phases", "shown"), [("123", [20, 5, 0]), ("213", [5, 20, 0])])
 def test_a_script_that_asks_the_farm_is_the_meter_and_is_judged(
-    bench: Devices, phases: str, shown: list[float]
+    bench: Processes, phases: str, shown: list[float]
 ) -> None:
     with OwnMeter(bench, phases), running(OWN_METER) as session:
         farm = session.farm
@@ -97,7 +104,7 @@ def test_a_script_that_asks_the_farm_is_the_meter_and_is_judged(
         assert drawn == pytest.approx(35 - 20, abs=0.1)  # the largest load decides, wherever the clamps sit
 
 
-def test_what_only_the_farms_own_devices_have_is_refused(bench: Devices) -> None:
+def test_what_only_the_farms_own_devices_have_is_refused(bench: Processes) -> None:
     with OwnMeter(bench, "123"), running(OWN_METER) as session:
         meter = session.farm.device("M2")
         has_no = r"M2 is a container of your own \(my-meter\): it has no {} for the farm, .*\[Tags\]    needs:{}$"
@@ -113,9 +120,13 @@ def test_what_only_the_farms_own_devices_have_is_refused(bench: Devices) -> None
         for capability, work in {"device-restart": meter.restart, "device-faults": lambda: meter.fault("nan")}.items():
             with pytest.raises(ScenarioError, match=has_no.format(capability, capability)):
                 session.ask(work)  # type: ignore[arg-type]
+        for fault in (session.farm.faults.kill, session.farm.faults.pause):
+            with pytest.raises(ScenarioError, match="M2 is a container of your own: that is done to it by hand"):
+                session.ask(lambda fault=fault: fault("M2"))
+        assert session.farm.faults.describe() == []
 
 
-def test_nobody_at_the_port_of_a_foreign_device_is_said(bench: Devices, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_at_the_port_of_a_foreign_device_is_said(bench: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foreign, "READY_REAL_S", 1.0)
     with pytest.raises(BenchError, match=r"M2 \(my-meter\): nobody listens at 192.168.0.20:15503 after 1 s"):
         Session(build_site("mennekes/standalone-excluding", OWN_METER), "t")
@@ -138,26 +149,21 @@ def asked(host: str, method: str, path: str, body: str = "", token: str = TOKEN)
     return found[0]
 
 
-def test_a_foreign_charger_sees_its_vehicle_and_works_its_contactor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    devices = Devices(TOKEN, {})
+def test_a_foreign_charger_sees_its_vehicle_and_works_its_contactor(bench: Processes) -> None:
     site = {
         "devices.CP1.parameters.Modbus TCP Server Base Port": "15502", "devices.CP1.seat": "image",
         "devices.CP1.image": "my-charger", "meters.M1": "null", "meters.M2": "null",
         "devices.CP1.parameters.External Meter Support": "Off",
     }  # fmt: skip
-    monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
-    for name, value in devices.settings().items():
-        monkeypatch.setenv(name, value)
+    plan = plan_of(bench, site)
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     port = asyncio.run_coroutine_threadsafe(
-        asyncio.start_server(lambda _, writer: writer.close(), devices.address(11), 15502), loop
+        asyncio.start_server(lambda _, writer: writer.close(), plan.addresses["CP1"], 15502), loop
     ).result(ANSWER_REAL_S)
     try:
         with running(site) as session:
-            farm, tester = session.farm, devices.address(TESTER)
+            farm, tester = session.farm, plan.tester("lan")
             session.do(lambda: farm.plug("CP1", VehicleSpec(phases=3, max_current_a=32).traits()))
             session.wait(5)
             assert asked(tester, "GET", "/wires/CP1")[1]["pilot"] == "B"
@@ -177,10 +183,9 @@ def test_a_foreign_charger_sees_its_vehicle_and_works_its_contactor(
     finally:
         loop.call_soon_threadsafe(port.close)
         loop.call_soon_threadsafe(loop.stop)
-        devices.close()
 
 
-def test_seats_that_no_bench_or_no_time_fits_are_refused(bench: Devices, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seats_that_no_bench_or_no_time_fits_are_refused(bench: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
     there = bench_for(build_site("mennekes/standalone-excluding", OWN_METER), "max")
     assert there.notice == (
         "M2 is a container of your own, whose time nobody can stop. Site standalone-excluding runs in real time."

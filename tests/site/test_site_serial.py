@@ -6,7 +6,8 @@ import os
 import pty
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -19,33 +20,41 @@ from emulators.dsmr_p1.versions import VERSIONS
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
 from hil.bench.serial_tcp import PORTS
-from hil.errors import BenchError, ScenarioError
+from hil.errors import DeviceSilent, ScenarioError
 from hil.keywords.session import Session, build_site
 from hil.site.model import VehicleSpec
 
-from .running import Devices
+from .processes import Processes
 
-TOKEN = "a token of this test"
-SEATS = {"P1": ("dsmr_p1", 251), "CP1": ("alfen_ng9xx", 20)}  # a meter without an address gets one from the top
 SITE = {"devices.CP1.parameters.Data Source": "Meter"}  # no server on a port that somebody needs a right for
 ANSWER_REAL_S = 10.0
 
 
 @pytest.fixture(scope="module")
-def devices() -> Iterator[Devices]:
-    running = Devices(TOKEN, SEATS)
+def devices() -> Iterator[Processes]:
+    running = Processes()
     yield running
     running.close()
 
 
 @pytest.fixture
-def session(devices: Devices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def choose(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return what chooses the time: `max` is lock-step."""
     monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
-    for name, value in devices.settings().items():
+    for name, value in devices.settings.items():
         monkeypatch.setenv(name, value)
-    one = Session(build_site("alfen/alb-p1", SITE), "t")
-    yield one
-    one.close()
+    return lambda speed: monkeypatch.setenv("HIL_SPEED", speed)
+
+
+@pytest.fixture
+def session(choose: Callable[[str], None], request: pytest.FixtureRequest) -> Iterator[Session]:
+    choose(getattr(request, "param", "5"))
+    with closing(Session(build_site("alfen/alb-p1", SITE), "t")) as one:
+        yield one
+
+
+def p1_address(devices: Processes) -> str:
+    return devices.last.plan.addresses["P1"]
 
 
 def flows_a(session: Session) -> float:
@@ -53,6 +62,7 @@ def flows_a(session: Session) -> float:
     return session.do(lambda: max(farm.plant.currents_a("Q1", farm.instants.now_ns())))
 
 
+@pytest.mark.parametrize("session", ["max", "5"], indirect=True)
 def test_a_station_follows_its_p1_meter_until_the_cable_is_pulled(session: Session) -> None:
     farm = session.farm
     session.do(lambda: farm.set_load("house", PerPhase.all(10.0)))
@@ -74,8 +84,8 @@ def test_a_station_follows_its_p1_meter_until_the_cable_is_pulled(session: Sessi
     assert probe.rejected == {}
 
 
-def test_other_programs_read_the_meter_raw_and_by_rfc_2217(session: Session, devices: Devices) -> None:
-    farm, where = session.farm, f"{devices.address(251)}:{PORTS['P1']}"
+def test_other_programs_read_the_meter_raw_and_by_rfc_2217(session: Session, devices: Processes) -> None:
+    farm, where = session.farm, f"{p1_address(devices)}:{PORTS['P1']}"
     session.do(lambda: farm.set_load("house", PerPhase(3.0, 4.0, 5.0)))
     heard: dict[str, bytes] = {}
 
@@ -97,37 +107,25 @@ def test_other_programs_read_the_meter_raw_and_by_rfc_2217(session: Session, dev
     assert b"Ene5" not in heard["rfc2217 9600"]  # garbage: the meter sends at 115200
 
 
-def test_nobody_else_is_let_in_as_a_reader_of_the_farm(session: Session, devices: Devices) -> None:
-    with socket.create_connection((devices.address(251), PORTS["P1"]), timeout=ANSWER_REAL_S) as guest:
+def test_nobody_else_is_let_in_as_a_reader_of_the_farm(session: Session, devices: Processes) -> None:
+    with socket.create_connection((p1_address(devices), PORTS["P1"]), timeout=ANSWER_REAL_S) as guest:
         guest.sendall(b'{"kind":"serial","token":"guessed","reader":"CP1"}\n')
         while guest.recv(4096):
             pass  # bytes as they are, then the end
 
 
-def test_a_meter_without_power_says_nothing_and_the_next_farm_hears_it_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    devices = Devices(TOKEN, SEATS)
-    try:
-        monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
-        for name, value in devices.settings().items():
-            monkeypatch.setenv(name, value)
-        one = Session(build_site("alfen/alb-p1", SITE), "t")
-        devices.end("P1")
-        with pytest.raises(BenchError, match="P1: its process has closed the control channel"):
-            one.wait(10)
-        one.close()
-        devices.begin("P1")
-        devices.wait_for("P1")
-        two = Session(build_site("alfen/alb-p1", SITE), "u")
-        probe = two.do(lambda: two.farm.p1("P1"))
-        assert two.ask(lambda: probe.next(5)).signed_currents_a() == (0, 0, 0)
-        two.close()
-    finally:
-        devices.close()
+def test_a_meter_without_power_says_nothing_and_is_heard_again(session: Session) -> None:
+    farm = session.farm
+    probe = session.do(lambda: farm.p1("P1"))
+    assert session.ask(lambda: probe.next(5)).signed_currents_a() == (0, 0, 0)
+    session.ask(lambda: farm.faults.kill("P1"))
+    with pytest.raises(DeviceSilent):
+        session.ask(lambda: probe.next(5))
+    session.ask(lambda: farm.faults.restart("P1", "kept"))
+    assert session.ask(lambda: probe.next(5)).signed_currents_a() == (0, 0, 0)
 
 
-def test_a_real_meter_on_a_cable_takes_the_meters_seat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_meter_on_a_cable_takes_the_meters_seat(choose: Callable[[str], None]) -> None:
     """A pseudo-terminal stands for the USB cable, a telegram each second for the meter."""
     master, slave = pty.openpty()
     meter = Meter(VERSIONS["5.0.2"], 3, "P1", ParameterStore(PARAMETERS, {}))
@@ -140,12 +138,9 @@ def test_a_real_meter_on_a_cable_takes_the_meters_seat(tmp_path: Path, monkeypat
         while not ended.wait(1.0):
             os.write(master, telegram)
 
-    devices = Devices(TOKEN, {"CP1": SEATS["CP1"]})
     threading.Thread(target=speak, daemon=True).start()
     try:
-        monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path / "run"))
-        for name, value in devices.settings(speed="1").items():
-            monkeypatch.setenv(name, value)
+        choose("1")
         real = {"meters.P1.seat": "real", "meters.P1.at": os.ttyname(slave)}
         session = Session(build_site("alfen/alb-p1", SITE | real), "t")
         session.wait(4)
@@ -153,11 +148,10 @@ def test_a_real_meter_on_a_cable_takes_the_meters_seat(tmp_path: Path, monkeypat
         assert shown["Smart meter currents"] == "11/12/13 A"
         with pytest.raises(ScenarioError, match="P1 is a real device: only its station hears its P1 port"):
             session.do(lambda: session.farm.p1("P1"))
-        with pytest.raises(ScenarioError, match="P1 is a real device: its cable is pulled by hand"):
+        with pytest.raises(ScenarioError, match="P1 is a real device: that is done to it by hand"):
             session.do(lambda: session.farm.faults.cut("P1", "CP1"))
         session.close()
     finally:
         ended.set()
-        devices.close()
         os.close(slave)
         os.close(master)

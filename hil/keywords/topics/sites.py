@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
+from robot.api import SkipExecution
 from robot.api.deco import keyword
 
+from hil.bench.seats import missing
 from hil.errors import ScenarioError
 from hil.keywords.context import Context
 from hil.keywords.names import check_names
@@ -22,7 +24,8 @@ class Sites:
     def start_site(self, site: str, **overrides: str) -> None:
         """Start a fresh farm for this test from a site file or a shipped site.
 
-        Fields of the site are changed for this test by their dotted name; in parameter names dots do not occur.
+        Fields of the site are changed for this test by their dotted name; in parameter names dots do not occur. A test
+        that needs what a seat of the site has not (``needs:display``) is skipped here.
 
         | Start Site | mennekes/car-park | |
         | Start Site | mennekes/car-park | feeders.F3.fuse.rating_a=63 |
@@ -30,6 +33,9 @@ class Sites:
         if self._context.is_running:
             raise ScenarioError("a site is running in this test already: one site per test.")
         checked = build_site(os.environ.get("HIL_SITE", site), overrides)
+        bench, speed = os.environ.get("HIL_BENCH", "embedded"), os.environ.get("HIL_SPEED", "max")
+        if reason := missing(bench, speed, self._context.needs, checked):
+            raise SkipExecution(reason)
         check_names(checked, self._context.body, self._context.signatures)
         self._context.start(checked)
 

@@ -29,7 +29,14 @@ def test_what_no_seat_of_a_bench_has_is_the_benchs() -> None:
     assert missing("compose", "5", ["virtual-time"], None) == "the compose bench at --speed 5 cannot do virtual-time"
     assert missing("compose", "max", ["virtual-time"], None) == ""
     assert missing("embedded", "max", ["real-time"], None) == "the embedded bench at --speed max cannot do real-time"
-    assert missing("compose", "1", ["real-device"], None) == "the compose bench at --speed 1 cannot do real-device"
+    reason = "the compose bench at --speed 1 cannot do real-device"
+    assert missing("compose", "1", ["real-device"], own_meter()) == reason
+    assert missing("compose", "1", ["real-device"]) == ""  # nobody knows the site yet
+
+
+def test_a_site_with_a_foreign_seat_has_no_virtual_time_at_any_speed() -> None:
+    assert missing("compose", "max", ["real-time"], own_meter()) == ""
+    assert "cannot do virtual-time" in missing("compose", "max", ["virtual-time"], own_meter())
 
 
 def test_what_one_seat_has_not_is_told_with_its_name() -> None:
