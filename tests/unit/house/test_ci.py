@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 TALLY = ROOT / ".ci" / "tally.py"
-GOOD = {"pytest": (5000, 0, 1, 0), "robot": (5000, 0, 0, 0)}
+GOOD = {"pytest": (5000, 0, 1, 0), "robot": (5000, 0, 0, 0), "container": (500, 0, 0, 0)}
+COLLECTED = {"pytest": 5001, "robot": 5000, "container": 500}
+FILES = {"pytest": "pytest.xml", "robot": "robot/junit.xml", "container": "container.xml"}
 
 
 def case(verdict: str) -> str:
@@ -19,26 +22,26 @@ def case(verdict: str) -> str:
 
 
 def report(
-    out: Path, verdicts: dict[str, tuple[int, int, int, int]], collected: dict[str, int]
+    out: Path, verdicts: dict[str, tuple[int, int, int, int]], *, needs_docker: str = "1"
 ) -> subprocess.CompletedProcess[str]:
     """Run the report over results with (passed, failed, skipped, exit code) each."""
     (out / "robot").mkdir()
-    (out / "collected.json").write_text(json.dumps(collected))
+    (out / "collected.json").write_text(json.dumps(COLLECTED))
     for kind, (passed, failed, skipped, code) in verdicts.items():
         cases = case("") * passed + case("failure") * failed + case("skipped") * skipped
-        path = out / "pytest.xml" if kind == "pytest" else out / "robot" / "junit.xml"
         if code != 99:
-            path.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
+            (out / FILES[kind]).write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
         (out / f"{kind}.rc").write_text(f"{code}\n")
     command = [sys.executable, str(TALLY), "report", str(out)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    env = {**os.environ, "HIL_REQUIRE_DOCKER": needs_docker}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_all_is_well(tmp_path: Path) -> None:
-    done = report(tmp_path, GOOD, {"pytest": 5001, "robot": 5000})
+    done = report(tmp_path, GOOD)
     assert done.returncode == 0, done.stdout
-    assert done.stdout.splitlines()[-1] == "10000 passed, 0 failed, 1 skipped"
-    assert (tmp_path / "summary").read_text() == "10000 passed, 0 failed, 1 skipped\n"
+    assert done.stdout.splitlines()[-1] == "10500 passed, 0 failed, 1 skipped"
+    assert (tmp_path / "summary").read_text() == "10500 passed, 0 failed, 1 skipped\n"
 
 
 @pytest.mark.parametrize(
@@ -51,16 +54,24 @@ def test_all_is_well(tmp_path: Path) -> None:
         ("pytest", (5000, 0, 1, 3), "pytest ended with exit code 3"),
         ("robot", (0, 0, 0, 99), "robot left no result"),
         ("robot", (0, 0, 5000, 0), "robot: 0 tests passed, at least"),
+        ("container", (499, 1, 0, 1), "container: 1 failed"),
+        ("container", (0, 0, 500, 0), "container: 0 tests passed, at least"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, kind: str, result: tuple[int, int, int, int], complaint: str) -> None:
-    done = report(tmp_path, {**GOOD, kind: result}, {"pytest": 5001, "robot": 5000})
+    done = report(tmp_path, {**GOOD, kind: result})
     assert done.returncode == 1
     assert f"NOT OK: {complaint}" in done.stdout
     assert done.stdout.splitlines()[-1].endswith("skipped")
 
 
-def test_collecting_counts_both_kinds(tmp_path: Path) -> None:
+def test_without_an_engine_the_container_tests_may_be_skipped_together(tmp_path: Path) -> None:
+    done = report(tmp_path, {**GOOD, "container": (0, 0, 500, 0)}, needs_docker="")
+    assert done.returncode == 0, done.stdout
+    assert "container: 0 passed, 0 failed, 500 skipped" in done.stdout
+
+
+def test_collecting_counts_all_kinds(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_a.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
     (tmp_path / "a.robot").write_text("*** Test Cases ***\nT\n    Log    x\n")
@@ -72,14 +83,16 @@ def test_collecting_counts_both_kinds(tmp_path: Path) -> None:
         str(tmp_path / "tests"),
         "--",
         str(tmp_path / "a.robot"),
+        "--",
+        str(tmp_path / "tests"),
     ]
     assert subprocess.run(command, cwd=tmp_path, check=False, timeout=60).returncode == 0
-    assert json.loads((tmp_path / "collected.json").read_text()) == {"pytest": 2, "robot": 1}
+    assert json.loads((tmp_path / "collected.json").read_text()) == {"pytest": 2, "robot": 1, "container": 2}
 
 
 def test_a_test_file_that_cannot_be_read_fails_the_collection(tmp_path: Path) -> None:
     (tmp_path / "test_a.py").write_text("import no_such_module\n")
-    command = [sys.executable, str(TALLY), "collect", str(tmp_path), str(tmp_path), "--", str(tmp_path / "none")]
+    command = [sys.executable, str(TALLY), "collect", str(tmp_path), str(tmp_path), "--", "none", "--", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert "no_such_module" in done.stderr
