@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 import math
+import os
 import select
 import socket
 from contextlib import suppress
@@ -66,6 +67,7 @@ class Session:
         self._meters: list[Member] = []
         self._place = 0
         self._left = False
+        self._running = 0
         self._hearers: dict[bytes, list[Member]] = {}
 
     def __len__(self) -> int:
@@ -88,6 +90,7 @@ class Session:
     def leave(self, member: Member) -> None:
         """Write a member off; what it is owed or had to do is nobody's business any more."""
         del self._members[member.hello.name]
+        self._running -= member.runs
         for hearers in self._hearers.values():
             if member in hearers:
                 hearers.remove(member)
@@ -107,6 +110,7 @@ class Session:
         if not member.runs:
             raise BenchError(f"{member.hello.name} reports without having had the turn.")
         member.last, member.runs, member.unblocked = what, False, False
+        self._running -= 1
         for one, count in what.sent.items():
             for hearer in self._hearers.get(target(one), ()):
                 hearer.owed[one] = hearer.owed.get(one, 0) + count
@@ -119,11 +123,12 @@ class Session:
             member.wishes = True
             return None
         member.runs = True
+        self._running += 1
         return Step(self.now_s, Turn.CALLS_ONLY)
 
     def next(self) -> tuple[Member, Step] | None:
         """Return whose turn it is now, None while somebody runs or nobody has anything to do."""
-        if any(member.runs for member in self._members.values()):
+        if self._running:
             return None
         while True:
             for member in self._in_turn():
@@ -151,9 +156,10 @@ class Session:
         place = self._place
         return self._early[place:] + self._early[:place] + self._meters
 
-    def _give(self, member: Member, turn: Turn = Turn.PLAIN) -> tuple[Member, Step]:
+    def _give(self, member: Member, turn: int = Turn.PLAIN) -> tuple[Member, Step]:
         owed, member.owed = member.owed, {}
         member.runs, member.wishes = True, False
+        self._running += 1
         self.steps += 1
         if owed:  # it will read
             for other in self._members.values():
@@ -185,6 +191,8 @@ class Conductor:
 
     def __init__(self, token: str, address: tuple[str, int]) -> None:
         self._token = token
+        mine = sorted(os.sched_getaffinity(0))
+        self._cpu = mine[os.getpid() % len(mine)]
         self._listener = socket.create_server(address, backlog=128)
         self._listener.setblocking(False)
         self._epoll = select.epoll()
@@ -204,6 +212,7 @@ class Conductor:
 
     def serve(self) -> None:
         """Serve until :meth:`stop`."""
+        os.sched_setaffinity(0, {self._cpu})
         try:
             while True:
                 for fd, _ in self._epoll.poll():
@@ -270,7 +279,7 @@ class Conductor:
         session = self._sessions.setdefault(hello.session, Session())
         member = session.join(hello)
         self._seats[fd], self._where[member] = (session, member), self._wires[fd]
-        self._wires[fd].send(message(Kind.WELCOME))
+        self._wires[fd].send(message(Kind.WELCOME, str(self._cpu).encode()))
         self._conduct(session)
 
     def _gone(self, fd: int) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from hil.clock.grants import Conducted, Counts, Hello, Idle, Report, Step, Traffic, Turn, address_of, key
@@ -190,6 +192,15 @@ class GrantedLoop(VirtualTimeLoop):
             if not waiter.done():
                 waiter.set_result(None)
 
+    def run_forever(self) -> None:
+        before = os.sched_getaffinity(0)
+        with suppress(OSError):  # this process may not run there
+            os.sched_setaffinity(0, {self._seat.cpu})
+        try:
+            super().run_forever()
+        finally:
+            os.sched_setaffinity(0, before)
+
     def _select(self, timeout: float | None) -> ReadyList:
         if not self._has_turn:
             self._take_turn()
@@ -210,7 +221,7 @@ class GrantedLoop(VirtualTimeLoop):
             self._take_turn()
 
     def _report(self) -> Report:
-        idle = Idle.PLAIN
+        idle: int = Idle.PLAIN
         if self._flow.count:
             idle |= Idle.FLOWS
         if self._settlers:

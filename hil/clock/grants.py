@@ -14,7 +14,7 @@ import struct
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import Any, Final
 
 from hil.errors import BenchError
@@ -45,29 +45,29 @@ class Kind(IntEnum):
     """Kinds of messages."""
 
     HELLO = 1  #: A member's first; JSON.
-    WELCOME = 2
+    WELCOME = 2  #: The CPU on which all members shall run, as text.
     REFUSED = 3  #: Why, as text.
     REPORT = 4  #: A member has nothing more to do at this instant.
     WISH = 5  #: A member that has reported would like to run: another thread has called in.
     STEP = 6  #: A member may run.
 
 
-class Idle(IntFlag):
-    """What a member says about itself in a report."""
+class Idle:
+    """What a member says about itself in a report; bits, since an enumeration's cost a fifth of a turn."""
 
-    PLAIN = 0
-    FLOWS = 1  #: Somebody waits in farm time.
-    SETTLES = 2  #: Somebody waits for the end of this instant.
-    WRITES = 4  #: The other end of a connection has to read before it can go on.
+    PLAIN: Final = 0
+    FLOWS: Final = 1  #: Somebody waits in farm time.
+    SETTLES: Final = 2  #: Somebody waits for the end of this instant.
+    WRITES: Final = 4  #: The other end of a connection has to read before it can go on.
 
 
-class Turn(IntFlag):
-    """How a member may run."""
+class Turn:
+    """How a member may run; bits."""
 
-    PLAIN = 0
-    SETTLED = 1  #: Everything that can happen at this instant has happened.
-    CALLS_ONLY = 2  #: Only what other threads have called; what has arrived stays where it is.
-    LEFT = 4  #: The runner is gone: there is nothing more to do but to go too.
+    PLAIN: Final = 0
+    SETTLED: Final = 1  #: Everything that can happen at this instant has happened.
+    CALLS_ONLY: Final = 2  #: Only what other threads have called; what has arrived stays where it is.
+    LEFT: Final = 4  #: The runner is gone: there is nothing more to do but to go too.
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Report:
     """
 
     next_s: float = math.inf
-    idle: Idle = Idle.PLAIN
+    idle: int = Idle.PLAIN
     sent: Counts = field(default_factory=dict)
 
 
@@ -141,7 +141,7 @@ class Step:
     """
 
     now_s: float
-    turn: Turn = Turn.PLAIN
+    turn: int = Turn.PLAIN
     owed: Counts = field(default_factory=dict)
 
 
@@ -186,13 +186,13 @@ def report(content: bytes) -> Report:
         BenchError: It is none.
     """
     next_s, flags, counts = _decode(content)
-    return Report(next_s, Idle(flags), counts)
+    return Report(next_s, flags, counts)
 
 
 def step(content: bytes) -> Step:
     """Return what a step says (errors as :func:`report`)."""
     now_s, flags, counts = _decode(content)
-    return Step(now_s, Turn(flags), counts)
+    return Step(now_s, flags, counts)
 
 
 def _decode(content: bytes) -> tuple[float, int, Counts]:
@@ -263,6 +263,9 @@ class Conducted:
 
     Raises:
         BenchError: Nobody is there, or the conductor refuses.
+
+    Attributes:
+        cpu: Where all members run: since one does at a time, handing over on one CPU takes half the time.
     """
 
     def __init__(self, address: tuple[str, int], hello: Hello) -> None:
@@ -283,6 +286,7 @@ class Conducted:
             why = content.decode(errors="replace")
             raise BenchError(f"{hello.name}: the conductor at {self._where} refuses: {why}")
         sock.settimeout(None)
+        self.cpu = int(content)
 
     def report(self, what: Report) -> None:
         """Tell that there is nothing more to do at this instant."""

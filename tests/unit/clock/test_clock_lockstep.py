@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import socket
 import subprocess
@@ -110,7 +111,10 @@ class Guest:
 
     def join(self, name: str, rank: int = RUNNER, *, token: str = "secret") -> None:
         self.wire.send(Hello(token, "by hand", name, rank, ("127.202.1.1",)).encode())
-        assert self.hear() == (Kind.WELCOME, b"")
+        heard = self.hear()
+        assert heard is not None
+        assert heard[0] == Kind.WELCOME
+        assert int(heard[1]) in os.sched_getaffinity(0)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,7 @@ class Score:
         found = self.session.next()
         return None if found is None else (found[0].hello.name, found[1])
 
-    def report(self, name: str, next_s: float = math.inf, idle: Idle = Idle.PLAIN, **sent: int) -> None:
+    def report(self, name: str, next_s: float = math.inf, idle: int = Idle.PLAIN, **sent: int) -> None:
         counts = {key(Traffic.STREAM, (ADDRESSES[name], 1), (ADDRESSES[to], 2)): count for to, count in sent.items()}
         self.session.reported(self.members[name], Report(next_s, idle, counts))
 
