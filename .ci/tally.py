@@ -1,10 +1,10 @@
 """Counts what was collected, what ran and what passed, and fails when the three do not fit.
 
     tally.py collect OUT PYTEST_DIR... -- ROBOT_SUITES -- CONTAINER_DIR    before the tests: how many there are
-    tally.py report OUT                                                    after them: counts, and 1 if anything is wrong
+    tally.py report OUT                                                    after them; 1 when anything is wrong
 
-OUT holds pytest.xml, robot/junit.xml and container.xml, and each one's exit code (pytest.rc ...). The last line of the report, also in OUT/summary, is
-``N passed, N failed, N skipped``.
+OUT holds pytest.xml, robot/junit.xml and container.xml, and each one's exit code (pytest.rc ...). The last line of the
+report, also in OUT/summary, is ``N passed, N failed, N skipped``.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from hil.bench.containers import Containers
 from hil.bench.control import CONDUCTOR_PORT
 from hil.bench.embedded import Farm
 from hil.bench.seats import in_real_time, others
@@ -62,25 +63,42 @@ def bench_for(site: Site, speed: str) -> Bench:
         return Bench(lambda: make_loop(speed), Farm)
     if os.environ["HIL_BENCH"] == "swarm":
         return Bench(lambda: make_loop(speed), _stack_farm)
-    # Most runs do not need these.
-    from hil.bench.compose import ComposeFarm  # noqa: PLC0415
+    from hil.compose.requests import Host  # noqa: PLC0415  most runs do not need it
+
+    if "HIL_HOST" not in os.environ:
+        raise BenchError("the compose bench runs inside of its containers: hil run --bench compose ...")
+    port = int(os.environ.get("HIL_CONDUCTOR_PORT", CONDUCTOR_PORT))
+    return in_containers(site, speed, Host(Path(os.environ["HIL_HOST"])), os.environ["HIL_TOKEN"], conductor_port=port)
+
+
+def in_containers(
+    site: Site, speed: str, containers: Containers, token: str, *, conductor_port: int = CONDUCTOR_PORT
+) -> Bench:
+    """Return the bench for a site in containers, which are made by then.
+
+    Args:
+        site: The site.
+        speed: As of :func:`bench_for`; a site with a device that the farm did not make runs in real time.
+        containers: Make them.
+        token: The run's secret.
+        conductor_port: Of the conductor among them.
+
+    Raises:
+        BenchError: The containers cannot be had.
+        ScenarioError: The site cannot be put into containers.
+    """
+    from hil.bench.compose import ComposeFarm  # noqa: PLC0415  most runs do not need it
     from hil.compose.plan import Plan  # noqa: PLC0415
-    from hil.compose.requests import Host  # noqa: PLC0415
 
     notice = ""
     if speed == "max" and (foreign := others(site)):
         speed, notice = REAL_TIME, f"{in_real_time(foreign)} Site {site.name} runs in real time."
-    if "HIL_HOST" not in os.environ:
-        raise BenchError("the compose bench runs inside of its containers: hil run --bench compose ...")
-    containers, token = Host(Path(os.environ["HIL_HOST"])), os.environ["HIL_TOKEN"]
     subnets = containers.need(site)
     plan, networks = Plan(site, subnets, on_host=containers.on_host), list(site.networks)
-    port = int(os.environ.get("HIL_CONDUCTOR_PORT", CONDUCTOR_PORT))
-    addresses = tuple(plan.tester(network) for network in networks)
-    hello = Hello(token, secrets.token_hex(8), TESTER, RUNNER, addresses)
+    hello = Hello(token, secrets.token_hex(8), TESTER, RUNNER, tuple(plan.tester(network) for network in networks))
 
     def lock_step() -> FarmLoop:
-        return GrantedLoop((plan.conductor(networks[0]), port), hello)
+        return GrantedLoop((plan.conductor(networks[0]), conductor_port), hello)
 
     def make_farm(site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> Farm:
         return ComposeFarm(site, loop, seed=seed, trace=trace, containers=containers, subnets=subnets, token=token)

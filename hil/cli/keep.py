@@ -18,6 +18,7 @@ from rich.text import Text
 
 from emulators.kit.sideband import Sideband, token_at
 from hil.bench.embedded import Farm
+from hil.bench.make import in_containers
 from hil.clock import FarmLoop, FarmThread, ScaledLoop, make_loop
 from hil.errors import BenchError, ScenarioError
 from hil.hand import client
@@ -94,16 +95,13 @@ def _bench(
     if args.bench == "embedded":
         yield lambda loop: Farm(site, loop, seed=args.seed, trace=trace)
         return
-    from hil.bench.compose import ComposeFarm  # noqa: PLC0415  most farms do not need it
-    from hil.compose.up import Containers  # noqa: PLC0415
+    from hil.compose.up import Containers  # noqa: PLC0415  most farms do not need it
 
     containers = Containers(folder.path, lambda text: console.print(text, markup=False), exact=args.exact_addresses)
     with containers.running():
         facts["compose"] = containers.facts
-        subnets = containers.need(site)
-        yield lambda loop: ComposeFarm(
-            site, loop, seed=args.seed, trace=trace, containers=containers, subnets=subnets, token=containers.token
-        )
+        bench = in_containers(site, str(args.speed), containers, containers.token)
+        yield lambda loop: bench.make_farm(site, loop, seed=args.seed, trace=trace)
 
 
 def _run(make: MakeFarm, args: argparse.Namespace, console: Console, clock: dict[str, object]) -> None:

@@ -294,6 +294,7 @@ class Conductor:
             self._conduct(session)
         else:
             self._sessions = {name: one for name, one in self._sessions.items() if one is not session}
+            print(f"a farm of {session.now_s:g} s: {session.grants} grants, {session.steps} turns", flush=True)
 
     def _conduct(self, session: Session) -> None:
         """Give the turn to whoever is next."""
