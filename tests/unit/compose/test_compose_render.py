@@ -113,8 +113,9 @@ def test_meters_and_points_and_networks_are_packed_apart() -> None:
     document = packed("mennekes/standalone-excluding", 9)
     assert [name for name in commands(document) if "." not in name] == ["M2", "CP1"]
     assert document["services"]["CP1"]["depends_on"] == {"M2": {"condition": "service_healthy"}}
-    site = build_site("mennekes/two-networks", {"pack": "9", "networks.lan": "192.168.0.0/24", "networks.other": "10.0.0.0/24",
-        "devices.CP2.network": "other", "devices.CP2.address": "10.0.0.9"})  # fmt: skip
+    other = {"devices.CP2.network": "other", "devices.CP2.address": "10.0.0.9"}
+    networks = {"networks.lan": "192.168.0.0/24", "networks.other": "10.0.0.0/24"}
+    site = build_site("mennekes/two-networks", {"pack": "9", **networks, **other})
     assert Plan(site, choose_subnets(site)).containers == (("CP1", "CP3", "CP4"), ("CP2",))
 
 
