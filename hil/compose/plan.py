@@ -119,7 +119,7 @@ def service(name: str) -> str:
 
 
 def addresses_name(pack: Sequence[str]) -> str:
-    """Return the service that gives a pack its further addresses: with a dot, so no device has it."""
+    """Return the service that gives a pack its further addresses."""
     return f"{service(pack[0])}.addresses"
 
 
