@@ -102,6 +102,7 @@ def test_the_trace_is_that_of_a_process_for_each_device(
         found[run] = traced(tmp_path / run)
     assert found["pairs"][0] == found["again"][0]
     assert len(found["alone"][1]) > 100
+    assert b'"who":"CP3","event":"master_lost"' not in found["alone"][0]  # a device without power notices nothing
     assert found["pairs"][1] == found["alone"][1]
     assert found["three and one"][1] == found["alone"][1]
 
