@@ -58,6 +58,10 @@ def facts(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "compose.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 
+def record(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "run.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
 def projects(folder: Path) -> list[str]:
     """Return everything that a run has made in the engine, by its projects' names."""
     return [*facts(folder)["projects"], f"hilfarm-runner-{facts(folder)['run']}"]
@@ -231,11 +235,13 @@ What The Test Before Has Killed Is There Again, With Other Settings
 
 
 @pytest.mark.timeout(600)
-def test_two_runs_at_once_start_the_sites_that_their_tests_name(tmp_path: Path) -> None:
+def test_two_runs_at_once_have_the_traces_of_one_alone(tmp_path: Path) -> None:
     suite = tmp_path / "sites.robot"
     suite.write_text(SITES, encoding="utf-8")
     folders = [tmp_path / "one", tmp_path / "two"]
-    words = ("run", "--bench", "compose", "--speed", "1", str(suite), "--output")
+    words = ("run", "--bench", "compose", str(suite), "--output")
+    code, said = hil(*words, str(tmp_path / "alone"))
+    assert code == 0, said
     with ThreadPoolExecutor() as both:
         for code, said in both.map(lambda folder: hil(*words, str(folder)), folders):
             assert code == 0, said
@@ -244,6 +250,8 @@ def test_two_runs_at_once_start_the_sites_that_their_tests_name(tmp_path: Path) 
                 assert f"mennekes/{site}: {count} of {count} containers healthy" in said
     used = [one["subnets"]["lan"] for folder in folders for one in facts(folder)["projects"].values()]
     assert len(set(used)) == len(used) == 4  # two sites in each run; the third test uses the second's
+    (alone,) = {record(folder)["trace_sha256"] for folder in (tmp_path / "alone", *folders)}
+    assert re.fullmatch("[0-9a-f]{64}", alone)
     for folder in folders:
         assert left_behind(*projects(folder)) == []
         assert {file.name for file in (folder / "compose").iterdir()} == {"car-park.yaml", "standalone-excluding.yaml"}
@@ -255,8 +263,6 @@ def test_exact_addresses_are_one_runs_at_a_time_and_a_clash_is_named(tmp_path: P
         "run",
         "--bench",
         "compose",
-        "--speed",
-        "1",
         "--exact-addresses",
         "--test",
         "A Car Park Has Its Containers",

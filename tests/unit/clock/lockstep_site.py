@@ -10,6 +10,8 @@ import signal
 import sys
 from typing import Any
 
+from aiohttp import ClientSession, TCPConnector, web
+
 from hil.clock import GrantedLoop
 from hil.clock.grants import Hello
 
@@ -42,6 +44,25 @@ class Stream(asyncio.Protocol):
         transport.close()
 
 
+async def echo(request: web.Request) -> web.WebSocketResponse:
+    """Say everything again, with a heartbeat of its own."""
+    there = web.WebSocketResponse(heartbeat=20)
+    await there.prepare(request)
+    async for message in there:
+        await there.send_str(f"{message.data} again")
+    return there
+
+
+async def listen_for_websockets(own: str) -> web.AppRunner:
+    """Serve `echo`."""
+    app = web.Application()
+    app.router.add_get("/", echo)
+    serving = web.AppRunner(app)
+    await serving.setup()
+    await web.TCPSite(serving, own, PORT + 3).start()
+    return serving
+
+
 async def device(loop: GrantedLoop, facts: dict[str, Any]) -> None:
     """Be a device: answer requests, hear datagrams, work on timers of its own, until the runner leaves."""
     gone = asyncio.Event()
@@ -50,6 +71,7 @@ async def device(loop: GrantedLoop, facts: dict[str, Any]) -> None:
     await loop.create_server(ModbusLike, own, PORT)
     await loop.create_server(Stream, own, PORT + 2)
     await loop.create_datagram_endpoint(lambda: Ear([], loop), local_addr=(own, UDP_PORT))
+    serving = await listen_for_websockets(own)
     dice = random.Random(own)
 
     async def work() -> None:
@@ -66,6 +88,7 @@ async def device(loop: GrantedLoop, facts: dict[str, Any]) -> None:
     await gone.wait()
     for task in tasks:
         task.cancel()
+    await serving.cleanup()
 
 
 async def runner(loop: GrantedLoop, facts: dict[str, Any]) -> list[Any]:
@@ -96,13 +119,26 @@ async def runner(loop: GrantedLoop, facts: dict[str, Any]) -> list[Any]:
             log.append([loop.now_ns(), other, "refused"])
 
     await loop.settle()  # all servers listen
+
+    async def talk(other: str) -> None:
+        from_here = TCPConnector(local_addr=(facts["address"], 0))
+        async with (
+            ClientSession(connector=from_here) as session,
+            session.ws_connect(f"http://{other}:{PORT + 3}/", heartbeat=15) as there,
+        ):
+            for number in range(3):
+                await there.send_str(f"{number}")
+                log.append([loop.now_ns(), other, await there.receive_str()])
+                await asyncio.sleep(100)  # heartbeats of both sides go on meanwhile
+        log.append([loop.now_ns(), other, there.close_code])
+
     async with loop.time_flows():
         if "udp" in facts["what"]:
             ear = Ear(log, loop)
             await loop.create_datagram_endpoint(lambda: ear, local_addr=(facts["address"], UDP_PORT))
             for other in (*others, facts["nobody"]):
                 ear.transport.sendto(b"who is there", (other, UDP_PORT))
-        for what, deed in (("poll", poll), ("fetch", fetch), ("refused", refused)):
+        for what, deed in (("poll", poll), ("fetch", fetch), ("refused", refused), ("talk", talk)):
             if what in facts["what"]:
                 await asyncio.gather(*(deed(other) for other in others))
         await asyncio.sleep(1)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hil.clock import GrantedLoop
+from hil.clock import NS_PER_S, GrantedLoop
 from hil.clock.conductor import DEVICE, METER, RUNNER, Conductor, Member, Session
 from hil.clock.grants import Hello, Idle, Kind, Report, Step, Traffic, Turn, Wire, encode, key, message
 from hil.errors import BenchError
@@ -70,7 +70,7 @@ def play(conductor: Conductor, *what: str, devices: int = 3, rounds: int = 5, **
 
 def test_requests_over_processes_take_no_farm_time(conductor: Conductor) -> None:
     log = play(conductor, "poll")["log"]
-    assert {at_ns for at_ns, _ in log} == {second * 1_000_000_000 for second in range(5)}
+    assert {at_ns for at_ns, _ in log} == {second * NS_PER_S for second in range(5)}
     assert len(log) == 15
 
 
@@ -81,6 +81,18 @@ def test_equal_runs_see_the_same_in_the_same_order(conductor: Conductor) -> None
     assert [who for _, _, who in answers] == [f"127.202.1.{number}" for number in range(11, 15)]
     assert [entry[2] for entry in logs[0] if len(entry) == 3 and isinstance(entry[2], int)] == [1 << 20] * 4
     assert sum(entry[-1] == "refused" for entry in logs[0]) == 4
+
+
+def test_a_datagram_and_its_answer_take_no_farm_time(conductor: Conductor) -> None:
+    log = play(conductor, "udp", devices=2)["log"]
+    assert log == [[0, "me", "127.202.1.11"], [0, "me", "127.202.1.12"]]
+
+
+def test_websockets_and_their_heartbeats_go_over_processes(conductor: Conductor) -> None:
+    log = play(conductor, "talk", devices=2)["log"]
+    others = ("127.202.1.11", "127.202.1.12")
+    said = [[second * NS_PER_S, other, f"{second // 100} again"] for second in (0, 100, 200) for other in others]
+    assert log == [*said, *([300 * NS_PER_S, other, 1000] for other in others)]
 
 
 def test_the_same_is_seen_when_the_machine_is_busy(conductor: Conductor) -> None:
@@ -189,10 +201,28 @@ def score() -> Score:
     one = Score()
     for name, rank in (("M1", METER), ("CP2", DEVICE), ("CP1", DEVICE), ("tester", RUNNER)):
         one.join(name, rank)
-    for name in ("tester", "CP1", "CP2", "M1"):  # in this order, whoever joined first
-        assert score_turn(one) == name
+    for name in first_turns(one):
         one.report(name, 5.0 if name == "M1" else math.inf, Idle.FLOWS if name == "tester" else Idle.PLAIN)
     return one
+
+
+def first_turns(score: Score) -> Iterator[str]:
+    """Yield who gets a turn until each member had its first."""
+    for _ in score.members:
+        name = score_turn(score)
+        assert name is not None
+        yield name
+
+
+def test_the_runner_is_first_and_meters_are_last_whoever_joined_first() -> None:
+    fresh = Score()
+    for name, rank in (("M1", METER), ("CP2", DEVICE), ("CP1", DEVICE), ("tester", RUNNER)):
+        fresh.join(name, rank)
+    order = []
+    for name in first_turns(fresh):
+        order.append(name)
+        fresh.report(name)
+    assert order == ["tester", "CP1", "CP2", "M1"]
 
 
 def score_turn(score: Score) -> str | None:
