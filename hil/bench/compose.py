@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import secrets
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -144,6 +145,7 @@ class RemoteDevice:
         reader, self._writer = await asyncio.open_connection(sock=sock, limit=control.LONGEST_BYTES)
         self._calls[BEGIN] = begun = self._farm.loop.create_future()
         self._listening = self._farm.loop.create_task(self._listen(reader), name=f"control channel of {self.name}")
+        self.tell("make")
         await self._answer(BEGIN, begun)
 
     async def _connected(self, begin: Mapping[str, object]) -> socket.socket:
@@ -167,7 +169,7 @@ class RemoteDevice:
         sock = socket.create_connection(self._address, ANSWER_REAL_S, source)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does it for its own sockets only
-            answer = control.ask(sock, "begin", token=self._token, **begin)
+            answer = control.ask(sock, "begin", token=self._token, name=self.name, **begin)
             if answer["kind"] != "joined":
                 raise control.refused(answer) if "refused" in answer else control.Garbage(f"{answer} is no answer.")
         except BaseException:
@@ -231,7 +233,7 @@ class RemoteDevice:
                 if self._eyes is None:
                     self._eyes = socket.create_connection(self._address, timeout=ANSWER_REAL_S)
                     self._eyes.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    control.ask(self._eyes, "look", token=self._token)
+                    control.ask(self._eyes, "look", token=self._token, name=self.name)
                 answer = control.ask(self._eyes, "look", what=what, args=args)
                 if not {"value", "refused"} & answer.keys():
                     raise control.Garbage(f"{answer} is no answer.")
@@ -345,6 +347,7 @@ class ComposeFarm(Farm):
         self.remotes: dict[str, RemoteDevice] = {}
         self._wires: Wires | None = None
         self._subnets, self._token, self._control_port = subnets, token, control_port
+        self._session = loop.session if isinstance(loop, GrantedLoop) else secrets.token_hex(8)
         self._on_host = containers is not None and containers.on_host
         self._stopping = self._pushing = False
         if containers is None or isinstance(loop, GrantedLoop):
@@ -449,6 +452,10 @@ class ComposeFarm(Farm):
         """Return the tester's address on a device's network."""
         return self._plan.tester(self._plan.networks[name])
 
+    def pack(self, name: str) -> tuple[str, ...]:
+        """Return who is in a device's container, the device with them."""
+        return self._plan.packs[name]
+
     def take_frame(self, name: str, message: Message) -> None:
         """Write one decoded frame of a device."""
         self.frame(name, message["direction"], message["protocol"], message["text"], client=message["client"])
@@ -505,6 +512,7 @@ class ComposeFarm(Farm):
         config = spec.config()
         return {
             **self._time(name),
+            "session": self._session,
             "seed": self.seed_of(name),
             "epoch": self.site.epoch.isoformat(),
             "address": config.address,
@@ -536,8 +544,8 @@ class ComposeFarm(Farm):
         loop, plan = self.loop, self._plan
         if not isinstance(loop, GrantedLoop):
             return {"factor": loop.factor}
-        rank = METER if name in self.site.meters else DEVICE
-        hello = Hello(self._token, loop.session, name, rank, (plan.addresses[name],))
+        rank, pack = METER if name in self.site.meters else DEVICE, plan.packs[name]
+        hello = Hello(self._token, loop.session, pack[0], rank, tuple(plan.addresses[one] for one in pack))
         return {"conductor": [plan.conductor(plan.networks[name]), loop.conductor[1]], "hello": asdict(hello)}
 
     def _serial_ports(self, name: str) -> dict[str, object]:

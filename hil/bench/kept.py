@@ -43,7 +43,7 @@ class KeptSettings:
             NothingKept: There are none, or they are garbage, or another family's.
         """
         if self._path is None:
-            raise NothingKept("this device's process has no place for settings: hil device --settings FILE.")
+            raise NothingKept("this device's process has no place for settings: hil device --settings FOLDER.")
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
             if (found["kind"], found["type"]) != (KIND, self._family.type):

@@ -58,8 +58,7 @@ class EveryLinks:
         self._tell("restore", a=a, b=b)
 
     def power_off(self, ip: str) -> None:
-        """Silence a host."""
-        self._links.power_off(ip)
+        """Silence a host in every process but this."""
         self._tell("power_off", a=ip)
 
     def power_on(self, ip: str) -> None:
@@ -96,9 +95,10 @@ class TransportFaults(Faults):
         await super().kill(name)
 
     async def _off(self, name: str) -> None:
-        """Silence a device's links in every process, and let its own power down."""
+        """Silence a device's links in every process, and let its own power down; after that it cannot be told."""
         self._with_address(name, self._links.power_off)
         self._compose.remotes[name].tell("off")
+        self._with_address(name, self._farm.loop.links.power_off)
         self._open(name)
 
     async def _on(self, name: str, settings: Settings) -> None:
@@ -122,6 +122,8 @@ class TransportFaults(Faults):
 class EngineFaults(TransportFaults):
     """Faults in scaled and real time: a device's power is its container's, links fail in the transports.
 
+    So does the power of a device that shares its container.
+
     An engine can take a network away from a container as a whole, with the tester's own access and the control
     channel; and it cannot break a path between two.
 
@@ -135,8 +137,16 @@ class EngineFaults(TransportFaults):
         self.paused: dict[str, int] = {}
 
     async def pause(self, name: str) -> None:
-        """Let a device's process stand still: its connections stay open, its contactor as it is, it does nothing."""
+        """Let a device's process stand still: its connections stay open, its contactor as it is, it does nothing.
+
+        Raises:
+            ScenarioError: It shares the process with others.
+        """
         self._farm.device(name)
+        if len(pack := self._compose.pack(name)) > 1:
+            raise ScenarioError(
+                f"{name} cannot be paused alone: {', '.join(pack)} share a container. Allowed: a site with 'pack: 1'."
+            )
         self._compose.remote(name).memory.remember()
         await self._act("pause", name)
         self.paused[name] = self._farm.instants.now_ns()
@@ -176,6 +186,8 @@ class EngineFaults(TransportFaults):
         return super().describe() + [self._still_since(name) for name in self.paused]
 
     async def _off(self, name: str) -> None:
+        if len(self._compose.pack(name)) > 1:
+            return await super()._off(name)
         remote = self._compose.remotes[name]
         remote.memory.remember()
         await remote.deafen()
@@ -184,6 +196,8 @@ class EngineFaults(TransportFaults):
         await remote.stop()
 
     async def _on(self, name: str, settings: Settings) -> None:
+        if len(self._compose.pack(name)) > 1:
+            return await super()._on(name, settings)
         await self._act("start", name)
         await self._compose.power_again(name, settings, self._every.repeat)
         self._compose.remotes[name].memory.forget()

@@ -1,7 +1,7 @@
-"""One device in a process of its own (``hil device``): the control port at which a bench powers it up.
+"""A device, or several, in a process of their own (``hil device``): the control port at which a bench powers them up.
 
-The process stays while benches come and go: each ``begin`` makes a fresh device on a fresh loop, as each test has a
-fresh farm.
+The process stays while benches come and go: each ``begin`` makes a fresh device, and the first one of a bench a fresh
+loop, as each test has a fresh farm.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import random
 import socket
 import threading
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
+from urllib.parse import quote
 
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import Device, Phase
@@ -41,17 +42,20 @@ class PoweredDevice:
 
     Args:
         family: Its family.
-        name: Its name in the site.
+        together: What it shares with the others of this process.
         begin: The bench's message.
         kept: Where its settings outlive it.
 
-    Raises:
-        BenchError: The conductor that the bench speaks of is not there, or refuses.
+    Attributes:
+        local: Its address here, None without one.
     """
 
-    def __init__(self, family: Family, name: str, begin: Message, kept: KeptSettings) -> None:
-        self.loop = _clock(begin)
-        self._family, self._name, self._begin, self._kept = family, name, begin, kept
+    def __init__(self, family: Family, together: Together, begin: Message, kept: KeptSettings) -> None:
+        self.loop = together.loop
+        self.local: str | None = None
+        self._name: str = begin["name"]
+        self._family, self._together, self._begin, self._kept = family, together, begin, kept
+        self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._lag_s = 0.0
         self._is_up = False
@@ -59,23 +63,25 @@ class PoweredDevice:
 
     async def run(self, sock: socket.socket) -> None:
         """Serve the bench until it goes."""
-        self.loop.set_exception_handler(self._complained)
         self.loop.links.exempt(sock.getpeername()[0])  # the tester's own access is never cut
-        reader, self._writer = await asyncio.open_connection(sock=sock, limit=control.LONGEST_BYTES)
-        if isinstance(self.loop, GrantedLoop):
-            self.loop.left = reader.feed_eof
-        host = self._host = SeatHost(self.loop, self._begin, self._name, self._tell)
+        self._reader, self._writer = await asyncio.open_connection(sock=sock, limit=control.LONGEST_BYTES)
+        messages = control.messages(self._reader)
+        if await anext(messages, None) is None:  # "make"; in lock-step this process has a turn of its own then
+            self._writer.close()
+            return
+        host = self._host = SeatHost(self.loop, self._begin, self._name, self.tell)
+        self.local = host.local
         try:
             self._device = self._create(host)
         except Exception as error:
-            self._tell("begun", refused=control.refusal(error))
+            self.tell("begun", refused=control.refusal(error))
             self._writer.close()
             await asyncio.sleep(0)
             raise
-        self._tell("begun")
+        self.tell("begun")
         calls: set[asyncio.Task[None]] = set()
         try:
-            async for message in control.messages(reader):
+            async for message in messages:
                 if message["kind"] == "call":
                     task = self.loop.create_task(self._call(message))
                     calls.add(task)
@@ -97,6 +103,11 @@ class PoweredDevice:
                 await asyncio.gather(*rest, return_exceptions=True)
                 self._writer.close()
                 await asyncio.sleep(0)
+
+    def leave(self) -> None:
+        """Go: the bench has, whatever becomes of the connection."""
+        if self._reader is not None:
+            self._reader.feed_eof()
 
     def look(self, message: Message) -> bytes:
         """Answer a question about what a person at the device sees; it runs in the device's loop."""
@@ -166,7 +177,7 @@ class PoweredDevice:
             case {"kind": "power_off", "a": a}:
                 links.power_off(a)
             case {"kind": "power_on", "a": a}:
-                if a != self._host.local:  # its own comes when it is down: `_power_up`
+                if not self._together.has(a):  # of its own process each comes when it is down: `_power_up`
                     links.power_on(a)
             case {"kind": kind}:
                 raise control.Garbage(f"a device takes no message {kind!r}.")
@@ -217,78 +228,172 @@ class PoweredDevice:
         try:
             value = await calls[message["what"]](*message["args"])
         except (ValueError, OSError) as error:
-            self._tell("answer", id=message["id"], refused=control.refusal(error))
+            self.tell("answer", id=message["id"], refused=control.refusal(error))
         except Exception as error:
             self._host.died(f"{self._name} {message['what']}", error)
-            self._tell("answer", id=message["id"], refused=control.refusal(error))
+            self.tell("answer", id=message["id"], refused=control.refusal(error))
         else:
             self._is_up = True
-            self._tell("answer", id=message["id"], value=value)
+            self.tell("answer", id=message["id"], value=value)
 
-    def _tell(self, kind: str, **fields: object) -> None:
+    def tell(self, kind: str, **fields: object) -> None:
+        """Send the bench a message."""
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(encode(kind, **fields))
 
     def _report_lag(self, loop: ScaledLoop) -> None:
         if loop.lag_max_s > self._lag_s:
             self._lag_s = loop.lag_max_s
-            self._tell("lag", max_s=self._lag_s)
+            self.tell("lag", max_s=self._lag_s)
+
+
+class Together:
+    """What the devices of a process share for one session of a bench: the loop, from the first to the last of them.
+
+    Args:
+        begin: The bench's first message.
+
+    Raises:
+        BenchError: The conductor that the bench speaks of is not there, or refuses.
+
+    Attributes:
+        session: Which farm of the run this is.
+        powered: The devices that are there, by name.
+    """
+
+    def __init__(self, begin: Message) -> None:
+        self.session: str = begin["session"]
+        self.loop = _clock(begin)
+        self.loop.set_exception_handler(self._complained)
+        if isinstance(self.loop, GrantedLoop):
+            self.loop.left = self._leave
+        self.powered: dict[str, PoweredDevice] = {}
+        self._lock = threading.Lock()
+        self._socks: dict[str, socket.socket] = {}  # of all that have begun and not ended
+        self._is_over = False
+        self._ended = self.loop.create_future()
+
+    def add(self, device: PoweredDevice, name: str, sock: socket.socket) -> bool:
+        """Let a device in, from any thread; return False when all the others have gone.
+
+        Raises:
+            BenchError: It is there already.
+        """
+        with self._lock:
+            if self._is_over:
+                return False
+            if name in self._socks:
+                raise BenchError(f"{name} has begun already.")
+            self._socks[name] = sock
+        self.loop.call_soon_threadsafe(self._begin, device, name, sock)
+        return True
+
+    def run(self) -> None:
+        """Run the loop until the last device has gone."""
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_until_complete(self._ended)
+        finally:
+            with self._lock:
+                self._is_over = True
+            for sock in self._socks.values():
+                sock.close()
+            self.loop.close()
+
+    def has(self, address: str) -> bool:
+        """Return whether an address is that of a device here."""
+        return any(device.local == address for device in self.powered.values())
+
+    def _begin(self, device: PoweredDevice, name: str, sock: socket.socket) -> None:
+        self.powered[name] = device
+        work = self.loop.create_task(self._serve(device, name, sock), name=f"{name} with its bench")
+        work.add_done_callback(lambda _: self._end(name))
+
+    async def _serve(self, device: PoweredDevice, name: str, sock: socket.socket) -> None:
+        try:
+            sock.sendall(encode("joined"))
+            await device.run(sock)
+        except Exception:  # a device that cannot be made, or garbage: the next bench finds a fresh one
+            traceback.print_exc()
+        finally:
+            sock.close()
+
+    def _end(self, name: str) -> None:
+        with self._lock:
+            del self.powered[name], self._socks[name]
+            self._is_over = not self._socks
+        if self._is_over and not self._ended.done():
+            self._ended.set_result(None)
+
+    def _leave(self) -> None:
+        for device in self.powered.values():
+            device.leave()
 
     def _complained(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Tell the bench, by whichever device: the failure is the farm's."""
         error = context.get("exception")
-        if error is None:
+        if error is None or not self.powered:
             loop.default_exception_handler(context)
         else:
-            self._tell("died", what=context["message"], text="".join(traceback.format_exception(error)))
+            teller = next(iter(self.powered.values()))
+            teller.tell("died", what=context["message"], text="".join(traceback.format_exception(error)))
 
 
 class Seat:
-    """The process of one device.
+    """The process of a device, or of several.
 
     Args:
-        family: The device's family.
-        name: The device's name in the site.
+        families: The devices' families, by their names in the site.
         token: The run's secret.
-        settings: File in which the device's settings outlive this process, None for nowhere.
+        settings: Folder in which the devices' settings outlive this process, None for nowhere.
     """
 
-    def __init__(self, family: Family, name: str, token: str, settings: Path | None = None) -> None:
-        self._family, self._name, self._token = family, name, token
-        self._kept = KeptSettings(settings, family)
+    def __init__(self, families: Mapping[str, Family], token: str, settings: Path | None = None) -> None:
+        self._families, self._token = families, token
+        self._kept = {
+            name: KeptSettings(settings and settings / f"{quote(name, safe='')}.json", family)
+            for name, family in families.items()
+        }
         self._begins: SimpleQueue[tuple[socket.socket, Message]] = SimpleQueue()
-        self._powered: PoweredDevice | None = None
+        self._together: Together | None = None
 
-    def serve(self, *, host: str = "", port: int = control.PORT, ready: Path | None = None) -> None:
+    def serve(self, *, hosts: Sequence[str] = ("",), port: int = control.PORT, ready: Path | None = None) -> None:
         """Serve benches, one after another, for good.
 
         Args:
-            host: Address of the control port, empty for all.
+            hosts: Addresses of the control port, an empty one for all.
             port: The control port.
             ready: A file that is there while the port listens.
         """
-        listener = socket.create_server((host, port))
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
-        print(f"{self._name} waits for a bench on port {port}", flush=True)
+        for host in hosts:
+            listener = socket.create_server((host, port))
+            threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        print(
+            f"{', '.join(self._families)} {'waits' if len(self._families) == 1 else 'wait'} for a bench on port {port}",
+            flush=True,
+        )
         if ready is not None:
             ready.touch()
         while True:
             sock, begin = self._begins.get()
             try:
-                powered = PoweredDevice(self._family, self._name, begin, self._kept)
+                together = Together(begin)
+                self._power(together, sock, begin)
             except BenchError as error:
                 _refuse(sock, error)
                 continue
-            asyncio.set_event_loop(powered.loop)
-            self._powered = powered
+            self._together = together
             try:
-                sock.sendall(encode("joined"))
-                powered.loop.run_until_complete(powered.run(sock))
-            except Exception:  # a device that cannot be made, or garbage: the next bench finds a fresh one
+                together.run()
+            except Exception:  # the conductor has gone: the next bench brings another one
                 traceback.print_exc()
             finally:
-                self._powered = None
-                sock.close()
-                powered.loop.close()
+                self._together = None
+
+    def _power(self, together: Together, sock: socket.socket, begin: Message) -> bool:
+        name = begin["name"]
+        device = PoweredDevice(self._families[name], together, begin, self._kept[name])
+        return together.add(device, name, sock)
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -303,23 +408,38 @@ class Seat:
             hello = decode(first_line(sock))
             if not hmac.compare_digest(str(hello.get("token", "")).encode(), self._token.encode()):
                 raise control.Garbage("wrong token")
+            name = str(hello.get("name"))
+            if name not in self._families:
+                raise control.Garbage(f"there is no {name} here")
             if hello["kind"] == "begin":
-                self._begins.put((sock, hello))
+                self._begin(sock, hello)
                 return
             with sock, sock.makefile("rb") as lines:
                 sock.settimeout(None)
                 sock.sendall(encode("answer", value=None))
                 for line in lines:
-                    sock.sendall(self._look(decode(line)))
+                    sock.sendall(self._look(name, decode(line)))
         except (OSError, TimeoutError, control.Garbage) as error:
-            print(f"{self._name}: connection of {peer} refused: {error}", flush=True)
+            print(f"{', '.join(self._families)}: connection of {peer} refused: {error}", flush=True)
             sock.close()
 
-    def _look(self, message: Message) -> bytes:
-        """Ask the device in its own thread."""
-        powered = self._powered
+    def _begin(self, sock: socket.socket, begin: Message) -> None:
+        """Let a device join the others of its session; a new session waits until the one before is over."""
+        together = self._together
+        try:
+            joins = together is not None and together.session == begin["session"] and self._power(together, sock, begin)
+        except BenchError as error:
+            _refuse(sock, error)
+            return
+        if not joins:
+            self._begins.put((sock, begin))
+
+    def _look(self, name: str, message: Message) -> bytes:
+        """Ask a device in its own thread."""
+        together = self._together
+        powered = together.powered.get(name) if together is not None else None
         if powered is None:
-            return encode("answer", refused={"message": f"{self._name} is not powered."})
+            return encode("answer", refused={"message": f"{name} is not powered."})
 
         async def ask() -> bytes:
             answer = powered.look(message)

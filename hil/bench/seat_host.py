@@ -232,9 +232,11 @@ class Member(asyncio.DatagramProtocol):
         self._broadcasts: asyncio.BaseTransport | None = None
 
     async def hear_broadcasts(self, broadcast: str) -> None:
-        """Bind the subnet's broadcast address too: a socket on one's own does not hear it."""
+        """Bind the subnet's broadcast address too: a socket on one's own does not hear it. So does a pack's each."""
         ear = _Ear(self._hear)
-        self._broadcasts, _ = await self._loop.create_datagram_endpoint(lambda: ear, local_addr=(broadcast, self._port))
+        self._broadcasts, _ = await self._loop.create_datagram_endpoint(
+            lambda: ear, local_addr=(broadcast, self._port), reuse_port=True
+        )
 
     def send(self, payload: bytes) -> None:
         """Send to every other member."""

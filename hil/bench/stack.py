@@ -72,6 +72,7 @@ class StackPlan(Plan):
         exact = [(IPv4Network(here), IPv4Network(there)) for here, there in known]
         Translation.__init__(self, [*exact, *self.pairs])
         self.addresses = dict(found)
+        self.packs = {name: (name,) for name in found}
         self._testers = dict(testers)
 
 

@@ -1,10 +1,11 @@
-"""``hil device`` and ``hil conductor``: what the containers of a site run."""
+"""``hil device``, ``hil conductor`` and ``hil addresses``: what the containers of a site run."""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import sys
+from ipaddress import IPv4Interface
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -19,30 +20,44 @@ READY: Final = Path("/run/hilfarm/ready")
 
 def add(commands: Commands) -> None:
     """Add the commands."""
-    device = add_command(commands, "device", _device, "be one device of a site, for a bench in another process")
-    device.add_argument("type", metavar="TYPE", help="device type as in `hil devices`")
-    device.add_argument("--name", required=True, metavar="N", help="the device's name in the site")
-    device.add_argument("--host", default="", metavar="ADDRESS", help="address of the control port (default: all)")
+    device = add_command(commands, "device", _device, "be devices of a site, for a bench in another process")
     device.add_argument(
-        "--settings", type=Path, metavar="FILE", help="keep its saved parameters here, for a restart (default: nowhere)"
+        "seats", nargs="+", metavar="NAME=TYPE", help="a device's name in the site, and its type as in `hil devices`"
     )
+    device.add_argument(
+        "--host", action="append", metavar="ADDRESS", help="address of the control port (default: all); repeatable"
+    )
+    device.add_argument(
+        "--settings", type=Path, metavar="FOLDER",
+        help="keep the saved parameters here, for a restart: a file for each device (default: nowhere)",
+    )  # fmt: skip
     conductor = add_command(
         commands, "conductor", _conductor, "share virtual time out among the processes of a site, for a bench"
     )
     conductor.add_argument("--host", default="", metavar="ADDRESS", help="address to listen at (default: all)")
     conductor.add_argument("--port", type=int, metavar="N", help="port to listen at (default: 7304; 0: any)")
+    addresses = add_command(
+        commands, "addresses", _addresses, "give a container of several devices the addresses of all but its first"
+    )
+    addresses.add_argument("addresses", nargs="+", type=_address, metavar="ADDRESS/BITS", help="as in 192.168.0.12/24")
 
 
 def _device(args: argparse.Namespace) -> int:
     from hil.bench.seat import Seat  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
 
-    secret = token()
-    try:
-        found = family(args.type)
-    except UnknownFamily as error:
-        raise ScenarioError(str(error)) from error
+    secret, seats = token(), {}
+    for word in args.seats:
+        name, _, kind = word.rpartition("=")
+        if not name or name in seats:
+            why = f"{name} is there twice" if name else f"{word!r} is no device"
+            raise ScenarioError(f"{why}. Allowed: NAME=TYPE, such as CP1=mennekes_ecu, each name once.")
+        try:
+            seats[name] = family(kind)
+        except UnknownFamily as error:
+            raise ScenarioError(str(error)) from error
     signal.signal(signal.SIGTERM, _leave)  # the first process of a container has no default for it
-    Seat(found, args.name, secret, args.settings).serve(host=args.host, ready=READY if READY.parent.is_dir() else None)
+    seat = Seat(seats, secret, args.settings)
+    seat.serve(hosts=args.host or [""], ready=READY if READY.parent.is_dir() else None)
     return ExitCode.PASSED
 
 
@@ -61,6 +76,22 @@ def _conductor(args: argparse.Namespace) -> int:
         READY.touch()
     conductor.serve()
     return ExitCode.PASSED
+
+
+def _addresses(args: argparse.Namespace) -> int:
+    from hil.compose.interface import add_address  # noqa: PLC0415  only a pack's container needs it
+
+    for one in args.addresses:
+        add_address(one)
+        print(f"{one} is an address of this container", flush=True)
+    return ExitCode.PASSED
+
+
+def _address(text: str) -> IPv4Interface:
+    try:
+        return IPv4Interface(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address. Allowed: such as 192.168.0.12/24.") from None
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
@@ -54,12 +54,18 @@ def free_subnet(name: str, prefixlen: int, taken: Iterable[IPv4Network], *, from
 
 
 class Plan(Translation):
-    """Addresses of a site's containers (what :class:`hil.bench.addresses.Resolver` is for loopback).
+    """A site's containers and their addresses (what :class:`hil.bench.addresses.Resolver` is for loopback).
 
     Args:
         site: The site.
         subnets: A subnet for each of its LANs.
         on_host: The tester is this machine itself, at the networks' gateways, instead of a container.
+
+    Attributes:
+        networks: Each seat's network.
+        addresses: Each seat's address.
+        packs: Who is in a container with each seat, in the order of the file; the container has the first one's name.
+        gateways: The engine's own address on each network.
     """
 
     shifts_low_ports = False  #: Containers may bind low ports by their own sysctl.
@@ -71,6 +77,7 @@ class Plan(Translation):
         self.networks = {
             name: spec.network if spec.network in subnets else next(iter(subnets)) for name, spec in seats.items()
         }
+        self.packs = _packs(site, self.networks)
         self.addresses = {name: self.local(spec.address) for name, spec in seats.items() if spec.address}
         self._testers: dict[str, str] = {}
         self._conductors: dict[str, str] = {}
@@ -96,6 +103,11 @@ class Plan(Translation):
         """Return the conductor's address on a network."""
         return self._conductors[network]
 
+    @property
+    def containers(self) -> tuple[tuple[str, ...], ...]:
+        """Return who is in each container."""
+        return tuple(dict.fromkeys(self.packs.values()))
+
     def port(self, documented: int) -> int:
         """Return the port that a documented one is bound at: the same."""
         return documented
@@ -106,6 +118,11 @@ def service(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9._-]+", "-", name)
 
 
+def addresses_name(pack: Sequence[str]) -> str:
+    """Return the service that gives a pack its further addresses."""
+    return f"{service(pack[0])}.addresses"
+
+
 def relay_name(network: str) -> str:
     """Return the name by which the relay of a LAN is found: with a dot, so no device has it."""
     return f"relay.{service(network)}"
@@ -114,6 +131,23 @@ def relay_name(network: str) -> str:
 def project(name: str) -> str:
     """Return a project name: lower case letters, digits, dashes."""
     return re.sub(r"[^a-z0-9-]+", "-", f"hilfarm-{name.lower()}")
+
+
+def _packs(site: Site, networks: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return who shares a container with each seat: its like in its network, as many as the site packs."""
+    found: dict[str, tuple[str, ...]] = {}
+    for section in (site.meters, site.devices):
+        alike: dict[str, list[str]] = {}
+        for name, spec in section.items():
+            if spec.seat == "emulated":
+                alike.setdefault(networks[name], []).append(name)
+            else:
+                found[name] = (name,)
+        for names in alike.values():
+            for start in range(0, len(names), site.pack):
+                pack = tuple(names[start : start + site.pack])
+                found |= dict.fromkeys(pack, pack)
+    return {name: found[name] for name in (*site.meters, *site.devices)}
 
 
 def _from_the_top(subnet: IPv4Network) -> Iterable[IPv4Address]:

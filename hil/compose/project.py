@@ -12,7 +12,7 @@ from typing import Final
 from hil.bench.containers import Act
 from hil.compose.engine import PROJECT_LABEL, compose_command, docker, run, subnets_in_use
 from hil.compose.image import Say
-from hil.compose.plan import Plan, choose_subnets, service
+from hil.compose.plan import Plan, addresses_name, choose_subnets, service
 from hil.compose.render import render
 from hil.errors import BenchError
 from hil.report.wall import Stopwatch
@@ -47,9 +47,10 @@ class Project:
     ) -> None:
         self.site, self.name, self.file = site, name, file
         self.subnets: Mapping[str, IPv4Network] = {}
-        self.count = len(site.meters) + len(site.devices) + 1  # the conductor
         self._variables, self._say, self._ending = dict(variables), say, ending
         self._harmed: dict[str, Act] = {}  # what undoes it
+        packs = [pack for pack in Plan(site, choose_subnets(site)).containers if len(pack) > 1]
+        self._further = {service(pack[0]): addresses_name(pack) for pack in packs}  # who gives them their addresses
 
     plan: Plan
 
@@ -101,6 +102,8 @@ class Project:
         for one, state in self._states().items():
             if state in DEAD:
                 docker("start", self._container(one))
+                if one in self._further:
+                    docker("start", self._container(self._further[one]))
         self._wait()
 
     def down(self) -> None:
@@ -160,17 +163,21 @@ class Project:
         raise BenchError(f"{device}: its container is gone.")
 
     def _states(self) -> dict[str, str]:
-        """Return each service's state: its health, or why it has none."""
+        """Return each service's state: its health, or why it has none; one that has done its work is healthy."""
         ids = docker("ps", "--all", "--quiet", "--filter", f"label={PROJECT_LABEL}={self.name}").split()
-        form = '{{index .Config.Labels "com.docker.compose.service"}}\t{{.State.Status}}\t'
+        form = '{{index .Config.Labels "com.docker.compose.service"}}\t{{.State.Status}}\t{{.State.ExitCode}}\t'
         form += (
             "{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}"  # a foreign image may have no check
         )
         rows = docker("inspect", "--format", form, *ids).splitlines() if ids else []
         found = {}
+        ending = self._further.values()
         for row in rows:
-            one, status, health = row.split("\t")
-            found[one] = health if status == "running" else status
+            one, status, code, health = row.split("\t")
+            if one in ending:
+                found[one] = "healthy" if (status, code) == ("exited", "0") else status
+            else:
+                found[one] = health if status == "running" else status
         return found
 
     def _last_words(self) -> Iterator[str]:

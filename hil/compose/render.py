@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,7 +14,7 @@ from ruamel.yaml.scalarstring import SingleQuotedScalarString as _quoted
 from hil.bench.control import WIRES_PORT
 from hil.bench.seats import refuse_seats
 from hil.compose.engine import LABEL
-from hil.compose.plan import Plan, project, service
+from hil.compose.plan import Plan, addresses_name, project, service
 from hil.site import DeviceSpec, MeterSpec, Site
 
 IMAGE: Final = "${HIL_IMAGE:?the farm's image: hil compose image}"
@@ -22,7 +22,8 @@ TOKEN: Final = "${HIL_TOKEN:?a secret that the bench and its devices share}"
 READY: Final = "/run/hilfarm/ready"  #: Is there while the container's port listens.
 CONDUCTOR: Final = "hil-conductor"  #: Its service.
 SETTINGS: Final = "/var/lib/hilfarm"  #: The image has it, so a new volume there belongs to the image's user.
-MEMORY_LIMIT: Final = "128m"  #: A device takes about 45 MB.
+MEMORY_LIMIT_MB: Final = 128  #: A device takes about 45 MB.
+FURTHER_DEVICE_MB: Final = 2  #: Room for each further device of a container; it takes about 0.4 MB.
 
 
 def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
@@ -43,13 +44,19 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
     document["name"] = name or project(site.name)
     document["services"] = services = CommentedMap()
     services[CONDUCTOR] = _conductor(site, plan)
-    for one, spec in seats.items():
-        if spec.seat != "real":
-            make = _device if spec.seat == "emulated" else _foreign
-            services[service(one)] = make(one, spec, site, plan)
+    for pack in plan.containers:
+        first = pack[0]
+        if seats[first].seat == "emulated":
+            services[service(first)] = _devices({one: seats[one] for one in pack}, site, plan)
+        elif seats[first].seat == "image":
+            services[service(first)] = _foreign(first, seats[first], site, plan)
+        if len(pack) > 1:
+            services[addresses_name(pack)] = _addresses(pack, site, plan)
     document["networks"] = networks = CommentedMap()
     for network, subnet in plan.subnets.items():
-        config = _flow_list(_flow({"subnet": str(subnet), "gateway": plan.gateways[network]}))
+        config = _flow_list(
+            _flow({"subnet": str(subnet), "gateway": plan.gateways[network], **_kept_free(network, plan)})
+        )
         networks[network] = CommentedMap(
             {"internal": True, "labels": _flow({LABEL: site.name}), "ipam": CommentedMap({"config": config})}
         )
@@ -59,13 +66,13 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
             )
     document["volumes"] = CommentedMap(
         {
-            _volume(one): CommentedMap({"labels": _flow({LABEL: site.name})})
-            for one, spec in seats.items()
-            if spec.seat == "emulated"
+            _volume(pack[0]): CommentedMap({"labels": _flow({LABEL: site.name})})
+            for pack in plan.containers
+            if seats[pack[0]].seat == "emulated"
         }
     )
     document.yaml_set_start_comment(
-        f"Site {site.name}, each device in a container of its own. Made by: hil compose render {ref}\n"
+        f"Site {site.name}, {_whose(site)}. Made by: hil compose render {ref}\n"
         "The devices wait for a bench (hil run --bench compose), which hands each its settings and its terminals."
     )
     stream = io.StringIO()
@@ -75,8 +82,12 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
     return stream.getvalue()
 
 
+def _whose(site: Site) -> str:
+    return "each device in a container of its own" if site.pack == 1 else f"up to {site.pack} devices in a container"
+
+
 def _process(site: Site, *command: str) -> CommentedMap:
-    """Return what all containers of the farm's own image have in common."""
+    """Return what all containers of the farm's own image have in common that stay."""
     return CommentedMap(
         {
             "image": IMAGE,
@@ -85,7 +96,7 @@ def _process(site: Site, *command: str) -> CommentedMap:
             "cap_drop": _flow_list("ALL"),
             "security_opt": _flow_list(_quoted("no-new-privileges:true")),
             "user": _quoted("1000:1000"),
-            "mem_limit": MEMORY_LIMIT,
+            "mem_limit": f"{MEMORY_LIMIT_MB}m",
             "environment": _flow({"HIL_TOKEN": TOKEN}),
             "tmpfs": _flow_list("/tmp", "/run/hilfarm:uid=1000,mode=700"),
             "healthcheck": _flow(
@@ -106,16 +117,43 @@ def _conductor(site: Site, plan: Plan) -> CommentedMap:
     return found
 
 
-def _device(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
-    settings = f"{SETTINGS}/settings.json"
-    found = _process(site, "hil", "device", spec.type, "--name", name, "--settings", settings)
+def _devices(pack: Mapping[str, DeviceSpec | MeterSpec], site: Site, plan: Plan) -> CommentedMap:
+    """Return the container of a device, or of several, which is known by the first."""
+    first = next(iter(pack))
+    words = (f"{name}={spec.type}" for name, spec in pack.items())
+    found = _process(site, "hil", "device", *words, "--settings", SETTINGS)
+    found["mem_limit"] = f"{MEMORY_LIMIT_MB + (len(pack) - 1) * FURTHER_DEVICE_MB}m"
     found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
-    found["volumes"] = _flow_list(_quoted(f"{_volume(name)}:{SETTINGS}"))
-    if ports := _serial_devices(name, site):
+    found["volumes"] = _flow_list(_quoted(f"{_volume(first)}:{SETTINGS}"))
+    if ports := [port for name in pack for port in _serial_devices(name, site)]:
         found["devices"] = _flow_list(*(_quoted(f"{port}:{port}") for port in ports))
         found["group_add"] = _flow_list("dialout")
-    _place(found, name, spec, site, plan)
+    _place(found, first, pack[first], site, plan)
     return found
+
+
+def _addresses(pack: Sequence[str], site: Site, plan: Plan) -> CommentedMap:
+    """Return the container that gives a pack the addresses of all but its first, and ends: an engine gives it one only.
+
+    It alone may do so; the devices' own process has no capability.
+    """
+    bits = plan.subnets[plan.networks[pack[0]]].prefixlen
+    command = _flow_list("hil", "addresses", *(f"{plan.addresses[one]}/{bits}" for one in pack[1:]))
+    found = CommentedMap({"image": IMAGE, "command": command, "network_mode": _quoted(f"service:{service(pack[0])}")})
+    found["read_only"] = True
+    found["cap_drop"] = _flow_list("ALL")
+    found["cap_add"] = _flow_list("NET_ADMIN")
+    found["security_opt"] = _flow_list(_quoted("no-new-privileges:true"))
+    found["user"] = _quoted("0:0")
+    found["mem_limit"] = f"{MEMORY_LIMIT_MB}m"
+    found["labels"] = _flow({LABEL: site.name})
+    return found
+
+
+def _kept_free(network: str, plan: Plan) -> dict[str, CommentedMap]:
+    """Return what keeps the engine from giving a guest a packed device's address."""
+    further = [one for pack in plan.containers if plan.networks[pack[0]] == network for one in pack[1:]]
+    return {"aux_addresses": _flow({service(one): plan.addresses[one] for one in further})} if further else {}
 
 
 def _foreign(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
@@ -134,7 +172,9 @@ def _place(found: CommentedMap, name: str, spec: DeviceSpec | MeterSpec, site: S
     if isinstance(spec, DeviceSpec) and first:
         found["depends_on"] = CommentedMap(
             {
-                service(meter): _flow({"condition": "service_healthy" if seat == "emulated" else "service_started"})
+                service(plan.packs[meter][0]): _flow(
+                    {"condition": "service_healthy" if seat == "emulated" else "service_started"}
+                )
                 for meter, seat in first.items()
             }
         )
@@ -150,7 +190,7 @@ def _serial_devices(name: str, site: Site) -> list[str]:
 
 
 def _volume(name: str) -> str:
-    """Return the name of the volume with a device's settings, which outlive a restart of its container."""
+    """Return the name of the volume with the settings of a device's container, which outlive its restart."""
     return f"settings-{service(name)}"
 
 

@@ -56,7 +56,7 @@ def render_stack(site: Site, *, ref: str, place: Mapping[str, str] | None = None
     services[RELAY] = _service(site, ["hil", "relay"], CommentedMap(networks), None)
     for name, spec in seats.items():
         network = spec.network if spec.network in site.networks else next(iter(site.networks))
-        command = ["hil", "device", spec.type, "--name", name]
+        command = ["hil", "device", f"{name}={spec.type}"]
         services[service(name)] = _service(site, command, _flow_list(network), place.get(name))
         services.yaml_set_comment_before_after_key(
             service(name), before=f"{spec.address or 'no address of its own'} in the site", indent=2

@@ -19,7 +19,7 @@ from hil.compose.engine import LABEL, PROJECT_LABEL, clean, docker, require_engi
 from hil.compose.image import Say, ensure
 from hil.compose.plan import Plan, choose_subnets, free_subnet, project
 from hil.compose.project import TRIES, Project
-from hil.compose.render import render
+from hil.compose.render import FURTHER_DEVICE_MB, render
 from hil.compose.requests import MOUNTED, SOCKET, Requests
 from hil.errors import BenchError
 from hil.site import Site
@@ -165,16 +165,17 @@ class Containers:
             BenchError: The site alone is larger than the engine's memory.
         """
         has_mb = int(docker("info", "--format", "{{.MemTotal}}")) / 1e6
-        count = len(site.meters) + len(site.devices) + 1  # the conductor
-        needs_mb = count * DEVICE_MB + RUNNER_MB
+        needs_mb = _needs_mb(site) + RUNNER_MB
         if needs_mb > has_mb:
+            count = len(site.meters) + len(site.devices)
             raise BenchError(
-                f"site {site.name}: {count} containers need about {needs_mb:.0f} MB, the engine has {has_mb:.0f} MB."
+                f"site {site.name}: the containers of {count} devices need about {needs_mb} MB, "
+                f"the engine has {has_mb:.0f} MB."
             )
         most = 1 if self._exact else MOST_PROJECTS
         while self._projects and (
             len(self._projects) >= most
-            or needs_mb + sum(one.count for one in self._projects.values()) * DEVICE_MB > has_mb
+            or needs_mb + sum(_needs_mb(one.site) for one in self._projects.values()) > has_mb
         ):
             shape = next(iter(self._projects))
             self._say(f"{self._projects[shape].site.ref}: its containers make room")
@@ -247,6 +248,12 @@ class Containers:
             with suppress(BenchError):  # what is left, the last line removes or says why it cannot
                 self._remove(one)
         list(clean(projects=[self._runners_project, *self._names]))
+
+
+def _needs_mb(site: Site) -> int:
+    """Return what a site's containers take, the conductor's with them."""
+    packs = Plan(site, choose_subnets(site)).containers
+    return (len(packs) + 1) * DEVICE_MB + sum(len(pack) - 1 for pack in packs) * FURTHER_DEVICE_MB
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

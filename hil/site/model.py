@@ -570,6 +570,7 @@ class Site(_Part):
         source: The document it comes from.
         epoch: UTC time at farm time 0.
         trip: Where in its band a fuse opens that says nothing itself.
+        pack: So many emulated devices of one network share a container, chargers with chargers, meters with meters.
         supply: The main connection.
         feeders: Lines by name.
         loads: Consumers by name.
@@ -587,6 +588,7 @@ class Site(_Part):
         DEFAULT_EPOCH
     )
     trip: Trip = "earliest"
+    pack: Count = Field(default=1, ge=1)
     supply: Annotated[Supply, BeforeValidator(_no_empty)] = Supply()
     feeders: Annotated[dict[str, Feeder], BeforeValidator(_no_empty)] = Field(default_factory=dict)
     loads: Annotated[dict[str, Load], BeforeValidator(_no_empty)] = Field(default_factory=dict)

@@ -49,23 +49,25 @@ class SiteProcesses:
         }
         self.plan = Plan(site, self.subnets)
         self._settings = TemporaryDirectory(prefix="hilfarm-settings-")
-        self.types = {name: spec.type for name, spec in {**site.meters, **site.devices}.items()}
-        self.running: dict[str, Process] = {}
-        for name, spec in {**site.meters, **site.devices}.items():
-            if spec.seat == "emulated":
-                self.start(name)
+        seats = {**site.meters, **site.devices}
+        self.types = {name: spec.type for name, spec in seats.items()}
+        self.running: dict[str, Process] = {}  # by who is first in it
+        for pack in self.plan.containers:
+            if seats[pack[0]].seat == "emulated":
+                self.start(pack[0])
         for name in self.running:
             self.wait_for(name)
 
     def start(self, name: str) -> None:
-        settings = str(Path(self._settings.name) / f"{name}.json")
-        words = ("--name", name, "--host", self.plan.addresses[name], "--settings", settings)
-        self.running[name] = launch("device", self.types[name], *words)
+        pack = self.plan.packs[name]
+        words = [f"{one}={self.types[one]}" for one in pack]
+        words += [word for one in pack for word in ("--host", self.plan.addresses[one])]
+        self.running[name] = launch("device", *words, "--settings", self._settings.name)
 
     def wait_for(self, name: str) -> None:
         said = self.running[name].stdout
         assert said is not None
-        assert said.readline().startswith(f"{name} waits for a bench")
+        assert said.readline().startswith(", ".join(self.plan.packs[name]) + " wait")
 
     def close(self) -> None:
         for process in self.running.values():
@@ -105,7 +107,7 @@ class Processes:
     def need(self, site: Site) -> Mapping[str, ipaddress.IPv4Network]:
         seats = {**site.meters, **site.devices}
         each = [(name, one.type, one.address, one.seat) for name, one in seats.items()]
-        shape = repr((sorted(site.networks.items()), each))
+        shape = repr((sorted(site.networks.items()), each, site.pack))
         found = self._sites.pop(shape, None)
         if found is None:
             while len(self._sites) >= self.MOST_SITES:

@@ -157,7 +157,7 @@ class Devices:
         kind, host = self.seats[name]
         self.processes[name] = subprocess.Popen(
             [
-                sys.executable, "-m", "hil", "device", kind, "--name", name, "--host", self.address(host),
+                sys.executable, "-m", "hil", "device", f"{name}={kind}", "--host", self.address(host),
                 *self.words.get(name, ()),
             ],
             env={**os.environ, "HIL_TOKEN": self.token, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},

@@ -146,7 +146,7 @@ def test_who_does_not_know_the_token_is_refused_and_garbage_too(session: Session
 def test_a_look_is_answered_in_order(session: Session, devices: Processes) -> None:
     with socket.create_connection((devices.last.plan.addresses["M2"], control.PORT), timeout=ANSWER_REAL_S) as guest:
         lines = guest.makefile("rb")
-        guest.sendall(encode("look", token=TOKEN))
+        guest.sendall(encode("look", token=TOKEN, name="M2"))
         assert decode(lines.readline())["value"] is None
         guest.sendall(encode("look", what="in_force", args=["Modbus Port"]))
         assert decode(lines.readline())["value"] == "15503"

@@ -45,9 +45,9 @@ class Hosts:
             name: f"127.{self.slot.number}.9.{31 + number}" for number, name in enumerate([*ahead_s, "relay.lan"])
         }
         self.relay = self._process(0.0, "relay", "--host", self.names["relay.lan"])
-        words = ("device", "mennekes_ecu", "--host")
         self.devices = {
-            name: self._process(ahead, *words, self.names[name], "--name", name) for name, ahead in ahead_s.items()
+            name: self._process(ahead, "device", f"{name}=mennekes_ecu", "--host", self.names[name])
+            for name, ahead in ahead_s.items()
         }
         self.said = {process: process.stdout.readline() for process in self.all if process.stdout is not None}
 

@@ -82,7 +82,7 @@ def test_what_is_no_settings_file_is_refused_by_name(tmp_path: Path, text: str, 
 def test_nothing_kept_and_no_place_for_it_are_said(tmp_path: Path) -> None:
     with pytest.raises(NothingKept, match=r"settings\.json: no settings are kept there"):
         KeptSettings(tmp_path / "settings.json", FAMILY).read()
-    with pytest.raises(NothingKept, match="hil device --settings FILE"):
+    with pytest.raises(NothingKept, match="hil device --settings FOLDER"):
         KeptSettings(None, FAMILY).read()
     KeptSettings(None, FAMILY).follow(ParameterStore(FAMILY.parameters, {}))
 

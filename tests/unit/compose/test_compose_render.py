@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from hil.compose.plan import POOL, Plan, choose_subnets
-from hil.compose.render import render
+from hil.compose.render import CONDUCTOR, render
 from hil.errors import BenchError, ScenarioError, SiteFileError
 from hil.keywords.session import build_site
 from hil.site import load_site, shipped_sites
@@ -76,6 +76,74 @@ def test_meters_are_healthy_before_charging_points_start() -> None:
     found = services("mennekes/meter-excluding")
     assert found["CP4"]["depends_on"] == {"M2": {"condition": "service_healthy"}}
     assert "depends_on" not in found["M2"]
+
+
+def packed(ref: str, pack: int, **overrides: str) -> dict[str, Any]:
+    site = build_site(ref, {"pack": str(pack), **overrides})
+    found: dict[str, Any] = YAML(typ="safe").load(render(site, Plan(site, choose_subnets(site)), ref=ref))
+    return found
+
+
+def commands(document: dict[str, Any]) -> dict[str, list[str]]:
+    return {name: one["command"][2:] for name, one in document["services"].items() if name != CONDUCTOR}
+
+
+def test_a_packs_further_addresses_come_from_a_container_that_ends() -> None:
+    document = packed("mennekes/car-park", 3)
+    kept = ["--settings", "/var/lib/hilfarm"]
+    assert commands(document) == {
+        "CP1": ["CP1=mennekes_ecu", "CP2=mennekes_ecu", "CP3=mennekes_ecu", *kept],
+        "CP1.addresses": ["198.18.0.12/24", "198.18.0.13/24"],
+        "CP4": ["CP4=mennekes_ecu", *kept],
+    }
+    first, further = document["services"]["CP1"], document["services"]["CP1.addresses"]
+    assert "cap_add" not in first
+    assert first["networks"] == {"lan": {"ipv4_address": "198.18.0.11"}}
+    assert further["network_mode"] == "service:CP1"
+    assert (further["cap_drop"], further["cap_add"], further["user"]) == (["ALL"], ["NET_ADMIN"], "0:0")
+    assert further["read_only"] is True
+    assert "environment" not in further  # it has no business with the token
+    assert "networks" not in further
+    assert [*document["volumes"]] == ["settings-CP1", "settings-CP4"]
+    (config,) = document["networks"]["lan"]["ipam"]["config"]
+    assert config["aux_addresses"] == {"CP2": "198.18.0.12", "CP3": "198.18.0.13"}  # no guest gets them
+
+
+def test_meters_and_points_and_networks_are_packed_apart() -> None:
+    document = packed("mennekes/standalone-excluding", 9)
+    assert [name for name in commands(document) if "." not in name] == ["M2", "CP1"]
+    assert document["services"]["CP1"]["depends_on"] == {"M2": {"condition": "service_healthy"}}
+    other = {"devices.CP2.network": "other", "devices.CP2.address": "10.0.0.9"}
+    networks = {"networks.lan": "192.168.0.0/24", "networks.other": "10.0.0.0/24"}
+    site = build_site("mennekes/two-networks", {"pack": "9", **networks, **other})
+    assert Plan(site, choose_subnets(site)).containers == (("CP1", "CP3", "CP4"), ("CP2",))
+
+
+def test_a_foreign_container_is_never_packed() -> None:
+    document = packed(
+        "mennekes/standalone-excluding", 9, **{"meters.M1.seat": "image", "meters.M1.image": "my/meter:1"}
+    )
+    assert document["services"]["M1"]["image"] == "my/meter:1"
+    assert "M2.addresses" not in document["services"]
+
+
+@pytest.mark.parametrize("ref", shipped_sites())
+@pytest.mark.parametrize("pack", [1, 2, 100])
+def test_everybody_is_in_one_container(ref: str, pack: int) -> None:
+    site = build_site(ref, {"pack": str(pack)})
+    plan = Plan(site, choose_subnets(site))
+    assert sorted(one for group in plan.containers for one in group) == sorted([*site.meters, *site.devices])
+    assert max(len(group) for group in plan.containers) <= pack
+    for group in plan.containers:
+        assert len({plan.networks[one] for one in group}) == 1
+        assert len({one in site.meters for one in group}) == 1
+        assert all(plan.packs[one] == group for one in group)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "two", "true"])
+def test_what_is_no_number_of_devices_is_refused(text: str) -> None:
+    with pytest.raises(SiteFileError, match="pack"):
+        build_site("mennekes/car-park", {"pack": text})
 
 
 def test_a_taken_subnet_is_left_alone() -> None:
