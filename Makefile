@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-container lint bench mutants environment clean
+.PHONY: demo test test-container test-hosts lint bench mutants environment clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,6 +28,10 @@ test: lint
 
 test-container: $(READY)
 	@$(CONTAINER_TESTS)
+
+# A second engine in namespaces of its own stands for another host; needs root.
+test-hosts: $(READY)
+	@.ci/compose-v2 && $(BIN)/python -m pytest -q tests/hosts
 
 lint: $(READY)
 	$(BIN)/ruff check

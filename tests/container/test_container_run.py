@@ -22,13 +22,12 @@ from hil.compose.image import Image, ensure
 from hil.compose.render import CONDUCTOR
 from hil.errors import BenchError
 from hil.site import load_site
-from hil.trace import read_trace
 from tests.site.running import Up
+
+from .runs import ROOT, SUITE, hil, settled
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
-SUITE = "robot/suites/mennekes/car_park.robot"
 TESTS = (
     "One Phase And Three Phase Vehicles Share L1",
     "The Limits Are Set In The Master And The Satellites Follow",
@@ -65,27 +64,6 @@ def record(folder: Path) -> dict[str, Any]:
 def projects(folder: Path) -> list[str]:
     """Return everything that a run has made in the engine, by its projects' names."""
     return [*facts(folder)["projects"], f"hilfarm-runner-{facts(folder)['run']}"]
-
-
-def hil(*words: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "hil", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
-def settled(folder: Path) -> dict[str, dict[str, tuple[float, str]]]:
-    """Return what each point signalled last in each test, and which limit decided."""
-    found = {}
-    for line in (folder / "trace" / "index.jsonl").read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        events = read_trace(folder / "trace" / record["file"]).events
-        found[record["test"]] = {
-            str(event["who"]): (event["current_a"], event["binding"])
-            for event in events
-            if event["event"] == "signalled"
-        }
-    return found
 
 
 @pytest.mark.timeout(900)

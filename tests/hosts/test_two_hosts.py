@@ -20,7 +20,7 @@ from hil.compose.image import ensure
 from hil.compose.stack import RELAY
 from hil.errors import BenchError
 
-from .runs import SUITE, as_fast_as_it_keeps_up, hil, settled
+from tests.container.runs import SUITE, as_fast_as_it_keeps_up, hil, settled
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
