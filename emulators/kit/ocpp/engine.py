@@ -118,14 +118,14 @@ class ProfileEngine:
         self._connectors = range(1, connectors + 1)
         self._keys, self._supply = keys, supply
         self._transaction_id_needed = transaction_id_needed
-        self._installed: dict[int, SetRequest] = {}
+        self._installed: dict[SetRequest, Timetable] = {}
         self._stacks: dict[tuple[Purpose, int], list[Timetable]] = {}
         self._transactions: dict[int, _Transaction] = {}
 
     @property
     def installed(self) -> tuple[SetRequest, ...]:
         """Return every installed profile with its connector, the oldest first."""
-        return tuple(self._installed.values())
+        return tuple(self._installed)
 
     # --- profiles come and go
 
@@ -339,11 +339,12 @@ class ProfileEngine:
         return found
 
     def _settle(self, requests: list[SetRequest]) -> None:
-        self._installed = {one.profile.profile_id: one for one in requests}
+        known = self._installed
+        self._installed = {one: known.get(one) or Timetable(one.profile, self._supply) for one in requests}
         self._stacks = {}
         for one in sorted(requests, key=lambda one: -one.profile.stack_level):
             stack = self._stacks.setdefault((one.profile.purpose, one.connector), [])
-            stack.append(Timetable(one.profile, self._supply))
+            stack.append(self._installed[one])
 
     def _stack(self, purpose: Purpose, connector: int) -> list[Timetable]:
         return self._stacks.get((purpose, connector), [])

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from emulators.kit.ocpp.profiles import Period, RateUnit
@@ -18,6 +19,11 @@ from emulators.kit.phases import PerPhase
 
 NOMINAL_V: Final = PerPhase.all(230)  #: In Europe [V].
 _NOTHING: Final = Fraction(0)
+
+
+@lru_cache(maxsize=64)
+def _exact(decimal: float) -> Fraction:
+    return Fraction(str(decimal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ class Supply:
         return math.floor(exact * 10) / 10
 
     def _voltages(self) -> list[Fraction]:
-        return [Fraction(str(voltage)) for voltage in self.voltage_v]
+        return [_exact(voltage) for voltage in self.voltage_v]
 
     def _voltage_of(self, phases: int) -> Fraction:
         return sum(self._voltages()[:phases], _NOTHING)

@@ -10,6 +10,8 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +26,7 @@ from emulators.kit.phases import PerPhase
 
 TICK_NS = NS_PER_S // 2
 BASE_NS = parse_utc("2024-02-29T12:00:00Z")
-WINDOW_S = 16
+WINDOW_S = 12
 TICKS = 2 * WINDOW_S
 DAY_TICKS = 2 * 24 * 3600
 MAXIMUM_A = 32.0
@@ -60,10 +62,15 @@ class Source:
         return choices[self.below(len(choices))]
 
     def profile(self) -> Said:
-        """Return a profile in ticks, not all of which a station takes."""
+        """Return a profile in ticks that a station may take, or now and then one that it refuses."""
+        purpose = self.of(("TxDefaultProfile", "TxProfile", "ChargePointMaxProfile", "TxDefaultProfile"))
+        connector = {"TxDefaultProfile": self.below(3), "TxProfile": 1 + self.below(2)}.get(purpose, 0)
         kind = self.of(("Absolute", "Recurring", "Relative"))
+        if purpose == "ChargePointMaxProfile" and kind == "Relative":
+            kind = "Absolute"
         every = self.of((1, 7)) * DAY_TICKS if kind == "Recurring" else None
-        start = self.tick() - self.below(3) * (every or 0)
+        start = self.below(TICKS + 16) - 16 - self.below(3) * (every or 0)
+        has_start = kind == "Recurring" or purpose == "ChargePointMaxProfile" or self.below(4) > 0
         unit = self.of("AW")
         starts = [0]
         for _ in range(self.below(4)):
@@ -73,21 +80,29 @@ class Source:
             starts.append(every // 2 - 6 + self.below(12))
             durations.append(every // 2 - 6 + self.below(12))
         rates = (0, 6, 8.5, 16, 31.9) if unit == "A" else (0, 1380, 4140.5, 7000, 22080)
-        return {
-            "connector": self.below(3),
-            "id": self.below(8),
-            "level": self.below(4),
-            "purpose": self.of(("TxDefaultProfile", "ChargePointMaxProfile", "TxProfile")),
+        valid_from = self.tick() - 16 if self.below(3) == 1 else None
+        valid_to = self.tick() if self.below(3) == 1 else None
+        if valid_from is not None and valid_to is not None:
+            valid_to = max(valid_to, valid_from + 1)
+        said = {
+            "connector": connector,
+            "id": self.below(16),
+            "level": self.below(3),
+            "purpose": purpose,
             "kind": kind,
             "every": every,
-            "start": start if kind == "Recurring" or self.below(4) else None,
+            "start": start if has_start else None,
             "duration_s": self.of(durations),
             "unit": unit,
             "periods": [(at, self.of(rates), self.of((None, 1, 2, 3))) for at in starts],
-            "valid_from": self.maybe(self.tick),
-            "valid_to": self.maybe(self.tick),
-            "transaction": self.of((None, 11, 12)),
+            "valid_from": valid_from,
+            "valid_to": valid_to,
+            "transaction": self.of((None, 10 + connector)) if purpose == "TxProfile" else None,
         }
+        wrong = self.of(
+            ({"level": 3}, {"transaction": 12}, {"connector": 0}, {"connector": 1}, {"purpose": "TxProfile"})
+        )
+        return said | (wrong if self.below(12) == 11 else {})
 
 
 def payload_of(said: Said) -> dict[str, Any]:
@@ -121,6 +136,14 @@ def payload_of(said: Said) -> dict[str, Any]:
 
 
 # --- the oracle
+
+
+@cache
+def amps(unit: str, rate: float, phases: int, voltage_v: tuple[int, int, int], station_phases: int) -> Amps:
+    """Return what a period allows on each phase of a station."""
+    exact = Fraction(str(rate))
+    current = exact if unit == "A" else exact / sum(voltage_v[:phases])
+    return tuple(current if phase < min(phases, station_phases) else Fraction(0) for phase in range(3))
 
 
 class Oracle:
@@ -190,11 +213,6 @@ class Oracle:
         rate, phases = [(rate, phases) for start, rate, phases in said["periods"] if start <= passed_s][-1]
         return rate, 3 if phases is None else phases
 
-    def amps(self, unit: str, rate: float, phases: int) -> Amps:
-        exact = Fraction(str(rate))
-        current = exact if unit == "A" else exact / sum(self.voltage_v[:phases])
-        return tuple(current if phase < min(phases, self.phases) else Fraction(0) for phase in range(3))
-
     def leading(self, purpose: str, connector: int, tick: int, since: int) -> Amps | None:
         """Return what the profile with the highest stack level says, of those that say something."""
         best, highest = None, -1
@@ -202,7 +220,7 @@ class Oracle:
             if said["purpose"] == purpose and said["connector"] == connector and said["level"] > highest:
                 found = self.period(said, tick, since)
                 if found is not None:
-                    best, highest = self.amps(said["unit"], *found), said["level"]
+                    best, highest = amps(said["unit"], *found, self.voltage_v, self.phases), said["level"]
         return best
 
     def transaction(self, connector: int, tick: int, begins: int) -> Amps | None:
@@ -216,11 +234,11 @@ class Oracle:
     def station(self, tick: int) -> Amps | None:
         return self.leading("ChargePointMaxProfile", 0, tick, 0)
 
-    def limit(self, connector: int, tick: int, begins: int) -> Amps | None:
-        """Return the lowest of what the purposes allow; connector 0 draws what its connectors draw together."""
-        asked = [self.transaction(one, tick, begins) for one in ([connector] if connector else CONNECTORS)]
-        drawn = None if None in asked else tuple(map(sum, zip(*asked, strict=True)))  # type: ignore[arg-type]
-        return lower(drawn, self.station(tick))
+    def limits(self, tick: int, begins: int) -> list[Amps | None]:
+        """Return the lowest of what the purposes allow, for connector 0 (what the others draw together), 1 and 2."""
+        each = [self.transaction(one, tick, begins) for one in CONNECTORS]
+        together = None if None in each else tuple(map(sum, zip(*each, strict=True)))  # type: ignore[arg-type]
+        return [lower(drawn, self.station(tick)) for drawn in (together, *each)]
 
     def everything(self, tick: int) -> tuple[Amps | None, ...]:
         return (self.station(tick), *(self.transaction(one, tick, tick) for one in CONNECTORS))
@@ -251,10 +269,10 @@ def history(data: bytes) -> tuple[Source, ProfileEngine, Oracle]:
         assert engine.begin_transaction(connector, utc_ns(tick), 10 + connector).accepted
 
     for connector in CONNECTORS:
-        if source.below(3):
+        if source.below(4):
             begin(connector)
-    for _ in range(1 + source.below(7)):
-        match source.below(12):
+    for _ in range(1 + source.below(9)):
+        match source.below(16):
             case 0:
                 criteria = {
                     name: value
@@ -277,9 +295,6 @@ def history(data: bytes) -> tuple[Source, ProfileEngine, Oracle]:
                     begin(connector)
             case _:
                 said = source.profile()
-                if None not in (said["valid_from"], said["valid_to"]) and said["valid_from"] >= said["valid_to"]:
-                    said["valid_to"] = said["valid_from"] + 1
-                said["periods"] = sorted(dict((period[0], period) for period in said["periods"]).values())
                 verdict = engine.install(SetRequest.from_payload(payload_of(said)))
                 assert verdict.accepted == oracle.install(said), verdict.reason
     return source, engine, oracle
@@ -295,7 +310,7 @@ def exactly(examples: int) -> Callable[[Any], Any]:
     )
 
 
-HISTORIES = st.binary(min_size=200, max_size=200)
+HISTORIES = st.binary(min_size=240, max_size=240)
 
 
 @exactly(10_000)
@@ -303,19 +318,14 @@ HISTORIES = st.binary(min_size=200, max_size=200)
 def test_composite_is_what_the_specification_says_tick_by_tick(data: bytes) -> None:
     source, engine, oracle = history(data)
     first = source.below(2)
+    expected = [oracle.limits(tick, first) for tick in range(first, first + TICKS)]
     for connector in (0, *CONNECTORS):
         pieces = engine.composite(connector, utc_ns(first), WINDOW_S)
-        assert pieces[0].start_utc_ns == utc_ns(first)
-        assert pieces[-1].end_utc_ns == utc_ns(first + TICKS)
-        tick = first
-        before: object = ()
-        for piece in pieces:
-            assert piece.limit != before, "neighbours say the same"
-            before = piece.limit
-            assert piece.start_utc_ns == utc_ns(tick)
-            while utc_ns(tick) < piece.end_utc_ns:
-                assert phases_a(piece.limit) == oracle.limit(connector, tick, first)
-                tick += 1
+        assert all(one.end_utc_ns == following.start_utc_ns for one, following in pairwise(pieces))
+        assert all(one.limit != following.limit for one, following in pairwise(pieces))
+        assert (pieces[0].start_utc_ns, pieces[-1].end_utc_ns) == (utc_ns(first), utc_ns(first + TICKS))
+        said = [phases_a(piece.limit) for piece in pieces for _ in range(piece.start_utc_ns, piece.end_utc_ns, TICK_NS)]
+        assert said == [limits[connector] for limits in expected]
 
 
 @exactly(1_000)
@@ -346,11 +356,11 @@ def test_a_schedule_in_whole_seconds_has_the_lowest_of_each_second(data: bytes) 
         schedule = engine.composite_schedule(connector, utc_ns(first), WINDOW_S, RateUnit(unit), MAXIMUM_A)
         assert schedule.duration_s == WINDOW_S
         said = [(period.limit, period.number_phases) for period in schedule.periods]
-        assert all(one != next_one for one, next_one in zip(said, said[1:], strict=False))
+        assert all(one != next_one for one, next_one in pairwise(said))
         for second in range(WINDOW_S):
             expected = own
             for tick in (first + 2 * second, first + 2 * second + 1):
-                expected = lower(expected, oracle.limit(connector, tick, first)) or own
+                expected = lower(expected, oracle.limits(tick, first)[connector]) or own
             exact = (
                 max(expected) if unit == "A" else sum(map(Fraction.__mul__, expected, map(Fraction, oracle.voltage_v)))
             )
