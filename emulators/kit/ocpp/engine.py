@@ -1,7 +1,7 @@
 """The charging profiles of one station: which are installed, what they allow at a moment, when that changes.
 
 Sans-I/O: moments come as nanoseconds since 1970 (UTC) and every question names its moment. OCPP 1.6 edition 2, sections
-3.13, 5.4, 5.7, 5.16 and 9.4, with the errata of 2025-04; what these leave open and what was chosen stands in
+3.13, 5.5, 5.7, 5.16 and 9.4, with the errata of 2025-04; what these leave open and what was chosen stands in
 ``docs/ocpp-profiles.md``.
 """
 
@@ -97,6 +97,12 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class _Installed:
+    request: SetRequest
+    timetable: Timetable
+
+
+@dataclass(frozen=True, slots=True)
 class _Transaction:
     since_utc_ns: int
     transaction_id: int | None
@@ -118,14 +124,14 @@ class ProfileEngine:
         self._connectors = range(1, connectors + 1)
         self._keys, self._supply = keys, supply
         self._transaction_id_needed = transaction_id_needed
-        self._installed: dict[SetRequest, Timetable] = {}
+        self._installed: list[_Installed] = []
         self._stacks: dict[tuple[Purpose, int], list[Timetable]] = {}
         self._transactions: dict[int, _Transaction] = {}
 
     @property
     def installed(self) -> tuple[SetRequest, ...]:
         """Return every installed profile with its connector, the oldest first."""
-        return tuple(self._installed)
+        return tuple(one.request for one in self._installed)
 
     # --- profiles come and go
 
@@ -326,25 +332,24 @@ class ProfileEngine:
         return ""
 
     def _keep(self, request: SetRequest) -> Verdict:
-        others = [one for one in self.installed if not _replaces(request, one)]
+        others = [one for one in self._installed if not _replaces(request, one.request)]
         if len(others) >= self._keys.max_installed:
             return Verdict(f"{self._keys.max_installed} profiles are installed (MaxChargingProfilesInstalled).")
-        self._settle([*others, request])
+        self._settle([*others, _Installed(request, Timetable(request.profile, self._supply))])
         return Verdict()
 
     def _remove(self, meant: Callable[[SetRequest], bool]) -> bool:
-        rest = [one for one in self.installed if not meant(one)]
+        rest = [one for one in self._installed if not meant(one.request)]
         found = len(rest) < len(self._installed)
         self._settle(rest)
         return found
 
-    def _settle(self, requests: list[SetRequest]) -> None:
-        known = self._installed
-        self._installed = {one: known.get(one) or Timetable(one.profile, self._supply) for one in requests}
+    def _settle(self, installed: list[_Installed]) -> None:
+        self._installed = installed
         self._stacks = {}
-        for one in sorted(requests, key=lambda one: -one.profile.stack_level):
-            stack = self._stacks.setdefault((one.profile.purpose, one.connector), [])
-            stack.append(self._installed[one])
+        for one in sorted(installed, key=lambda one: -one.request.profile.stack_level):
+            place = one.request.profile.purpose, one.request.connector
+            self._stacks.setdefault(place, []).append(one.timetable)
 
     def _stack(self, purpose: Purpose, connector: int) -> list[Timetable]:
         return self._stacks.get((purpose, connector), [])

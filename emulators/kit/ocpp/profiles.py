@@ -1,6 +1,6 @@
 """Charging profiles of OCPP 1.6, typed and checked.
 
-Source: edition 2, sections 5.4, 5.7, 5.16 and 7.8 to 7.14, with the errata of 2025-04.
+Source: edition 2, sections 5.5, 5.7, 5.16 and 7.8 to 7.14, with the errata of 2025-04.
 
 A profile that exists is well formed: the dataclasses refuse what no station could execute, and reading a payload adds
 the checks of types, of rates and of what has to be there. Whether a *station* takes a profile is the engine's affair.
@@ -278,7 +278,7 @@ class SetRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearRequest:
-    """``ClearChargingProfile.req`` (5.4): which profiles are meant.
+    """``ClearChargingProfile.req`` (5.5): which profiles are meant.
 
     An id alone decides; without one everything that is said has to fit (errata 3.25, 3.26), and nothing said means all.
     """

@@ -310,10 +310,10 @@ def exactly(examples: int) -> Callable[[Any], Any]:
     )
 
 
-HISTORIES = st.binary(min_size=240, max_size=240)
+HISTORIES = st.binary(min_size=200, max_size=200)
 
 
-@exactly(10_000)
+@exactly(8_000)
 @given(HISTORIES)
 def test_composite_is_what_the_specification_says_tick_by_tick(data: bytes) -> None:
     source, engine, oracle = history(data)
