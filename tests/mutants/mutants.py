@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mutant import Check, Mutant
 from mutants_alfen import MUTANTS_ALFEN
+from mutants_ocpp import MUTANTS_OCPP
 
 DLM = "emulators/mennekes_ecu/dlm.py"
 DEVICE = "emulators/mennekes_ecu/device.py"
@@ -394,4 +395,5 @@ MUTANTS = (
         (suite("dlm_faults", "Two Halves Of A Network Stay Below The Limit Together"),),
     ),
     *MUTANTS_ALFEN,
+    *MUTANTS_OCPP,
 )
