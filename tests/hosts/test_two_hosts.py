@@ -19,7 +19,6 @@ from hil.compose import engine, swarm
 from hil.compose.image import ensure
 from hil.compose.stack import RELAY
 from hil.errors import BenchError
-
 from tests.container.runs import SUITE, as_fast_as_it_keeps_up, hil, settled
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]

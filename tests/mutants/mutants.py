@@ -9,6 +9,7 @@ from __future__ import annotations
 from mutant import Check, Mutant
 from mutants_alfen import MUTANTS_ALFEN
 from mutants_lockstep import MUTANTS_LOCKSTEP
+from mutants_ocpp import MUTANTS_OCPP
 
 DLM = "emulators/mennekes_ecu/dlm.py"
 DEVICE = "emulators/mennekes_ecu/device.py"
@@ -396,4 +397,5 @@ MUTANTS = (
     ),
     *MUTANTS_ALFEN,
     *MUTANTS_LOCKSTEP,
+    *MUTANTS_OCPP,
 )
