@@ -1,4 +1,4 @@
-"""``hil device`` and ``hil conductor``: what the containers of a site run."""
+"""``hil device``, ``hil proxy`` and ``hil conductor``: what the containers of a site run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from emulators.kit.family import UnknownFamily, family
+from emulators.kit.family import Family, UnknownFamily, family
 from hil.cli.command import Commands, add_command, token
 from hil.errors import BenchError, ScenarioError
 from hil.report.runner import ExitCode
@@ -26,6 +26,11 @@ def add(commands: Commands) -> None:
     device.add_argument(
         "--settings", type=Path, metavar="FILE", help="keep its saved parameters here, for a restart (default: nowhere)"
     )
+    proxy = add_command(commands, "proxy", _proxy, "stand before a container of your own, so that its link can fail")
+    proxy.add_argument("type", metavar="TYPE", help="type of the device that the container is, as in `hil devices`")
+    proxy.add_argument("--name", required=True, metavar="N", help="the device's name in the site")
+    proxy.add_argument("--to", required=True, metavar="ADDRESS", help="address of the container")
+    proxy.add_argument("--host", default="", metavar="ADDRESS", help="address of the control port (default: all)")
     conductor = add_command(
         commands, "conductor", _conductor, "share virtual time out among the processes of a site, for a bench"
     )
@@ -36,13 +41,19 @@ def add(commands: Commands) -> None:
 def _device(args: argparse.Namespace) -> int:
     from hil.bench.seat import Seat  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
 
-    secret = token()
-    try:
-        found = family(args.type)
-    except UnknownFamily as error:
-        raise ScenarioError(str(error)) from error
+    secret, found = token(), _family(args.type)
     signal.signal(signal.SIGTERM, _leave)  # the first process of a container has no default for it
     Seat(found, args.name, secret, args.settings).serve(host=args.host, ready=READY if READY.parent.is_dir() else None)
+    return ExitCode.PASSED
+
+
+def _proxy(args: argparse.Namespace) -> int:
+    from hil.bench.proxy import proxied  # noqa: PLC0415  as above
+    from hil.bench.seat import Seat  # noqa: PLC0415
+
+    secret, found = token(), proxied(_family(args.type), args.to)
+    signal.signal(signal.SIGTERM, _leave)
+    Seat(found, args.name, secret).serve(host=args.host, ready=READY if READY.parent.is_dir() else None)
     return ExitCode.PASSED
 
 
@@ -61,6 +72,13 @@ def _conductor(args: argparse.Namespace) -> int:
         READY.touch()
     conductor.serve()
     return ExitCode.PASSED
+
+
+def _family(kind: str) -> Family:
+    try:
+        return family(kind)
+    except UnknownFamily as error:
+        raise ScenarioError(str(error)) from error
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -14,7 +14,7 @@ from ruamel.yaml.scalarstring import SingleQuotedScalarString as _quoted
 from hil.bench.control import WIRES_PORT
 from hil.bench.seats import refuse_seats
 from hil.compose.engine import LABEL
-from hil.compose.plan import Plan, project, service
+from hil.compose.plan import Plan, link_name, project, service
 from hil.site import DeviceSpec, MeterSpec, Site
 
 IMAGE: Final = "${HIL_IMAGE:?the farm's image: hil compose image}"
@@ -47,6 +47,8 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
         if spec.seat != "real":
             make = _device if spec.seat == "emulated" else _foreign
             services[service(one)] = make(one, spec, site, plan)
+        if spec.seat == "image":
+            services[link_name(one)] = _proxy(one, spec, site, plan)
     document["networks"] = networks = CommentedMap()
     for network, subnet in plan.subnets.items():
         config = _flow_list(_flow({"subnet": str(subnet), "gateway": plan.gateways[network]}))
@@ -119,11 +121,20 @@ def _device(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> 
 
 
 def _foreign(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
-    """Return the user's own container: at the device's address, as it is, told where to ask for its terminals."""
+    """Return the user's own container: behind its link proxy, as it is, told where to ask for its terminals."""
     where = f"http://{plan.tester(plan.networks[name])}:{WIRES_PORT}/wires/{quote(name)}"
     found = CommentedMap({"image": spec.image, "stop_grace_period": "3s", "labels": _flow({LABEL: site.name})})
     found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
     found["environment"] = _flow({"HIL_WIRES": _quoted(where), "HIL_WIRES_TOKEN": TOKEN})
+    found["depends_on"] = CommentedMap({link_name(name): _flow({"condition": "service_healthy"})})
+    found["networks"] = CommentedMap({plan.networks[name]: _flow({"ipv4_address": plan.hidden[name]})})
+    return found
+
+
+def _proxy(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
+    """Return what is at the device's address instead of the user's container, so that its link can fail."""
+    found = _process(site, "hil", "proxy", spec.type, "--name", name, "--to", plan.hidden[name])
+    found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
     _place(found, name, spec, site, plan)
     return found
 

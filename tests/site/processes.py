@@ -52,15 +52,18 @@ class SiteProcesses:
         self.types = {name: spec.type for name, spec in {**site.meters, **site.devices}.items()}
         self.running: dict[str, Process] = {}
         for name, spec in {**site.meters, **site.devices}.items():
-            if spec.seat == "emulated":
+            if spec.seat != "real":
                 self.start(name)
         for name in self.running:
             self.wait_for(name)
 
     def start(self, name: str) -> None:
-        settings = str(Path(self._settings.name) / f"{name}.json")
-        words = ("--name", name, "--host", self.plan.addresses[name], "--settings", settings)
-        self.running[name] = launch("device", self.types[name], *words)
+        words = [self.types[name], "--name", name, "--host", self.plan.addresses[name]]
+        if name in self.plan.hidden:
+            self.running[name] = launch("proxy", *words, "--to", self.plan.hidden[name])
+        else:
+            settings = str(Path(self._settings.name) / f"{name}.json")
+            self.running[name] = launch("device", *words, "--settings", settings)
 
     def wait_for(self, name: str) -> None:
         said = self.running[name].stdout

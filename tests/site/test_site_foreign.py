@@ -68,7 +68,7 @@ class OwnMeter:
     def __init__(self, bench: Processes, phases: str) -> None:
         plan = plan_of(bench, OWN_METER)
         wires = f"http://{plan.tester('lan')}:{WIRES_PORT}/wires/M2"
-        own = {"METER_HOST": plan.addresses["M2"], "METER_PORT": PORT, "METER_PHASES": phases}
+        own = {"METER_HOST": plan.hidden["M2"], "METER_PORT": PORT, "METER_PHASES": phases}
         self.process = subprocess.Popen(
             [sys.executable, str(METER)],
             env={"PATH": os.environ["PATH"], "HIL_WIRES": wires, "HIL_WIRES_TOKEN": TOKEN, **own},
@@ -159,7 +159,7 @@ def test_a_foreign_charger_sees_its_vehicle_and_works_its_contactor(bench: Proce
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     port = asyncio.run_coroutine_threadsafe(
-        asyncio.start_server(lambda _, writer: writer.close(), plan.addresses["CP1"], 15502), loop
+        asyncio.start_server(lambda _, writer: writer.close(), plan.hidden["CP1"], 15502), loop
     ).result(ANSWER_REAL_S)
     try:
         with running(site) as session:
