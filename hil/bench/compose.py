@@ -371,6 +371,8 @@ class ComposeFarm(Farm):
         if self._wires is not None:
             await self._wires.stop()
         await super().stop()
+        for remote in self.remotes.values():  # link proxies, and who was powered in a farm that never came up
+            await remote.stop()
 
     async def power_up(self) -> None:
         """Make all devices, then let farm time begin."""

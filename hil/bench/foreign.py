@@ -131,9 +131,7 @@ class ForeignDevice:
         return True
 
     async def stop(self) -> None:
-        """Leave it as it is; its proxy goes."""
-        if self._proxy is not None:
-            await self._proxy.stop()
+        """Leave it as it is."""
 
     async def restart(self) -> None:
         """Refuse."""
