@@ -374,6 +374,8 @@ class ComposeFarm(Farm):
         if self._wires is not None:
             await self._wires.stop()
         await super().stop()
+        for remote in self.remotes.values():  # link proxies, and who was powered in a farm that never came up
+            await remote.stop()
 
     async def power_up(self) -> None:
         """Make all devices, then let farm time begin."""
@@ -381,8 +383,8 @@ class ComposeFarm(Farm):
             refuse_speed(self.site, self.loop.factor)
         foreign = others(self.site)
         for name in [*self.site.meters, *self.site.devices]:
-            if name in foreign:
-                continue
+            if self.site.require(name).seat == "real":
+                continue  # before a container of the user's is a link proxy, which is the farm's
             where = (self._plan.addresses[name], self._control_port)
             remote = RemoteDevice(self, name, self.site.require(name).family.parameters, where, self._token)
             self.remotes[name] = remote
@@ -411,7 +413,7 @@ class ComposeFarm(Farm):
         Raises:
             ScenarioError: Its seat is filled by somebody else.
         """
-        if name not in self.remotes:
+        if name in others(self.site):
             raise ScenarioError(f"{name} is {WHAT[self.site.require(name).seat]}: that is done to it by hand.")
         return self.remotes[name]
 
@@ -482,11 +484,16 @@ class ComposeFarm(Farm):
         else:
             bay = self.bays[name] = Bay(name, self.plant, self.instants, self.trace_state, self._plan_plant)
             bay.on_pilot(lambda _: self._tell_pilot(name))
-        if name in self.remotes:
+        if name in others(self.site):
+            self.devices[name] = self._foreign(name)
+        else:
             self.devices[name] = self.remotes[name]
             self._tell_terminals(name)
-        else:
-            self.devices[name] = self._foreign(name)
+
+    def _at_address(self, local: str) -> str:
+        """Return who has an address: what a container of the user's opens itself comes from its hidden one."""
+        hidden = {address: name for name, address in self._plan.hidden.items()}
+        return hidden.get(local) or super()._at_address(local)
 
     def _tell_pilot(self, name: str) -> None:
         if name in self.remotes:
@@ -496,10 +503,10 @@ class ComposeFarm(Farm):
     def _foreign(self, name: str) -> ForeignDevice:
         spec = self.site.require(name)
         port = spec.family.modbus_port_with(spec.parameter)
-        where = (self._plan.addresses[name], port) if port is not None and spec.seat == "image" else None
-        return ForeignDevice(
-            spec, self.loop, self.loop.factor or 1.0, where, self._plan.tester(self._plan.networks[name])
-        )
+        where = (self._plan.hidden[name], port) if port is not None and spec.seat == "image" else None
+        source = self._plan.tester(self._plan.networks[name])
+        proxy = self.remotes.get(name)
+        return ForeignDevice(spec, self.loop, self.loop.factor or 1.0, where=where, source=source, proxy=proxy)
 
     @property
     def _plan(self) -> Plan:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from emulators.kit.front import Front
+from emulators.kit.host import Device
 from emulators.kit.parameters import ParameterStore
 from hil.bench.seats import WHAT
 from hil.clock import FarmLoop
@@ -72,15 +73,24 @@ class ForeignDevice:
         factor: Its speed, because foreign devices take real time.
         where: Address and port at which it has to answer, None for a device without one.
         source: The tester's own address.
+        proxy: The link proxy before it, None without one.
     """
 
     def __init__(
-        self, spec: DeviceSpec | MeterSpec, loop: FarmLoop, factor: float, where: tuple[str, int] | None, source: str
+        self,
+        spec: DeviceSpec | MeterSpec,
+        loop: FarmLoop,
+        factor: float,
+        *,
+        where: tuple[str, int] | None,
+        source: str,
+        proxy: Device | None,
     ) -> None:
         self.name, self._spec = spec.name, spec
         self.parameters: ParameterStore = NoParameters(self, spec)
         self.front: Front = NoFront(self)
         self._loop, self._factor, self._where, self._source = loop, factor, where, source
+        self._proxy = proxy
 
     def has_no(self, capability: str) -> ScenarioError:
         """Return the error for what only a device of the farm's has."""
@@ -91,19 +101,23 @@ class ForeignDevice:
         )
 
     async def start(self) -> None:
-        """Wait until its port is open.
+        """Wait until its port is open, then let its peers in.
 
         Raises:
             BenchError: It stays closed.
         """
-        if self._where is None:
-            return
+        if self._where is not None:
+            await self._ready(self._where)
+        if self._proxy is not None:
+            await self._proxy.start()
+
+    async def _ready(self, where: tuple[str, int]) -> None:
         try:
             async with asyncio.timeout(READY_REAL_S * self._factor):
-                while not await self._answers(self._where):
+                while not await self._answers(where):
                     await asyncio.sleep(RETRY_REAL_S * self._factor)
         except TimeoutError:
-            at = f"{self._spec.address}:{self._where[1]}"
+            at = f"{self._spec.address}:{where[1]}"
             raise BenchError(
                 f"{self.name} ({self._spec.image}): nobody listens at {at} after {READY_REAL_S:g} s."
             ) from None

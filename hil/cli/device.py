@@ -1,4 +1,4 @@
-"""``hil device``, ``hil conductor`` and ``hil addresses``: what the containers of a site run."""
+"""``hil device``, ``hil proxy``, ``hil conductor`` and ``hil addresses``: what the containers of a site run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from emulators.kit.family import UnknownFamily, family
+from emulators.kit.family import Family, UnknownFamily, family
 from hil.cli.command import Commands, add_command, token
 from hil.errors import BenchError, ScenarioError
 from hil.report.runner import ExitCode
@@ -31,6 +31,11 @@ def add(commands: Commands) -> None:
         "--settings", type=Path, metavar="FOLDER",
         help="keep the saved parameters here, for a restart: a file for each device (default: nowhere)",
     )  # fmt: skip
+    proxy = add_command(commands, "proxy", _proxy, "stand before a container of your own, so that its link can fail")
+    proxy.add_argument("type", metavar="TYPE", help="type of the device that the container is, as in `hil devices`")
+    proxy.add_argument("--name", required=True, metavar="N", help="the device's name in the site")
+    proxy.add_argument("--to", required=True, metavar="ADDRESS", help="address of the container")
+    proxy.add_argument("--host", default="", metavar="ADDRESS", help="address of the control port (default: all)")
     conductor = add_command(
         commands, "conductor", _conductor, "share virtual time out among the processes of a site, for a bench"
     )
@@ -51,13 +56,20 @@ def _device(args: argparse.Namespace) -> int:
         if not name or name in seats:
             why = f"{name} is there twice" if name else f"{word!r} is no device"
             raise ScenarioError(f"{why}. Allowed: NAME=TYPE, such as CP1=mennekes_ecu, each name once.")
-        try:
-            seats[name] = family(kind)
-        except UnknownFamily as error:
-            raise ScenarioError(str(error)) from error
+        seats[name] = _family(kind)
     signal.signal(signal.SIGTERM, _leave)  # the first process of a container has no default for it
     seat = Seat(seats, secret, args.settings)
     seat.serve(hosts=args.host or [""], ready=READY if READY.parent.is_dir() else None)
+    return ExitCode.PASSED
+
+
+def _proxy(args: argparse.Namespace) -> int:
+    from hil.bench.proxy import proxied  # noqa: PLC0415  as above
+    from hil.bench.seat import Seat  # noqa: PLC0415
+
+    secret, found = token(), proxied(_family(args.type), args.to)
+    signal.signal(signal.SIGTERM, _leave)
+    Seat({args.name: found}, secret).serve(hosts=[args.host], ready=READY if READY.parent.is_dir() else None)
     return ExitCode.PASSED
 
 
@@ -92,6 +104,13 @@ def _address(text: str) -> IPv4Interface:
         return IPv4Interface(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no address. Allowed: such as 192.168.0.12/24.") from None
+
+
+def _family(kind: str) -> Family:
+    try:
+        return family(kind)
+    except UnknownFamily as error:
+        raise ScenarioError(str(error)) from error
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -66,6 +66,7 @@ class Plan(Translation):
         addresses: Each seat's address.
         packs: Who is in a container with each seat, in the order of the file; the container has the first one's name.
         gateways: The engine's own address on each network.
+        hidden: Where the user's own containers are, by seat; at the seat's address is a link proxy.
     """
 
     shifts_low_ports = False  #: Containers may bind low ports by their own sysctl.
@@ -74,6 +75,7 @@ class Plan(Translation):
         super().__init__((network, subnets[name]) for name, network in site.networks.items())
         self.subnets, self._on_host = dict(subnets), on_host
         seats = {**site.meters, **site.devices}
+        images = [name for name, spec in seats.items() if spec.seat == "image"]
         self.networks = {
             name: spec.network if spec.network in subnets else next(iter(subnets)) for name, spec in seats.items()
         }
@@ -81,6 +83,7 @@ class Plan(Translation):
         self.addresses = {name: self.local(spec.address) for name, spec in seats.items() if spec.address}
         self._testers: dict[str, str] = {}
         self._conductors: dict[str, str] = {}
+        self.hidden: dict[str, str] = {}
         self.gateways: dict[str, str] = {}
         for network, subnet in self.subnets.items():
             used = {IPv4Address(address) for address in self.addresses.values()}
@@ -90,6 +93,7 @@ class Plan(Translation):
                 self._testers[network], self.gateways[network] = str(next(free)), str(next(free))
                 self._conductors[network] = str(next(free))
                 self.addresses |= {name: str(next(free)) for name in homeless}
+                self.hidden |= {name: str(next(free)) for name in images if self.networks[name] == network}
             except StopIteration:
                 raise BenchError(
                     f"network {network!r}: {subnet} has no room for tester, conductor and gateway."
@@ -121,6 +125,11 @@ def service(name: str) -> str:
 def addresses_name(pack: Sequence[str]) -> str:
     """Return the service that gives a pack its further addresses."""
     return f"{service(pack[0])}.addresses"
+
+
+def link_name(name: str) -> str:
+    """Return the service of the link proxy before a user's container."""
+    return f"{service(name)}.link"
 
 
 def relay_name(network: str) -> str:

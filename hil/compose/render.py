@@ -14,7 +14,7 @@ from ruamel.yaml.scalarstring import SingleQuotedScalarString as _quoted
 from hil.bench.control import WIRES_PORT
 from hil.bench.seats import refuse_seats
 from hil.compose.engine import LABEL
-from hil.compose.plan import Plan, addresses_name, project, service
+from hil.compose.plan import Plan, addresses_name, link_name, project, service
 from hil.site import DeviceSpec, MeterSpec, Site
 
 IMAGE: Final = "${HIL_IMAGE:?the farm's image: hil compose image}"
@@ -50,6 +50,7 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
             services[service(first)] = _devices({one: seats[one] for one in pack}, site, plan)
         elif seats[first].seat == "image":
             services[service(first)] = _foreign(first, seats[first], site, plan)
+            services[link_name(first)] = _proxy(first, seats[first], site, plan)
         if len(pack) > 1:
             services[addresses_name(pack)] = _addresses(pack, site, plan)
     document["networks"] = networks = CommentedMap()
@@ -157,11 +158,20 @@ def _kept_free(network: str, plan: Plan) -> dict[str, CommentedMap]:
 
 
 def _foreign(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
-    """Return the user's own container: at the device's address, as it is, told where to ask for its terminals."""
+    """Return the user's own container: behind its link proxy, as it is, told where to ask for its terminals."""
     where = f"http://{plan.tester(plan.networks[name])}:{WIRES_PORT}/wires/{quote(name)}"
     found = CommentedMap({"image": spec.image, "stop_grace_period": "3s", "labels": _flow({LABEL: site.name})})
     found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
     found["environment"] = _flow({"HIL_WIRES": _quoted(where), "HIL_WIRES_TOKEN": TOKEN})
+    found["depends_on"] = CommentedMap({link_name(name): _flow({"condition": "service_healthy"})})
+    found["networks"] = CommentedMap({plan.networks[name]: _flow({"ipv4_address": plan.hidden[name]})})
+    return found
+
+
+def _proxy(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
+    """Return what is at the device's address instead of the user's container, so that its link can fail."""
+    found = _process(site, "hil", "proxy", spec.type, "--name", name, "--to", plan.hidden[name])
+    found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
     _place(found, name, spec, site, plan)
     return found
 

@@ -249,6 +249,23 @@ def test_a_request_ends_at_once_when_its_connection_goes(device: Device, run: Ru
     run(scenario())
 
 
+def test_a_request_that_is_cancelled_as_its_connection_goes_is_cancelled(device: Device, run: Run) -> None:
+    async def scenario() -> None:
+        await device.server.start("127.0.0.1", 0)
+        device.server.silent = True
+        client = ModbusClient("127.0.0.1", device.server.port, timeout_s=50)
+        request = asyncio.create_task(client.read_holding(100, 1))
+        while not device.frames:
+            await asyncio.sleep(0)
+        client._connection_changed(False)  # both in the same turn of the loop
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        await device.server.stop()
+
+    run(scenario())
+
+
 def test_an_idle_connection_is_closed(device: Device, run: Run) -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()

@@ -53,12 +53,17 @@ class SiteProcesses:
         self.types = {name: spec.type for name, spec in seats.items()}
         self.running: dict[str, Process] = {}  # by who is first in it
         for pack in self.plan.containers:
-            if seats[pack[0]].seat == "emulated":
+            if seats[pack[0]].seat != "real":
                 self.start(pack[0])
         for name in self.running:
             self.wait_for(name)
 
     def start(self, name: str) -> None:
+        if name in self.plan.hidden:
+            address, to = self.plan.addresses[name], self.plan.hidden[name]
+            words = [self.types[name], "--name", name, "--host", address, "--to", to]
+            self.running[name] = launch("proxy", *words)
+            return
         pack = self.plan.packs[name]
         words = [f"{one}={self.types[one]}" for one in pack]
         words += [word for one in pack for word in ("--host", self.plan.addresses[one])]

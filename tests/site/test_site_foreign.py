@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class OwnMeter:
     def __init__(self, bench: Processes, phases: str) -> None:
         plan = plan_of(bench, OWN_METER)
         wires = f"http://{plan.tester('lan')}:{WIRES_PORT}/wires/M2"
-        own = {"METER_HOST": plan.addresses["M2"], "METER_PORT": PORT, "METER_PHASES": phases}
+        own = {"METER_HOST": plan.hidden["M2"], "METER_PORT": PORT, "METER_PHASES": phases}
         self.process = subprocess.Popen(
             [sys.executable, str(METER)],
             env={"PATH": os.environ["PATH"], "HIL_WIRES": wires, "HIL_WIRES_TOKEN": TOKEN, **own},
@@ -79,6 +79,54 @@ class OwnMeter:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
+
+
+class OwnPort:
+    """The Modbus port of a container of the user's, served in a thread beside the farm: the test says what it sends.
+
+    Attributes:
+        heard: All bytes that came.
+        ends: How each connection ended.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.heard, self.ends = b"", list[str]()
+        self._writers: list[asyncio.StreamWriter] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._server = self._do(asyncio.start_server(self._serve, host, port))
+
+    def send(self, data: bytes) -> None:
+        """Send on the connection that was opened last."""
+
+        async def write() -> None:
+            self._writers[-1].write(data)
+
+        self._do(write())
+
+    def close(self) -> None:
+        async def end() -> None:
+            self._server.close()
+            for writer in self._writers:
+                writer.transport.abort()
+
+        self._do(end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(ANSWER_REAL_S)
+        self._loop.close()
+
+    def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_REAL_S)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        try:
+            while data := await reader.read(1 << 16):
+                self.heard += data
+            self.ends.append("closed")
+        except ConnectionResetError:
+            self.ends.append("reset")
 
 
 def running(site: dict[str, str]) -> closing[Session]:
@@ -156,11 +204,7 @@ def test_a_foreign_charger_sees_its_vehicle_and_works_its_contactor(bench: Proce
         "devices.CP1.parameters.External Meter Support": "Off",
     }  # fmt: skip
     plan = plan_of(bench, site)
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, daemon=True).start()
-    port = asyncio.run_coroutine_threadsafe(
-        asyncio.start_server(lambda _, writer: writer.close(), plan.addresses["CP1"], 15502), loop
-    ).result(ANSWER_REAL_S)
+    port = OwnPort(plan.hidden["CP1"], 15502)
     try:
         with running(site) as session:
             farm, tester = session.farm, plan.tester("lan")
@@ -181,8 +225,111 @@ def test_a_foreign_charger_sees_its_vehicle_and_works_its_contactor(bench: Proce
             assert asked(tester, "GET", "/wires/CP1", token="guessed")[0] == 401
             assert session.farm.explain("CP1") == "CP1 is a container of your own: what it does is its own."
     finally:
-        loop.call_soon_threadsafe(port.close)
-        loop.call_soon_threadsafe(loop.stop)
+        port.close()
+
+
+Ends = tuple[Session, OwnPort, asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@pytest.fixture
+def ends(bench: Processes) -> Iterator[Ends]:
+    """Both ends of a connection from a neighbour in the farm to a container of the user's, the meter M2."""
+    plan = plan_of(bench, OWN_METER)
+    container = OwnPort(plan.hidden["M2"], int(PORT))
+    try:
+        with running(OWN_METER) as session:
+
+            async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+                neighbour = plan.local("192.168.0.77")
+                return await asyncio.open_connection(plan.addresses["M2"], int(PORT), local_addr=(neighbour, 0))
+
+            reader, writer = session.ask(connect)
+            hello(session, container, writer)
+            yield session, container, reader, writer
+            session.do(writer.transport.abort)
+    finally:
+        container.close()
+
+
+def hello(session: Session, container: OwnPort, writer: asyncio.StreamWriter) -> None:
+    """Return when the container has met this neighbour."""
+    session.do(lambda: writer.write(b"hello"))
+    until_heard(session, container, b"hello")
+
+
+def until_heard(session: Session, container: OwnPort, data: bytes) -> None:
+    for _ in range(100):
+        if data in container.heard:
+            return
+        session.wait(0.5)
+    raise AssertionError(f"{data!r} never came")
+
+
+def heard_after_s(session: Session, reader: asyncio.StreamReader, data: bytes) -> float:
+    """Return after how long these very bytes came [s of farm time]."""
+    before_s = session.now_s()
+    assert session.ask(lambda: asyncio.wait_for(reader.readexactly(len(data)), 600)) == data
+    return session.now_s() - before_s
+
+
+def is_silent(session: Session, reader: asyncio.StreamReader, seconds: float) -> bool:
+    try:
+        session.ask(lambda: asyncio.wait_for(reader.read(1), seconds))
+    except TimeoutError:
+        return True
+    return False
+
+
+def test_what_a_foreign_device_sends_is_delayed(ends: Ends) -> None:
+    session, container, reader, _ = ends
+    container.send(b"at once")
+    assert heard_after_s(session, reader, b"at once") < 3
+    session.do(lambda: session.farm.faults.delay("M2", None, delay_s=5, jitter_s=0))
+    container.send(b"later")
+    assert 4 < heard_after_s(session, reader, b"later") < 9
+
+
+def test_a_cut_link_of_a_foreign_device_is_silent_both_ways_and_loses_nothing(ends: Ends) -> None:
+    session, container, reader, writer = ends
+    session.do(lambda: session.farm.faults.cut("M2"))
+    container.send(b"\x00\xffgarbage")
+    session.do(lambda: writer.write(b"question"))
+    assert is_silent(session, reader, 20)
+    assert b"question" not in container.heard
+    assert session.farm.faults.describe() != []
+    session.do(lambda: session.farm.faults.restore("M2"))
+    assert heard_after_s(session, reader, b"\x00\xffgarbage") < 3
+    until_heard(session, container, b"question")
+
+
+def test_a_path_to_a_foreign_device_is_cut_for_that_neighbour_only(ends: Ends) -> None:
+    session, container, reader, _ = ends
+    session.do(lambda: session.farm.faults.partition([["CP1"], ["M2"]]))
+    container.send(b"for others")
+    assert heard_after_s(session, reader, b"for others") < 3
+
+
+def test_what_a_foreign_device_sends_over_a_lossy_link_comes_late(ends: Ends) -> None:
+    session, container, reader, _ = ends
+    session.do(lambda: session.farm.faults.drop("M2", None, probability=0.7))
+
+    def one_s() -> float:
+        container.send(b"again and again")
+        return heard_after_s(session, reader, b"again and again")
+
+    assert any(one_s() >= 1.4 for _ in range(40))  # three losses in a row, which each has with 0.34
+
+
+def test_a_reset_link_is_reset_at_both_ends(ends: Ends) -> None:
+    session, container, reader, _ = ends
+    session.ask(lambda: session.farm.faults.reset("M2"))
+    with pytest.raises(ConnectionResetError):
+        session.ask(lambda: reader.read(1))
+    for _ in range(100):
+        if container.ends:
+            break
+        session.wait(0.5)
+    assert container.ends[-1] == "reset"
 
 
 def test_seats_that_no_bench_or_no_time_fits_are_refused(bench: Processes, monkeypatch: pytest.MonkeyPatch) -> None:

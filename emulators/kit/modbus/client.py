@@ -146,6 +146,15 @@ class ModbusClient:
         return list(response.registers)
 
     async def _request(self, request: ModbusPDU) -> ModbusPDU:
+        try:
+            return await self._answered(request)
+        finally:
+            # Python 3.11's wait_for, in pymodbus, loses a cancellation that comes together with the answer or the end.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
+
+    async def _answered(self, request: ModbusPDU) -> ModbusPDU:
         async with self._lock:
             await self._connect()
             self._is_waiting = True

@@ -171,6 +171,14 @@ def test_nobody_shares_an_address() -> None:
     assert len(given) == len(set(given))
 
 
+def test_a_container_of_ones_own_has_an_address_that_nobody_else_has() -> None:
+    site = build_site("mennekes/meter-excluding", {"meters.M2.seat": "image", "meters.M2.image": "my/meter:1"})
+    plan = Plan(site, choose_subnets(site))
+    assert set(plan.hidden) == {"M2"}
+    others = {*plan.addresses.values(), *plan.gateways.values(), plan.tester("lan"), plan.conductor("lan")}
+    assert plan.hidden["M2"] not in others
+
+
 def test_site_addresses_and_container_addresses_translate_both_ways() -> None:
     site = load_site("mennekes/car-park")
     plan = Plan(site, {"lan": IPv4Network("198.18.7.0/24")})
@@ -187,14 +195,19 @@ def own(ref: str, **fields: str) -> dict[str, dict[str, Any]]:
     return YAML(typ="safe").load(text)["services"]
 
 
-def test_a_container_of_ones_own_is_at_the_devices_address_and_is_told_where_to_ask() -> None:
+def test_a_container_of_ones_own_is_behind_a_link_proxy_and_is_told_where_to_ask() -> None:
     found = own("mennekes/meter-excluding", meters__M2__seat="image", meters__M2__image="my/meter:1")
-    meter = found["M2"]
+    meter, proxy = found["M2"], found["M2.link"]
     assert meter["image"] == "my/meter:1"
-    assert meter["networks"] == {"lan": {"ipv4_address": "198.18.0.20"}}
+    assert meter["networks"] == {"lan": {"ipv4_address": "198.18.0.251"}}
     assert meter["environment"]["HIL_WIRES"] == "http://198.18.0.254:7303/wires/M2"
     assert set(meter["environment"]) == {"HIL_WIRES", "HIL_WIRES_TOKEN"}
     assert not {"command", "user", "volumes", "healthcheck"} & set(meter)  # it is as it is
+    assert proxy["command"] == ["hil", "proxy", "pac2200", "--name", "M2", "--to", "198.18.0.251"]
+    assert proxy["networks"] == {"lan": {"ipv4_address": "198.18.0.20"}}
+    assert proxy["sysctls"] == {"net.ipv4.ip_unprivileged_port_start": 0}
+    assert proxy["read_only"] is True
+    assert meter["depends_on"] == {"M2.link": {"condition": "service_healthy"}}
     assert found["CP1"]["depends_on"] == {"M2": {"condition": "service_started"}}
 
 
