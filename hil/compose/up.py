@@ -251,9 +251,10 @@ class Containers:
 
 
 def _needs_mb(site: Site) -> int:
-    """Return what a site's containers take, the conductor's with them."""
-    packs = Plan(site, choose_subnets(site)).containers
-    return (len(packs) + 1) * DEVICE_MB + sum(len(pack) - 1 for pack in packs) * FURTHER_DEVICE_MB
+    """Return what a site's containers take, the conductor's and the link proxies with them."""
+    plan = Plan(site, choose_subnets(site))
+    packs = plan.containers
+    return (len(packs) + len(plan.hidden) + 1) * DEVICE_MB + sum(len(pack) - 1 for pack in packs) * FURTHER_DEVICE_MB
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
