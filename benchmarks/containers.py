@@ -1,6 +1,6 @@
 """How fast sites in containers come up, and how fast they run in lock-step time beside scaled time.
 
-    python benchmarks/containers.py [--starts 5 20 50] [--points 10 30] [--farm-s 60] [--repeats 20] [--json FILE]
+    python benchmarks/containers.py [--starts 5 20 50] [--points 10 30] [--packed 100] [--repeats 20] [--json FILE]
 
 Needs a Docker engine and Compose v2. Sites are those of benchmarks/ecu_points.py: ECU charging points, each in a
 container of its own with a vehicle, and a PAC2200 that the master polls; every point is polled at 1 Hz over its port.
@@ -39,15 +39,18 @@ from hil.errors import DeviceSilent
 from hil.site import Site, load_site
 from hil.trace import TraceWriter
 
-FLOOR_GRANTS, FLOOR_P99_S = 2000, 0.25
+FLOOR_GRANTS, FLOOR_X, FLOOR_P99_S = 2000, 50, 0.25
 FACTORS = (2, 5, 10, 20, 30, 40, 60)
 WARM_UP_REAL_S, MEASURED_REAL_S = 5.0, 10.0
 HOGS = 4
+CONTAINERS = 10
 
 
-def site_of(folder: Path, points: int) -> Site:
-    """Return a site of ECU points."""
-    return load_site(str(write_site(folder, points, 0)))
+def site_of(folder: Path, points: int, pack: int = 1) -> Site:
+    """Return a site of ECU points, so many in a container."""
+    file = write_site(folder, points, 0)
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "pack": pack}), encoding="utf-8")
+    return load_site(str(file))
 
 
 @contextmanager
@@ -166,6 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--starts", nargs="*", type=int, default=[5, 20, 50], metavar="POINTS")
     parser.add_argument("--points", nargs="*", type=int, default=[10, 30], metavar="POINTS")
+    parser.add_argument("--packed", nargs="*", type=int, default=[100], metavar="POINTS", help="in ten containers")
     parser.add_argument("--farm-s", type=float, default=60.0)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--json", type=Path)
@@ -187,13 +191,21 @@ def main() -> None:
             return {**granted, **{f"scaled_{key}": value for key, value in late.items()}}
 
         measured(f"{points} points", both)
+    for points in args.packed:
+
+        def packed(containers: Containers, folder: Path, points: int = points) -> dict[str, float]:
+            return lock_step(containers, site_of(folder, points, -(-points // CONTAINERS)), args.farm_s, folder)
+
+        measured(f"{points} points in {CONTAINERS} containers", packed)
     if args.repeats:
         count = args.repeats
         measured(
             f"traces of {count} runs of 10 points",
             lambda c, f: {"different": same_trace(c, site_of(f, 10), count, f)},
         )
-    print(f"floors: {FLOOR_GRANTS} grants/s; one trace; x60 with 30 containers, p99 at most {FLOOR_P99_S} s")
+    print(
+        f"floors: {FLOOR_GRANTS} grants/s, 100 points x{FLOOR_X}, one trace, 30 containers at x60 p99 {FLOOR_P99_S} s"
+    )
     if args.json:
         args.json.write_text(json.dumps(figures, indent=2) + "\n")
 

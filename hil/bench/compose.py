@@ -360,14 +360,6 @@ class ComposeFarm(Farm):
             tell=lambda name, kind, **fields: self.remote(name).tell(kind, **fields),
         )  # fmt: skip
 
-    async def start(self) -> None:
-        """Let every container make its device, agree on farm time's zero, power up meters, then charging points.
-
-        Raises:
-            BenchError: A container does not answer, or its device cannot be made.
-        """
-        await super().start()
-
     async def stop(self) -> None:
         """Power down everything; the containers wait for the next farm."""
         self._stopping = True
