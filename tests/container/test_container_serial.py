@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 SUITE = "robot/suites/alfen/active_load_balancing.robot"
 TEST = "A Meter With A P1 Port Is A Source"
-SETTINGS = "/var/lib/hilfarm/settings.json"
+SETTINGS = "/var/lib/hilfarm/CP1.json"
 
 
 @pytest.mark.timeout(900)
