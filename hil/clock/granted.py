@@ -173,6 +173,7 @@ class GrantedLoop(VirtualTimeLoop):
         self._seat = Conducted(conductor, hello)
         self._writers: set[int] = set()
         super().__init__()
+        self._seat.wake_by(self._wake_fd)
         self.conductor, self.session = conductor, hello.session
         self.left: Callable[[], None] = _stay
         self._outside = Outside(self.ledger)
@@ -234,7 +235,7 @@ class GrantedLoop(VirtualTimeLoop):
     def _take_turn(self) -> None:
         self._sleeping = True  # so that another thread, or a signal handler, writes to the file that is waited for
         try:
-            step = self._seat.await_step(self._wake_fd)
+            step = self._seat.await_step()
         finally:
             self._sleeping = False
         self._has_turn = True

@@ -287,28 +287,30 @@ class Conducted:
             raise BenchError(f"{hello.name}: the conductor at {self._where} refuses: {why}")
         sock.settimeout(None)
         self.cpu = int(content)
+        self._both, self._only_own = select.poll(), select.poll()  # made once: a turn waits thousands of times a second
+        for one in (self._both, self._only_own):
+            one.register(sock, select.POLLIN)
 
     def report(self, what: Report) -> None:
         """Tell that there is nothing more to do at this instant."""
         self._wire.send(encode(what))
 
-    def await_step(self, wake_fd: int) -> Step:
-        """Wait for the next turn; input on the file meanwhile means that another thread wants one.
+    def wake_by(self, wake_fd: int) -> None:
+        """Take input on a file for another thread's wish to have a turn."""
+        self._both.register(wake_fd, select.POLLIN)
+
+    def await_step(self) -> Step:
+        """Wait for the next turn.
 
         Raises:
             BenchError: The conductor has gone, or talks garbage.
         """
-        own = self._wire.sock.fileno()
-        both, only_own = select.poll(), select.poll()
-        both.register(own, select.POLLIN)
-        both.register(wake_fd, select.POLLIN)
-        only_own.register(own, select.POLLIN)
-        waiting = both
+        own, waiting = self._wire.sock.fileno(), self._both
         while not self._wire.messages:
             if own in [fd for fd, _ in waiting.poll()]:
                 self._receive()
             else:
-                waiting = only_own
+                waiting = self._only_own
                 self._wire.send(message(Kind.WISH))
         kind, content = self._wire.messages.popleft()
         if kind != Kind.STEP:

@@ -55,11 +55,11 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
             services[addresses_name(pack)] = _addresses(pack, site, plan)
     document["networks"] = networks = CommentedMap()
     for network, subnet in plan.subnets.items():
-        config = _flow_list(
-            _flow({"subnet": str(subnet), "gateway": plan.gateways[network], **_kept_free(network, plan)})
+        config = flow_list(
+            flow({"subnet": str(subnet), "gateway": plan.gateways[network], **_kept_free(network, plan)})
         )
         networks[network] = CommentedMap(
-            {"internal": True, "labels": _flow({LABEL: site.name}), "ipam": CommentedMap({"config": config})}
+            {"internal": True, "labels": flow({LABEL: site.name}), "ipam": CommentedMap({"config": config})}
         )
         if subnet != site.networks[network]:
             networks.yaml_set_comment_before_after_key(
@@ -67,7 +67,7 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
             )
     document["volumes"] = CommentedMap(
         {
-            _volume(pack[0]): CommentedMap({"labels": _flow({LABEL: site.name})})
+            _volume(pack[0]): CommentedMap({"labels": flow({LABEL: site.name})})
             for pack in plan.containers
             if seats[pack[0]].seat == "emulated"
         }
@@ -76,6 +76,11 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
         f"Site {site.name}, {_whose(site)}. Made by: hil compose render {ref}\n"
         "The devices wait for a bench (hil run --bench compose), which hands each its settings and its terminals."
     )
+    return text_of(document)
+
+
+def text_of(document: CommentedMap) -> str:
+    """Return a document as people read it."""
     stream = io.StringIO()
     yaml = YAML()
     yaml.width = 120
@@ -92,19 +97,19 @@ def _process(site: Site, *command: str) -> CommentedMap:
     return CommentedMap(
         {
             "image": IMAGE,
-            "command": _flow_list(*command),
+            "command": flow_list(*command),
             "read_only": True,
-            "cap_drop": _flow_list("ALL"),
-            "security_opt": _flow_list(_quoted("no-new-privileges:true")),
+            "cap_drop": flow_list("ALL"),
+            "security_opt": flow_list(_quoted("no-new-privileges:true")),
             "user": _quoted("1000:1000"),
             "mem_limit": f"{MEMORY_LIMIT_MB}m",
-            "environment": _flow({"HIL_TOKEN": TOKEN}),
-            "tmpfs": _flow_list("/tmp", "/run/hilfarm:uid=1000,mode=700"),
-            "healthcheck": _flow(
-                {"test": _flow_list("CMD", "test", "-e", READY), "interval": "2s", "timeout": "5s", "retries": 15}
+            "environment": flow({"HIL_TOKEN": TOKEN}),
+            "tmpfs": flow_list("/tmp", "/run/hilfarm:uid=1000,mode=700"),
+            "healthcheck": flow(
+                {"test": flow_list("CMD", "test", "-e", READY), "interval": "2s", "timeout": "5s", "retries": 15}
             ),
             "stop_grace_period": "3s",
-            "labels": _flow({LABEL: site.name}),
+            "labels": flow({LABEL: site.name}),
         }
     )
 
@@ -113,7 +118,7 @@ def _conductor(site: Site, plan: Plan) -> CommentedMap:
     """Return the container that shares virtual time out; in scaled time nobody asks it."""
     found = _process(site, "hil", "conductor")
     found["networks"] = CommentedMap(
-        {network: _flow({"ipv4_address": plan.conductor(network)}) for network in plan.subnets}
+        {network: flow({"ipv4_address": plan.conductor(network)}) for network in plan.subnets}
     )
     return found
 
@@ -124,11 +129,11 @@ def _devices(pack: Mapping[str, DeviceSpec | MeterSpec], site: Site, plan: Plan)
     words = (f"{name}={spec.type}" for name, spec in pack.items())
     found = _process(site, "hil", "device", *words, "--settings", SETTINGS)
     found["mem_limit"] = f"{MEMORY_LIMIT_MB + (len(pack) - 1) * FURTHER_DEVICE_MB}m"
-    found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
-    found["volumes"] = _flow_list(_quoted(f"{_volume(first)}:{SETTINGS}"))
+    found["sysctls"] = flow({"net.ipv4.ip_unprivileged_port_start": 0})
+    found["volumes"] = flow_list(_quoted(f"{_volume(first)}:{SETTINGS}"))
     if ports := [port for name in pack for port in _serial_devices(name, site)]:
-        found["devices"] = _flow_list(*(_quoted(f"{port}:{port}") for port in ports))
-        found["group_add"] = _flow_list("dialout")
+        found["devices"] = flow_list(*(_quoted(f"{port}:{port}") for port in ports))
+        found["group_add"] = flow_list("dialout")
     _place(found, first, pack[first], site, plan)
     return found
 
@@ -139,39 +144,39 @@ def _addresses(pack: Sequence[str], site: Site, plan: Plan) -> CommentedMap:
     It alone may do so; the devices' own process has no capability.
     """
     bits = plan.subnets[plan.networks[pack[0]]].prefixlen
-    command = _flow_list("hil", "addresses", *(f"{plan.addresses[one]}/{bits}" for one in pack[1:]))
+    command = flow_list("hil", "addresses", *(f"{plan.addresses[one]}/{bits}" for one in pack[1:]))
     found = CommentedMap({"image": IMAGE, "command": command, "network_mode": _quoted(f"service:{service(pack[0])}")})
     found["read_only"] = True
-    found["cap_drop"] = _flow_list("ALL")
-    found["cap_add"] = _flow_list("NET_ADMIN")
-    found["security_opt"] = _flow_list(_quoted("no-new-privileges:true"))
+    found["cap_drop"] = flow_list("ALL")
+    found["cap_add"] = flow_list("NET_ADMIN")
+    found["security_opt"] = flow_list(_quoted("no-new-privileges:true"))
     found["user"] = _quoted("0:0")
     found["mem_limit"] = f"{MEMORY_LIMIT_MB}m"
-    found["labels"] = _flow({LABEL: site.name})
+    found["labels"] = flow({LABEL: site.name})
     return found
 
 
 def _kept_free(network: str, plan: Plan) -> dict[str, CommentedMap]:
     """Return what keeps the engine from giving a guest a packed device's address."""
     further = [one for pack in plan.containers if plan.networks[pack[0]] == network for one in pack[1:]]
-    return {"aux_addresses": _flow({service(one): plan.addresses[one] for one in further})} if further else {}
+    return {"aux_addresses": flow({service(one): plan.addresses[one] for one in further})} if further else {}
 
 
 def _foreign(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
     """Return the user's own container: behind its link proxy, as it is, told where to ask for its terminals."""
     where = f"http://{plan.tester(plan.networks[name])}:{WIRES_PORT}/wires/{quote(name)}"
-    found = CommentedMap({"image": spec.image, "stop_grace_period": "3s", "labels": _flow({LABEL: site.name})})
-    found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
-    found["environment"] = _flow({"HIL_WIRES": _quoted(where), "HIL_WIRES_TOKEN": TOKEN})
-    found["depends_on"] = CommentedMap({link_name(name): _flow({"condition": "service_healthy"})})
-    found["networks"] = CommentedMap({plan.networks[name]: _flow({"ipv4_address": plan.hidden[name]})})
+    found = CommentedMap({"image": spec.image, "stop_grace_period": "3s", "labels": flow({LABEL: site.name})})
+    found["sysctls"] = flow({"net.ipv4.ip_unprivileged_port_start": 0})
+    found["environment"] = flow({"HIL_WIRES": _quoted(where), "HIL_WIRES_TOKEN": TOKEN})
+    found["depends_on"] = CommentedMap({link_name(name): flow({"condition": "service_healthy"})})
+    found["networks"] = CommentedMap({plan.networks[name]: flow({"ipv4_address": plan.hidden[name]})})
     return found
 
 
 def _proxy(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
     """Return what is at the device's address instead of the user's container, so that its link can fail."""
     found = _process(site, "hil", "proxy", spec.type, "--name", name, "--to", plan.hidden[name])
-    found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
+    found["sysctls"] = flow({"net.ipv4.ip_unprivileged_port_start": 0})
     _place(found, name, spec, site, plan)
     return found
 
@@ -182,13 +187,13 @@ def _place(found: CommentedMap, name: str, spec: DeviceSpec | MeterSpec, site: S
     if isinstance(spec, DeviceSpec) and first:
         found["depends_on"] = CommentedMap(
             {
-                service(plan.packs[meter][0]): _flow(
+                service(plan.packs[meter][0]): flow(
                     {"condition": "service_healthy" if seat == "emulated" else "service_started"}
                 )
                 for meter, seat in first.items()
             }
         )
-    found["networks"] = CommentedMap({plan.networks[name]: _flow({"ipv4_address": plan.addresses[name]})})
+    found["networks"] = CommentedMap({plan.networks[name]: flow({"ipv4_address": plan.addresses[name]})})
     if spec.address and spec.address != plan.addresses[name]:
         found["networks"].yaml_add_eol_comment(f"{spec.address} in the site", plan.networks[name])
 
@@ -204,13 +209,15 @@ def _volume(name: str) -> str:
     return f"settings-{service(name)}"
 
 
-def _flow(values: Mapping[str, Any]) -> CommentedMap:
+def flow(values: Mapping[str, Any]) -> CommentedMap:
+    """Return a mapping that is written on one line."""
     found = CommentedMap(values)
     found.fa.set_flow_style()
     return found
 
 
-def _flow_list(*values: Any) -> CommentedSeq:
+def flow_list(*values: Any) -> CommentedSeq:
+    """Return a list that is written on one line."""
     found = CommentedSeq(values)
     found.fa.set_flow_style()
     return found

@@ -7,18 +7,16 @@ broadcasts that an overlay network does not, and a device waits for its bench an
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping
 from typing import Final
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import SingleQuotedScalarString as _quoted
 
 from hil.compose.engine import LABEL
 from hil.compose.plan import relay_name, service
-from hil.compose.render import IMAGE, READY, _flow, _flow_list
+from hil.compose.render import IMAGE, READY, flow, flow_list, text_of
 from hil.errors import ScenarioError
 from hil.site import DeviceSpec, MeterSpec, Site
 
@@ -52,33 +50,29 @@ def render_stack(site: Site, *, ref: str, place: Mapping[str, str] | None = None
     _refuse(site, seats, place)
     document = CommentedMap({"version": _quoted("3.8")})
     document["services"] = services = CommentedMap()
-    networks = {name: _flow({"aliases": _flow_list(relay_name(name))}) for name in site.networks}
+    networks = {name: flow({"aliases": flow_list(relay_name(name))}) for name in site.networks}
     services[RELAY] = _service(site, ["hil", "relay"], CommentedMap(networks), None)
     for name, spec in seats.items():
         network = spec.network if spec.network in site.networks else next(iter(site.networks))
         command = ["hil", "device", f"{name}={spec.type}"]
-        services[service(name)] = _service(site, command, _flow_list(network), place.get(name))
+        services[service(name)] = _service(site, command, flow_list(network), place.get(name))
         services.yaml_set_comment_before_after_key(
             service(name), before=f"{spec.address or 'no address of its own'} in the site", indent=2
         )
     document["networks"] = lans = CommentedMap()
     for network, subnet in site.networks.items():
         lans[network] = CommentedMap(
-            {"driver": "overlay", "attachable": True, "internal": True, "labels": _flow({LABEL: site.name})}
+            {"driver": "overlay", "attachable": True, "internal": True, "labels": flow({LABEL: site.name})}
         )
         lans.yaml_set_comment_before_after_key(network, before=f"{subnet} in the site", indent=2)
     document["secrets"] = CommentedMap(
-        {SECRET: CommentedMap({"file": _quoted(TOKEN_FILE), "labels": _flow({LABEL: site.name})})}
+        {SECRET: CommentedMap({"file": _quoted(TOKEN_FILE), "labels": flow({LABEL: site.name})})}
     )
     document.yaml_set_start_comment(
         f"Site {site.name} as a stack, each device a service of its own. Made by: hil stack render {ref}\n"
         "The devices wait for a bench (hil run --bench swarm), which hands each its settings and its terminals."
     )
-    stream = io.StringIO()
-    yaml = YAML()
-    yaml.width = 120
-    yaml.dump(document, stream)
-    return stream.getvalue()
+    return text_of(document)
 
 
 def _refuse(site: Site, seats: Mapping[str, DeviceSpec | MeterSpec], place: Mapping[str, str]) -> None:
@@ -111,29 +105,29 @@ def _refuse(site: Site, seats: Mapping[str, DeviceSpec | MeterSpec], place: Mapp
 
 
 def _service(site: Site, command: list[str], networks: CommentedMap | CommentedSeq, place: str | None) -> CommentedMap:
-    found = CommentedMap({"image": IMAGE, "command": _flow_list(*command)})
+    found = CommentedMap({"image": IMAGE, "command": flow_list(*command)})
     found["user"] = _quoted("1000:1000")
     found["read_only"] = True
-    found["cap_drop"] = _flow_list("ALL")
-    found["sysctls"] = _flow({"net.ipv4.ip_unprivileged_port_start": 0})
-    found["environment"] = _flow({"HIL_TOKEN_FILE": f"/run/secrets/{SECRET}"})
-    found["secrets"] = _flow_list(SECRET)
+    found["cap_drop"] = flow_list("ALL")
+    found["sysctls"] = flow({"net.ipv4.ip_unprivileged_port_start": 0})
+    found["environment"] = flow({"HIL_TOKEN_FILE": f"/run/secrets/{SECRET}"})
+    found["secrets"] = flow_list(SECRET)
     found["volumes"] = CommentedSeq([_memory("/tmp", TEMPORARY_SIZE), _memory("/run/hilfarm", STATE_SIZE)])
     found["stop_grace_period"] = "3s"
-    found["healthcheck"] = _flow(
-        {"test": _flow_list("CMD", "test", "-e", READY), "interval": "2s", "timeout": "5s", "retries": 15}
+    found["healthcheck"] = flow(
+        {"test": flow_list("CMD", "test", "-e", READY), "interval": "2s", "timeout": "5s", "retries": 15}
     )
-    found["labels"] = _flow({LABEL: site.name})
+    found["labels"] = flow({LABEL: site.name})
     found["networks"] = networks
     found["deploy"] = deploy = CommentedMap({"endpoint_mode": "dnsrr"})  # a name means the container, no balancer
-    deploy["restart_policy"] = _flow({"condition": "none"})
-    limits, reserved = _flow({"memory": LIMIT}), _flow({"memory": RESERVED})
-    deploy["resources"] = _flow({"limits": limits, "reservations": reserved})
+    deploy["restart_policy"] = flow({"condition": "none"})
+    limits, reserved = flow({"memory": LIMIT}), flow({"memory": RESERVED})
+    deploy["resources"] = flow({"limits": limits, "reservations": reserved})
     if place is not None:
-        deploy["placement"] = _flow({"constraints": _flow_list(f"node.labels.{NODE_LABEL} == {place}")})
-    deploy["labels"] = _flow({LABEL: site.name})
+        deploy["placement"] = flow({"constraints": flow_list(f"node.labels.{NODE_LABEL} == {place}")})
+    deploy["labels"] = flow({LABEL: site.name})
     return found
 
 
 def _memory(target: str, size: int) -> CommentedMap:
-    return _flow({"type": "tmpfs", "target": target, "tmpfs": _flow({"size": size})})
+    return flow({"type": "tmpfs", "target": target, "tmpfs": flow({"size": size})})

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
+
 from hil.bench.addresses import Slot
 from hil.bench.containers import Act
 from hil.compose.plan import Plan
@@ -138,6 +140,11 @@ class Processes:
                 process.send_signal(signal.SIGSTOP)
             case "resume":
                 process.send_signal(signal.SIGCONT)
+
+    def choose(self, monkeypatch: pytest.MonkeyPatch, folder: Path, *, speed: str) -> None:
+        """Let sessions run on these processes, their runs in a folder."""
+        for name, value in {**self.settings, "HIL_RUN_DIR": str(folder), "HIL_SPEED": speed}.items():
+            monkeypatch.setenv(name, value)
 
     def close(self) -> None:
         """End all of them."""

@@ -38,14 +38,8 @@ def devices() -> Iterator[Processes]:
     running.close()
 
 
-def choose(monkeypatch: pytest.MonkeyPatch, devices: Processes, folder: Path, *, speed: str) -> None:
-    """Let sessions run on these processes."""
-    for name, value in {**devices.settings, "HIL_RUN_DIR": str(folder), "HIL_SPEED": speed}.items():
-        monkeypatch.setenv(name, value)
-
-
 def car_park(monkeypatch: pytest.MonkeyPatch, devices: Processes, folder: Path, *, pack: int) -> Session:
-    choose(monkeypatch, devices, folder, speed="max")
+    devices.choose(monkeypatch, folder, speed="max")
     return Session(build_site("mennekes/car-park", {**SITE, "pack": str(pack)}), "t")
 
 
@@ -110,7 +104,7 @@ def test_the_trace_is_that_of_a_process_for_each_device(
 def test_in_scaled_time_one_loses_its_power_and_the_others_go_on(
     devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    choose(monkeypatch, devices, tmp_path, speed="5")
+    devices.choose(monkeypatch, tmp_path, speed="5")
     session = Session(build_site("mennekes/standalone-excluding", METERS), "t")
     farm = session.farm
 

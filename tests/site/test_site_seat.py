@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -39,36 +40,36 @@ def devices() -> Iterator[Processes]:
     running.close()
 
 
-def choose(monkeypatch: pytest.MonkeyPatch, devices: Processes, folder: Path, speed: str) -> None:
-    """Let sessions run on these processes."""
-    for name, value in {**devices.settings, "HIL_RUN_DIR": str(folder / "run"), "HIL_SPEED": speed}.items():
-        monkeypatch.setenv(name, value)
+Opening = Callable[[str], Session]
+
+
+@pytest.fixture
+def opened(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opening]:
+    """Open sessions at a speed; they are closed at the end."""
+    with ExitStack() as stack:
+
+        def at(speed: str) -> Session:
+            devices.choose(monkeypatch, tmp_path / "run", speed=speed)
+            one = Session(build_site(NAME, SITE), "t")
+            stack.callback(one.close)
+            return one
+
+        yield at
 
 
 @pytest.fixture(params=["max", "5"], ids=["lock-step", "scaled"])
-def session(
-    request: pytest.FixtureRequest, devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Session]:
-    choose(monkeypatch, devices, tmp_path, request.param)
-    one = Session(build_site(NAME, SITE), "t")
-    yield one
-    one.close()
+def session(request: pytest.FixtureRequest, opened: Opening) -> Session:
+    return opened(request.param)
 
 
 @pytest.fixture
-def granted(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    choose(monkeypatch, devices, tmp_path, "max")
-    one = Session(build_site(NAME, SITE), "t")
-    yield one
-    one.close()
+def granted(opened: Opening) -> Session:
+    return opened("max")
 
 
 @pytest.fixture
-def scaled(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    choose(monkeypatch, devices, tmp_path, "5")
-    one = Session(build_site(NAME, SITE), "t")
-    yield one
-    one.close()
+def scaled(opened: Opening) -> Session:
+    return opened("5")
 
 
 def signalled_a(session: Session) -> float:
@@ -156,7 +157,7 @@ def test_a_look_is_answered_in_order(session: Session, devices: Processes) -> No
 def test_a_process_that_dies_is_the_farms_failure(speed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     devices = Processes()
     try:
-        choose(monkeypatch, devices, tmp_path, speed)
+        devices.choose(monkeypatch, tmp_path / "run", speed=speed)
         one = Session(build_site(NAME, SITE), "t")
         devices.last.running["M2"].kill()
         devices.last.running["M2"].wait()
@@ -171,7 +172,7 @@ def test_a_process_that_dies_is_the_farms_failure(speed: str, tmp_path: Path, mo
 
 
 def test_what_is_not_there_is_named(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    choose(monkeypatch, devices, tmp_path, "max")
+    devices.choose(monkeypatch, tmp_path / "run", speed="max")
     monkeypatch.setenv("HIL_CONDUCTOR_PORT", "1")
     with pytest.raises(BenchError, match=r"tester: no conductor at 127\.[0-9.]+:1: .*refused"):
         Session(build_site(NAME, SITE), "t")
@@ -205,7 +206,7 @@ def test_a_container_that_answers_with_garbage_is_named(
     """At M2's control port somebody else listens."""
     devices = Processes()
     try:
-        choose(monkeypatch, devices, tmp_path, "5")
+        devices.choose(monkeypatch, tmp_path / "run", speed="5")
         devices.need(build_site(NAME, SITE))
         devices.act("kill", "M2")
         devices.last.running["M2"] = launch("conductor", "--port", "0")  # so that it is not started again
@@ -228,7 +229,7 @@ def test_a_container_that_answers_with_garbage_is_named(
 
 def test_a_port_that_is_in_use_is_named(devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control port is the only one of a container that a setting can meet."""
-    choose(monkeypatch, devices, tmp_path, "5")
+    devices.choose(monkeypatch, tmp_path / "run", speed="5")
     port = {"devices.CP1.parameters.Modbus TCP Server Base Port": str(control.PORT)}
     with pytest.raises(BenchError, match=r"CP1 cannot start: .*address already in use"):
         Session(build_site(NAME, SITE | port), "t")
@@ -320,7 +321,7 @@ def test_saved_settings_outlive_the_process(
     site = {"devices.CP1": "null", "links": "[]", f"meters.P1.parameters.{name}": "E1"}
     devices = Processes()
     try:
-        choose(monkeypatch, devices, tmp_path, "max")
+        devices.choose(monkeypatch, tmp_path / "run", speed="max")
         first = Session(build_site("alfen/alb-p1", site), "t")
         form = Form(first.farm.device("P1"))
         first.do(lambda: form.edit(name, "E2"))
