@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import signal
 import tempfile
@@ -20,8 +19,8 @@ from hil.compose.engine import LABEL, PROJECT_LABEL, docker, run
 from hil.compose.image import ensure
 from hil.compose.plan import project, service
 from hil.compose.project import LAST_LINES
+from hil.compose.runner import make_runner
 from hil.compose.stack import RELAY, render_stack
-from hil.compose.up import RUNNER_MB
 from hil.errors import BenchError
 from hil.report.wall import Stopwatch
 from hil.site import Site
@@ -131,16 +130,15 @@ class Stack:
         seats = json.dumps([*self.site.meters, *self.site.devices])
         settings = {**self.settings, "HIL_TOKEN": token, "HIL_SEATS": seats}
         first, *others = self.site.networks
-        mounts = [f"type=bind,source={self.folder},target={self.folder}"]
-        mounts += [f"type=bind,source={one},target={one},readonly" for one in self.visible]
-        words = ["create", "--interactive", "--name", f"{name}-tester", "--label", f"{LABEL}={self.site.name}"]
-        words += ["--label", f"{PROJECT_LABEL}={name}"]
-        words += ["--network", f"{name}_{first}", "--user", f"{os.getuid()}:{os.getgid()}"]
-        words += ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
-        words += ["--memory", f"{RUNNER_MB}m", "--workdir", str(Path.cwd())]
-        words += [word for mount in mounts for word in ("--mount", mount)]
-        words += [word for key, value in settings.items() for word in ("--env", f"{key}={value}")]
-        found = docker(*words, image, "python", "-P", "-m", "hil.report.worker").strip()
+        found = make_runner(
+            f"{name}-tester",
+            image,
+            network=f"{name}_{first}",
+            labels={LABEL: self.site.name, PROJECT_LABEL: name},
+            writes={self.folder: str(self.folder)},
+            reads=self.visible,
+            environment=settings,
+        )
         for network in others:
             docker("network", "connect", f"{name}_{network}", found)
         return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import signal
 import threading
@@ -21,13 +20,12 @@ from hil.compose.plan import Plan, choose_subnets, free_subnet, project
 from hil.compose.project import TRIES, Project
 from hil.compose.render import FURTHER_DEVICE_MB, render
 from hil.compose.requests import MOUNTED, SOCKET, Requests
+from hil.compose.runner import RUNNER_MB, make_runner
 from hil.errors import BenchError
 from hil.site import Site
 
 MOST_PROJECTS: Final = 4  #: So many sites' containers are kept at the same time.
 DEVICE_MB: Final = 45  #: What a device's container takes (measured).
-RUNNER_MB: Final = 512  #: What the test runner's may take.
-SCRATCH: Final = "/run/hilfarm"  #: Where the runner may write: suites may be in this machine's /tmp.
 RUNNERS_PREFIX: Final = 29  #: The runner's own network has room for it and its gateway.
 
 
@@ -196,7 +194,8 @@ class Containers:
 
     def _make_runner(self, requests: Path, settings: Mapping[str, str], visible: tuple[Path, ...]) -> None:
         """Make the runner on a network of its own, then on those of the sites that are there."""
-        marks = ("--label", f"{LABEL}=runner", "--label", f"{PROJECT_LABEL}={self._runners_project}")
+        labels = {LABEL: "runner", PROJECT_LABEL: self._runners_project}
+        marks = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
         for left in range(TRIES, 0, -1):
             subnet = free_subnet("runner", RUNNERS_PREFIX, subnets_in_use(), from_the_top=True)
             try:
@@ -205,23 +204,15 @@ class Containers:
             except BenchError as error:
                 if "overlap" not in str(error) or left == 1:
                     raise
-        mounts = [f"type=bind,source={self._folder},target={self._folder}"]
-        mounts += [f"type=bind,source={requests},target={MOUNTED}"]
-        mounts += [f"type=bind,source={one},target={one},readonly" for one in visible]
-        words = ["create", "--interactive", "--name", self._runners_project, *marks]
-        words += ["--network", self._runners_project, "--user", f"{os.getuid()}:{os.getgid()}"]
-        words += ["--read-only", "--tmpfs", SCRATCH, "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
-        words += ["--memory", f"{RUNNER_MB}m", "--workdir", str(Path.cwd())]
-        words += [word for mount in mounts for word in ("--mount", mount)]
-        environment = {
-            **settings,
-            "HIL_TOKEN": self.token,
-            "HIL_HOST": f"{MOUNTED}/{SOCKET}",
-            "TMPDIR": SCRATCH,
-            "HOME": SCRATCH,
-        }
-        words += [word for key, value in environment.items() for word in ("--env", f"{key}={value}")]
-        self._runner = docker(*words, self._image, "python", "-P", "-m", "hil.report.worker").strip()
+        self._runner = make_runner(
+            self._runners_project,
+            self._image,
+            network=self._runners_project,
+            labels=labels,
+            writes={self._folder: str(self._folder), requests: MOUNTED},
+            reads=visible,
+            environment={**settings, "HIL_TOKEN": self.token, "HIL_HOST": f"{MOUNTED}/{SOCKET}"},
+        )
         for one in self._projects.values():
             self._join(one)
 
