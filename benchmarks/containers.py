@@ -7,7 +7,8 @@ container of its own with a vehicle, and a PAC2200 that the master polls; every 
 
 Start-up: from nothing to all healthy, and the memory of a device's container when it runs. Lock-step: grants (moves of
 time) and farm seconds per wall second. Beside it, in the same run and the same containers, scaled time: its largest
-factor at which no timer was later than allowed, and how late the latest 1 % were. Repeats: whether so many lock-step
+factor at which no timer was later than allowed, how late the latest 1 % were, and how late they are at the largest
+factor when nobody polls. Repeats: whether so many lock-step
 runs, half of them beside busy processes, give one trace. Ratios count; absolute numbers belong to one machine and one
 moment. Not gating.
 """
@@ -30,6 +31,7 @@ from typing import Any
 from ecu_points import write_site
 
 from emulators.ev.model import VehicleTraits
+from hil.bench.compose import ComposeFarm
 from hil.bench.embedded import Farm
 from hil.bench.make import in_containers
 from hil.clock import FarmThread, ScaledLoop
@@ -95,6 +97,17 @@ def poll(farm: Farm, thread: FarmThread, seconds: float) -> None:
     thread.run(all_of_them())
 
 
+def wait(farm: Farm, thread: FarmThread, seconds: float) -> None:
+    """Let farm time pass."""
+
+    async def pass_by() -> None:
+        with thread.loop.time_flows():
+            await asyncio.sleep(seconds)
+        await thread.loop.settle()
+
+    thread.run(pass_by(), seconds)
+
+
 def lock_step(containers: Containers, site: Site, farm_s: float, folder: Path) -> dict[str, float]:
     """Return farm seconds, grants and turns per wall second."""
     with farm_in(containers, site, "max", folder / "lockstep.jsonl") as (farm, thread):
@@ -104,28 +117,48 @@ def lock_step(containers: Containers, site: Site, farm_s: float, folder: Path) -
         x = farm_s / (time.perf_counter() - begun)
     mark = ("--filter", f"label=hilfarm={site.name}", "--filter", "name=hil-conductor", "--quiet")
     (conductor,) = docker("ps", *mark).split()
-    rows = re.findall(r"a farm of ([\d.]+) s: (\d+) grants, (\d+) turns", docker("logs", conductor))
+    while not (rows := re.findall(r"a farm of ([\d.]+) s: (\d+) grants, (\d+) turns", docker("logs", conductor))):
+        time.sleep(0.1)  # it says so when it has let go of everybody
     whole_s, grants, turns = map(float, rows[-1])
     return {"x": x, "grants_per_s": grants / whole_s * x, "turns_per_s": turns / whole_s * x}
+
+
+def late(
+    containers: Containers, site: Site, folder: Path, factor: int, *, polled: bool = True
+) -> tuple[bool, dict[str, float]]:
+    """Return whether the machine keeps up with a factor, and how late timers were after warm-up, anywhere [farm s]."""
+    with farm_in(containers, site, str(factor), folder / f"x{factor}-{polled}.jsonl") as (farm, thread):
+        loop = thread.loop
+        assert isinstance(loop, ScaledLoop) and isinstance(farm, ComposeFarm)
+        run = poll if polled else wait
+
+        async def forget() -> None:
+            loop.forget_lag()
+            await asyncio.gather(*map(farm.forget_lag, farm.remotes))
+
+        async def p99_s() -> float:
+            return max([loop.lag_p99_s, *await asyncio.gather(*map(farm.lag_p99_s, farm.remotes))])
+
+        try:
+            run(farm, thread, WARM_UP_REAL_S * factor)
+            thread.run(forget())
+            run(farm, thread, MEASURED_REAL_S * factor)
+            lags = {"lag_p99_s": thread.run(p99_s()), "lag_max_s": farm.lag_s()}
+        except DeviceSilent:  # an answer took seconds of farm time
+            return False, {}
+        return lags["lag_max_s"] <= loop.allowed_error_s, lags
 
 
 def scaled(containers: Containers, site: Site, folder: Path) -> dict[str, float]:
     """Return the largest factor that the machine keeps up with, and how late its timers were then."""
     best: dict[str, float] = {"factor": 0}
     for factor in FACTORS:
-        with farm_in(containers, site, str(factor), folder / f"x{factor}.jsonl") as (farm, thread):
-            loop = thread.loop
-            assert isinstance(loop, ScaledLoop)
-            try:
-                poll(farm, thread, WARM_UP_REAL_S * factor)
-                loop.forget_lag()
-                poll(farm, thread, MEASURED_REAL_S * factor)
-            except DeviceSilent:  # an answer took seconds of farm time
-                break
-            if not loop.could_keep_up or farm.lag_s() > loop.allowed_error_s:
-                break
-            best = {"factor": factor, "lag_p99_s": loop.lag_p99_s, "lag_max_s": loop.lag_max_s}
-    return best
+        kept_up, lags = late(containers, site, folder, factor)
+        if not kept_up:
+            break
+        best = {"factor": factor, **lags}
+    _, unpolled = late(containers, site, folder, FACTORS[-1], polled=False)
+    return {**best, **{f"x{FACTORS[-1]}_unpolled_{key}": value for key, value in unpolled.items()}}
 
 
 def started(containers: Containers, site: Site) -> dict[str, float]:
@@ -187,8 +220,8 @@ def main() -> None:
 
         def both(containers: Containers, folder: Path, points: int = points) -> dict[str, float]:
             site = site_of(folder, points)
-            granted, late = lock_step(containers, site, args.farm_s, folder), scaled(containers, site, folder)
-            return {**granted, **{f"scaled_{key}": value for key, value in late.items()}}
+            granted, honest = lock_step(containers, site, args.farm_s, folder), scaled(containers, site, folder)
+            return {**granted, **{f"scaled_{key}": value for key, value in honest.items()}}
 
         measured(f"{points} points", both)
     for points in args.packed:

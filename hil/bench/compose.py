@@ -432,6 +432,10 @@ class ComposeFarm(Farm):
         await self.remotes[name].call("forget_lag")
         self.lags_s.pop(name, None)
 
+    async def lag_p99_s(self, name: str) -> float:
+        """Return how late the latest 1 % of a device's timers were, at least [s of farm time]."""
+        return float(await self.remotes[name].call("lag_p99"))
+
     def p1(self, name: str) -> P1Probe:
         """Return the tester's own reader of a meter's P1 port (errors as of the embedded farm's)."""
         if name in others(self.site):

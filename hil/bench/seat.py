@@ -210,6 +210,9 @@ class PoweredDevice:
             self.loop.forget_lag()
         self._lag_s = 0.0
 
+    async def _lag_p99(self) -> float:
+        return self.loop.lag_p99_s if isinstance(self.loop, ScaledLoop) else 0.0
+
     @staticmethod
     def _pilot(host: SeatHost) -> None:
         if host.pilot_callback is not None:
@@ -217,13 +220,14 @@ class PoweredDevice:
 
     async def _call(self, message: Message) -> None:
         device = self._device
-        calls: dict[str, Callable[..., Coroutine[Any, Any, int | None]]] = {
+        calls: dict[str, Callable[..., Coroutine[Any, Any, float | None]]] = {
             "start": device.start,
             "restart": device.restart,
             "fault": device.fault,
             "on": self._power_up,
             "reset": self._reset,
             "forget_lag": self._forget_lag,
+            "lag_p99": self._lag_p99,
         }
         try:
             value = await calls[message["what"]](*message["args"])

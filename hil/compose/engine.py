@@ -39,8 +39,14 @@ def docker(*words: str, timeout_s: float | None = ASK_TIMEOUT_S) -> str:
     return run(["docker", *words], timeout_s=timeout_s)
 
 
-def run(command: Sequence[str], *, timeout_s: float | None = ASK_TIMEOUT_S, env: dict[str, str] | None = None) -> str:
-    """Run a command of the engine and return what it prints (arguments as of :func:`docker`)."""
+def run(
+    command: Sequence[str],
+    *,
+    timeout_s: float | None = ASK_TIMEOUT_S,
+    env: dict[str, str] | None = None,
+    also_errors: bool = False,
+) -> str:
+    """Run a command of the engine and return what it prints, on request on stderr too (else as :func:`docker`)."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=timeout_s, check=False, env={**os.environ, **(env or {})}
@@ -52,7 +58,7 @@ def run(command: Sequence[str], *, timeout_s: float | None = ASK_TIMEOUT_S, env:
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
         raise BenchError(f"{' '.join(command[:3])} ...: " + "\n".join(said[-20:]))
-    return done.stdout
+    return done.stdout + (done.stderr if also_errors else "")
 
 
 def require_engine() -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 from threading import Event
 from typing import Final
+
+from ruamel.yaml import YAML
 
 from hil.bench.containers import Act
 from hil.compose.engine import PROJECT_LABEL, compose_command, docker, run, subnets_in_use
@@ -66,10 +68,12 @@ class Project:
             text = render(self.site, self.plan, ref=self.site.ref, name=self.name)
             self.file.write_text(text, encoding="utf-8")
             try:
-                return self._wait("up", "--detach")
+                self._up(YAML(typ="safe").load(text)["services"])
             except BenchError as error:
                 if "overlap" not in str(error) or left == 1:
                     raise
+            else:
+                return self._wait(new=True)
 
     def act(self, what: Act, device: str) -> None:
         """Do something to a device's container (``hil.bench.containers.Containers``)."""
@@ -120,20 +124,28 @@ class Project:
 
     # --- inside
 
-    def _wait(self, *start: str) -> None:
-        """Wait until all containers are healthy, after a command of Compose that starts them."""
+    def _up(self, services: Collection[str]) -> None:
+        """Let Compose make and start these services.
+
+        Raises:
+            BenchError: It has not; some builds of Compose say so and yet end with 0.
+        """
+        said = self._compose("up", "--detach", also_errors=True)
+        if missing := sorted(set(services) - self._states().keys()):
+            raise BenchError("\n".join([f"{', '.join(missing)}: not started", *said.splitlines()[-LAST_LINES:]]))
+
+    def _wait(self, *, new: bool = False) -> None:
+        """Wait until all containers are healthy, and say how many are, in any case if they are new."""
         watch, said = Stopwatch(), ""
         try:
-            if start:
-                self._compose(*start)
             while True:
                 states = self._states()
                 healthy = sum(state == "healthy" for state in states.values())
                 now = f"{self.site.ref}: {healthy} of {len(states)} containers healthy"
-                if now != said and (start or said or healthy < len(states)):
+                if now != said and (new or said or healthy < len(states)):
                     self._say(f"{now} ({watch.elapsed_s:.0f} s)")
                     said = now
-                if states and healthy == len(states):
+                if healthy == len(states):
                     return
                 hopeless = ("unhealthy", *DEAD) if watch.elapsed_s > UNHEALTHY_REAL_S else DEAD
                 if bad := [one for one, state in states.items() if state in hopeless]:
@@ -145,9 +157,9 @@ class Project:
         except BenchError as error:
             raise BenchError("\n".join([str(error), *self._last_words()])) from error
 
-    def _compose(self, *words: str) -> str:
+    def _compose(self, *words: str, also_errors: bool = False) -> str:
         command = (*compose_command(), "--project-name", self.name, "--file", str(self.file), *words)
-        return run(command, timeout_s=HEALTHY_REAL_S, env=self._variables)
+        return run(command, timeout_s=HEALTHY_REAL_S, env=self._variables, also_errors=also_errors)
 
     def _network(self, device: str) -> str:
         return f"{self.name}_{self.plan.networks[device]}"

@@ -16,7 +16,7 @@ from ruamel.yaml.scalarstring import SingleQuotedScalarString as _quoted
 
 from hil.compose.engine import LABEL
 from hil.compose.plan import relay_name, service
-from hil.compose.render import IMAGE, READY, flow, flow_list, text_of
+from hil.compose.render import IMAGE, flow, flow_list, healthcheck, text_of
 from hil.errors import ScenarioError
 from hil.site import DeviceSpec, MeterSpec, Site
 
@@ -114,9 +114,7 @@ def _service(site: Site, command: list[str], networks: CommentedMap | CommentedS
     found["secrets"] = flow_list(SECRET)
     found["volumes"] = CommentedSeq([_memory("/tmp", TEMPORARY_SIZE), _memory("/run/hilfarm", STATE_SIZE)])
     found["stop_grace_period"] = "3s"
-    found["healthcheck"] = flow(
-        {"test": flow_list("CMD", "test", "-e", READY), "interval": "2s", "timeout": "5s", "retries": 15}
-    )
+    found["healthcheck"] = healthcheck()
     found["labels"] = flow({LABEL: site.name})
     found["networks"] = networks
     found["deploy"] = deploy = CommentedMap({"endpoint_mode": "dnsrr"})  # a name means the container, no balancer

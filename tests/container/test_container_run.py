@@ -224,9 +224,6 @@ def test_a_run_starts_the_sites_that_its_tests_name_and_mends_them(tmp_path: Pat
     assert left_behind(*projects(tmp_path / "run")) == []
 
 
-@pytest.mark.xfail(
-    strict=False, reason="now and then a run that starts at the same moment as another gets no containers"
-)
 @pytest.mark.timeout(600)
 def test_two_runs_at_once_have_the_traces_of_one_alone(tmp_path: Path) -> None:
     suite = tmp_path / "sites.robot"
