@@ -314,9 +314,7 @@ def offline(one: Any, id_tag: str) -> bool:
         ({"LocalAuthListEnabled": "false"}, "KNOWN", False),
     ],
 )
-def test_without_the_backend_the_lists_decide(
-    desk: Any, settings: dict[str, str], id_tag: str, expected: bool
-) -> None:
+def test_without_the_backend_the_lists_decide(desk: Any, settings: dict[str, str], id_tag: str, expected: bool) -> None:
     one = desk()
     entries = [
         {"idTag": "KNOWN", "idTagInfo": {"status": "Accepted"}},

@@ -45,7 +45,10 @@ def measured(one: Any, entries: str) -> list[tuple[str, str | None, str, str | N
                 ("Power.Active.Import", "L3", "0", "W"),
             ],
         ),
-        ("Current.Offered,Power.Offered", [("Current.Offered", None, "16.0", "A"), ("Power.Offered", None, "11040", "W")]),
+        (
+            "Current.Offered,Power.Offered",
+            [("Current.Offered", None, "16.0", "A"), ("Power.Offered", None, "11040", "W")],
+        ),
         ("Frequency,Temperature", [("Frequency", None, "50.02", "Hertz"), ("Temperature", None, "31.5", "Celsius")]),
         ("SoC,Temperature", [("Temperature", None, "31.5", "Celsius")]),
     ],
