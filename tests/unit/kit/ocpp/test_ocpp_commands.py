@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from emulators.kit.ocpp.equipment import Unlocked
+from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.rpc import CallError
 
+KEYS = KeyTable.load()
 LATER = "2026-06-01T06:10:00Z"
 
 
@@ -300,7 +304,9 @@ def test_the_configuration_is_changed(desk: Any, key: str, value: str, status: s
         assert one.point.keys.as_json() == before
         assert not one.device.keys
     else:
-        assert one.device.keys == {key: value}
+        name = one.point.keys.name_of(key)
+        assert name.casefold() == key.casefold() and name in KEYS
+        assert one.device.keys == {name: one.point.keys.kept(name)}
 
 
 def test_the_security_profile_is_only_raised_and_waits_for_the_reboot(desk: Any) -> None:
@@ -451,7 +457,7 @@ def test_diagnostics_and_logs(desk: Any) -> None:
 
 def test_certificates_are_installed_listed_and_deleted(desk: Any) -> None:
     one = desk()
-    root = trustme.CA(not_before=datetime(2020, 1, 1), not_after=datetime(2099, 1, 1))
+    root = trustme.CA()
     pem = root.cert_pem.bytes().decode()
     use = "CentralSystemRootCertificate"
     assert one.command("GetInstalledCertificateIds", certificateType=use) == {"status": "NotFound"}
@@ -482,6 +488,14 @@ def test_a_certificate_is_requested_and_taken_only_for_its_key(desk: Any) -> Non
     stranger = trustme.CA().issue_cert("S1").cert_chain_pems[0].bytes().decode()
     assert one.command("CertificateSigned", certificateChain=stranger) == {"status": "Rejected"}
     assert one.all("SecurityEventNotification")[-1]["type"] == "InvalidChargePointCertificate"
+    signer, begin = ec.generate_private_key(ec.SECP256R1()), datetime(2026, 1, 1)
+    signed = (
+        x509.CertificateBuilder(x509.Name([]), request.subject, request.public_key(), 5, begin)
+        .not_valid_after(begin + timedelta(days=365))
+        .sign(signer, hashes.SHA256())
+    )
+    chain = signed.public_bytes(Encoding.PEM).decode()
+    assert one.command("CertificateSigned", certificateChain=chain) == {"status": "Accepted"}
 
 
 def test_security_events_wait_for_the_backend(desk: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -58,7 +59,7 @@ def test_every_state_follows_from_the_one_before(make_desk: Any, events: list[st
         happen(one, event)
         states = [Status(state) for state in one.states()]
         assert states[-1] == one.point.status(1), "the last state that was told is the present one"
-        for before, after in zip(states, states[1:], strict=False):
+        for before, after in pairwise(states):
             assert after in TRANSITIONS[before] or after is before, f"{before} -> {after}"
 
 
