@@ -18,7 +18,7 @@ import emulators
 from emulators.kit.host import Device, Host, SerialSettings
 from emulators.kit.parameters import ParameterTable, Value
 
-Role = Literal["charger", "meter"]
+Role = Literal["charger", "meter", "backend"]
 #: What suites ask of every family in the same words: one value, or one for each of L1, L2, L3.
 Quantity = Literal["signalled current", "charging current", "meter current", "meter power"]
 

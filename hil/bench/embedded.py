@@ -209,8 +209,7 @@ class Farm:
             self.loop.links.exempt(self.resolver.tester(network))
         await self.power_up()
         self.plant = self._build_plant()
-        seats: dict[str, DeviceSpec | MeterSpec] = {**self.site.meters, **self.site.devices}
-        for name, spec in seats.items():
+        for name, spec in self.site.seats.items():
             self._seat(name, spec.family, spec.config(), spec.network, spec.contacts)
         for name, device in self.devices.items():
             try:
@@ -406,7 +405,7 @@ class Farm:
         spec = self.site.seat(name)
         if isinstance(spec, MeterSpec):
             self.terminals[name] = Terminals(spec.node, self.plant, self.instants)
-        else:
+        elif isinstance(spec, DeviceSpec):
             self.bays[name] = Bay(name, self.plant, self.instants, self.trace_state, self._plan_plant)
         self.hosts[name] = SeatHost(self, name, network, config.address, contacts)
         self.devices[name] = family.create(self.hosts[name], config)
@@ -489,7 +488,7 @@ class Farm:
     def _at_address(self, local: str) -> str:
         """Return who has an address of this bench: a device, or ``tester``."""
         if not self._names:
-            seats = {**self.site.meters, **self.site.devices}
+            seats = self.site.seats
             self._names = {self.resolver.local(seat.address): name for name, seat in seats.items() if seat.address}
         return self._names.get(local, "tester")
 
