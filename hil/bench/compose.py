@@ -522,6 +522,7 @@ class ComposeFarm(Farm):
             "serial": self._serial_ports(name),
             "settings": settings,
             "nominal_v": self.site.supply.voltage_v,
+            "authority": [pem.decode("ascii") for pem in self.authority],
             "config": {
                 "address": config.address,
                 "firmware": config.firmware,

@@ -9,12 +9,14 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from emulators.ev.model import VehicleTraits
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import NS_PER_S, Cancel, Device, Phase, SerialPort, SerialSettings
 from emulators.kit.modbus import CLIENT
+from emulators.kit.ocpp.security import Authority
 from emulators.kit.phases import PerPhase
 from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot
 from hil.bench.faults import Faults
@@ -140,6 +142,10 @@ class SeatHost:
         """Return a meter's terminals."""
         return self._farm.terminals[self.name]
 
+    def authority(self) -> tuple[bytes, bytes]:
+        """Return the run's certificate authority."""
+        return self._farm.authority
+
     def contact(self, name: str) -> bool:
         """Return whether a contact is closed."""
         return self.contacts.get(name, False)
@@ -237,6 +243,12 @@ class Farm:
             self._slot.release()
 
     # --- what devices and keywords use
+
+    @cached_property
+    def authority(self) -> tuple[bytes, bytes]:
+        """Return the run's certificate authority, certificate and key as PEM, made when it is asked for first."""
+        made = Authority().pem
+        return made.chain, made.key
 
     def rng(self, name: str) -> random.Random:
         """Return a generator of this name's own, the same in each equal run."""
