@@ -48,6 +48,7 @@ class Backend:
         self.front = Front(host)
         self._host, self._address = host, config.address or ""
         self._fault: str | None = None
+        self._known: dict[str, None] = {}
         try:
             self.book = Book(self._text("Database file"))
         except NotOurFile as error:
@@ -70,7 +71,7 @@ class Backend:
             self._host,
             on_call=self._called,
             admit=self._admit,
-            on_open=lambda session: self.book.seen(session.identity),
+            on_open=self._came_in,
             security=self._security(profile),
             ping_interval_s=self._number("Ping interval [s]"),
             is_validating=self.parameters["Check payloads"] is True,
@@ -167,6 +168,10 @@ class Backend:
         self._record(charge_point, action, answer, direction="in", kind="result")
         return answer
 
+    def _came_in(self, session: Session) -> None:
+        self._known[session.identity] = None
+        self.book.seen(session.identity)
+
     def _admit(self, hello: Hello) -> HTTPStatus | None:
         path = self._text("Path").rstrip("/")
         is_known = not self._registered or hello.identity in self._registered
@@ -226,8 +231,7 @@ class Backend:
 
     def page(self) -> Mapping[str, str]:
         """Return each charge point with its state."""
-        known = [str(one["identity"]) for one in self.book.rows("charge_points")]
-        return {one: "connected" if one in self.sessions else "not connected" for one in known}
+        return {one: "connected" if one in self.sessions else "not connected" for one in self._known}
 
     def explain(self) -> str:
         """Return in one sentence what the central system does now."""
