@@ -164,7 +164,7 @@ def test_a_whole_number_has_32_bits(value: int) -> None:
     check = validator("MeterValues", "request")
     sample = [{"timestamp": "2026-06-01T06:00:00Z", "sampledValue": [{"value": "50"}]}]
     check({"connectorId": 2**31 - 1, "meterValue": sample})
-    with pytest.raises(PayloadError, match="connectorId: .* is out of range"):
+    with pytest.raises(PayloadError, match=r"connectorId: .* is out of range"):
         check({"connectorId": value, "meterValue": sample})
 
 
