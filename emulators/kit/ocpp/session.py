@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,7 @@ from typing import Any, Final, cast
 from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as _connect
+from websockets.asyncio.client import connect as _Connect
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.frames import Frame, Opcode
@@ -45,6 +46,7 @@ SUBPROTOCOL: Final = Subprotocol("ocpp1.6")
 LONGEST_FRAME: Final = 1 << 20  #: Bytes; a longer frame closes the connection with 1009.
 CLOSE_WITHIN_S: Final = 5.0  #: How long a peer may take to answer a closing frame [s].
 UNSUPPORTED_DATA: Final = 1003
+PROTOCOL_CODES: Final = (1002, 1007, 1009)  #: What the library closes with: no WebSocket, no UTF-8, too long.
 ABNORMAL: Final = 1006  #: What stands for a connection that was lost without a closing frame.
 
 LOG: Final = logging.getLogger("hilfarm.websockets")
@@ -226,8 +228,9 @@ class Session:
                     return
                 self._note("rx", frame)
                 await self._take(frame)
-        except ConnectionClosed:
-            pass
+        except ConnectionClosed as closed:
+            if closed.sent is not None and closed.sent.code in PROTOCOL_CODES:
+                self._trace("ocpp_dropped", why=f"{closed.sent.reason}: closed with {closed.sent.code:d}")
         finally:
             self._end()
 
@@ -315,8 +318,9 @@ class Session:
         """Let everybody who waits know that the connection is gone."""
         if self._closed.done():
             return
-        code, reason = self._connection.close_code, self._connection.close_reason
-        self._closed.set_result(Closed(ABNORMAL if code is None else code, reason or ""))
+        protocol = self._connection.protocol
+        frame = protocol.close_rcvd or protocol.close_sent
+        self._closed.set_result(Closed(ABNORMAL, "") if frame is None else Closed(int(frame.code), frame.reason))
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(ConnectionLost("the connection was lost before the answer"))
         self._asked.clear()
@@ -339,6 +343,13 @@ class _Client(ClientConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = exc
         super().connection_lost(exc)
+
+
+class _Opening(_Connect):
+    """Follows no redirect: a charge point goes where its setting says."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
 
 
 async def connect(
@@ -389,9 +400,14 @@ async def connect(
         opened.append(_Client(*args, **settings))
         return opened[-1]
 
-    tls: dict[str, Any] = {"ssl": security.context(), "server_hostname": parts.hostname} if is_tls else {}
+    failures: list[Exception] = []
+    tls: dict[str, Any] = {
+        "ssl": security.context(failures.append),
+        "server_hostname": parts.hostname,
+        "ssl_handshake_timeout": open_timeout_s,
+    }
     try:
-        connection = await _connect(
+        connection = await _Opening(
             f"{url.rstrip('/')}/{quote(identity, safe='')}",
             host=address,
             port=port,
@@ -408,10 +424,11 @@ async def connect(
             max_size=LONGEST_FRAME,
             logger=LOG,
             create_connection=cast(type[ClientConnection], make),
-            **tls,
+            **(tls if is_tls else {}),
         )
     except (OSError, InvalidHandshake, ValueError, EOFError) as error:
-        raise _refusal(url, error, opened[-1].lost if opened else None) from error
+        failures += [one.lost for one in opened if one.lost is not None]
+        raise _refusal(url, error, *failures) from error
     if connection.subprotocol != SUBPROTOCOL:
         connection.transport.abort()
         raise Refused(f"{url} does not agree on the subprotocol {SUBPROTOCOL}", 101)
@@ -427,19 +444,20 @@ async def connect(
     return session
 
 
-def _refusal(url: str, error: Exception, lost: Exception | None) -> Refused | Unreachable:
-    """Return what a station shows when no session came about."""
-    match error:
+def _refusal(url: str, *errors: Exception) -> Refused | Unreachable:
+    """Return what a station shows when no session came about, by what was raised and what lay behind it."""
+    for error in errors:
+        if isinstance(error, ssl.SSLError):
+            return Refused(f"{url}: {in_words(error)}")
+    match error := errors[0]:
         case InvalidStatus(response=response):
             return Refused(f"{url}: HTTP {response.status_code} {response.reason_phrase}", response.status_code)
-        case ssl.SSLError():
-            return Refused(f"{url}: {in_words(error)}")
         case TimeoutError():
             return Unreachable(f"{url}: no answer")
+        case ConnectionResetError() if url.startswith("wss"):
+            return Refused(f"{url}: the server broke TLS off; it may speak plain ws://")
         case OSError():
-            return Unreachable(f"{url}: {error.strerror or error}")
-    if isinstance(lost, ssl.SSLError):
-        return Refused(f"{url}: {in_words(lost)}")
-    if isinstance(error, InvalidMessage):
-        return Refused(f"{url}: no HTTP is spoken there; it may want TLS (wss://)")
+            return Unreachable(f"{url}: {os.strerror(error.errno) if error.errno else error}")
+        case InvalidMessage():
+            return Refused(f"{url}: no HTTP is spoken there; it may want TLS (wss://)")
     return Refused(f"{url}: {error}")
