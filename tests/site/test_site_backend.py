@@ -12,7 +12,7 @@ import pytest
 
 from emulators.backend.device import Backend
 from emulators.kit.ocpp.security import Authority, Certificate, Security
-from emulators.kit.ocpp.session import CallTimeout, Closed, ConnectionLost, Session, connect
+from emulators.kit.ocpp.session import CallTimeout, Closed, ConnectionLost, Session, Unreachable, connect
 from hil.bench.embedded import Farm, SeatHost
 from hil.cli.backend import payload
 from hil.cli.keep import endpoints
@@ -30,22 +30,29 @@ backends:
   CSMS:
     type: backend
     address: 192.168.0.5
-    parameters: {{Path: /ocpp, Security profile: {profile}, Passwords: CP1=secret}}
+    parameters: {{Path: /ocpp, Security profile: {profile}, Passwords: {passwords}}}
 """
 
 
-def play(tmp_path: Path, scene: Callable[[Farm], Awaitable[None]], *, profile: int = 0, name: str = "t") -> bytes:
+def play(
+    tmp_path: Path,
+    scene: Callable[[Farm], Awaitable[None]],
+    *,
+    profile: int = 0,
+    passwords: str = "CP1=secret",
+    name: str = "t",
+) -> bytes:
     """Run a scene on a farm in virtual time; return its trace."""
     file = tmp_path / "site.yaml"
-    file.write_text(SITE.format(profile=profile))
+    file.write_text(SITE.format(profile=profile, passwords=passwords))
     site, loop = load_site(file), VirtualTimeLoop()
     written = tmp_path / f"{name}.jsonl"
     trace = TraceWriter(written, test="t", site=site.name, level="frames")
 
     async def whole() -> None:
         farm = Farm(site, loop, seed=7, trace=trace)
-        await farm.start()
         try:
+            await farm.start()
             with loop.time_flows():
                 await scene(farm)
             farm.check(final=True)
@@ -113,6 +120,23 @@ def test_a_cut_line_is_found_by_pings_to_the_second(tmp_path: Path) -> None:
         loop.links.restore_all()
 
     play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("url", ["ws://10.9.9.9:80/ocpp", "ws://csms.example/ocpp"])
+def test_an_address_that_the_site_does_not_have(tmp_path: Path, url: str) -> None:
+    async def scene(farm: Farm) -> None:
+        host = SeatHost(farm, "CP1", "", "192.168.0.11", {})
+        with pytest.raises(Unreachable, match="is not known here"):
+            await connect(host, url, identity="CP1", on_call=lambda *_: {})
+
+    play(tmp_path, scene)
+
+
+def test_a_setting_that_cannot_be_is_the_sites_fault(tmp_path: Path) -> None:
+    async def nothing(_farm: Farm) -> None: ...
+
+    with pytest.raises(ScenarioError, match="CSMS: Passwords: 'CP1' is not possible"):
+        play(tmp_path, nothing, passwords="CP1")
 
 
 def test_a_script_at_the_interface_from_the_testers_address(tmp_path: Path) -> None:
