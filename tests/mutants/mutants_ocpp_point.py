@@ -59,7 +59,7 @@ MUTANTS_OCPP_POINT = (
         (Check(QUEUE, "the_others_wait_behind"),),
     ),
     Mutant(
-        "OCPP point: history is told after a gap",
+        "OCPP point: a state that has come back is told after a gap",
         f"{HOUSE}/sessions.py",
         "        if self._outbox.online:\n            for report in connector.reports",
         "        if True:\n            for report in connector.reports",
@@ -70,7 +70,7 @@ MUTANTS_OCPP_POINT = (
         f"{HOUSE}/charge_point.py",
         'self.outbox.online = self._is_connected and self.registration == "Accepted"',
         "self.outbox.online = self._is_connected",
-        (Check(POINT, "rejected_it_is_silent"),),
+        (Check(POINT, "pending_it_answers"),),
     ),
     Mutant(
         "OCPP point: the backend's time is not taken over",
