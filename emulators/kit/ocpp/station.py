@@ -230,7 +230,7 @@ class OcppStation:
             except (Refused, Unreachable) as error:
                 self._host.trace("ocpp_not_connected", why=str(error))
                 if "certificate is refused" in str(error):
-                    self.point.security_event("InvalidCentralSystemCertificate", str(error))
+                    self.point.events.happened("InvalidCentralSystemCertificate", str(error))
                     self._settle()
             else:
                 pause_s = FIRST_PAUSE_S
