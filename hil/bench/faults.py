@@ -224,6 +224,7 @@ class Faults:
         device = self._farm.devices[name]
         if settings == "factory":
             device.parameters.reset()
+            self._farm.hosts[name].memory.forget()
         device.parameters.restart()
         await device.start()
 
@@ -256,7 +257,7 @@ class Faults:
         if other is None or not ends:
             return
         serial = [(talker, reader) for _, talker, reader in site.serial_cables()]
-        seats = [*site.devices.values(), *site.meters.values()]
+        seats = site.seats.values()
         plugged = [seat.name for seat in seats if seat.address is not None]
         network = [(end, far) for end in ends if end in plugged for far in plugged if far != end]
         paths = [*(pair for pair in serial if set(pair) & set(ends)), *network]

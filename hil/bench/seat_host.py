@@ -17,6 +17,7 @@ from emulators.kit.pilot import Offer, PilotState
 from hil.bench.addresses import Translation
 from hil.bench.control import Message, Terminals
 from hil.bench.instants import Instants
+from hil.bench.kept import KeptMemory
 from hil.bench.relay import RelayedMember
 from hil.bench.serial_tcp import DevicePorts
 from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
@@ -32,10 +33,14 @@ class SeatHost:
         begin: The bench's message.
         name: The device.
         tell: Sends a message to the bench.
+        memory: What the device keeps without power.
     """
 
-    def __init__(self, loop: FarmLoop, begin: Message, name: str, tell: Callable[..., None]) -> None:
+    def __init__(
+        self, loop: FarmLoop, begin: Message, name: str, tell: Callable[..., None], memory: KeptMemory | None = None
+    ) -> None:
         self.name, self.loop, self._tell = name, loop, tell
+        self.memory = memory or KeptMemory()
         self.rng = random.Random(begin["seed"])
         self.terminals = Terminals.idle(begin["nominal_v"])
         self.pilot, self.cable = PilotState.A, cast("float | None", None)
@@ -51,6 +56,7 @@ class SeatHost:
         self._epoch = datetime.fromisoformat(begin["epoch"])
         self._contacts: dict[str, bool] = begin["contacts"]
         self._neighbours: list[str] = begin["neighbours"]
+        self._authority: list[str] = begin["authority"]
         self.serial = DevicePorts(loop, self.instants, name, self.spawn, begin)
 
     def died(self, name: str, error: BaseException) -> None:
@@ -138,6 +144,11 @@ class SeatHost:
     def meter_wiring(self) -> MeterTerminals:
         """Return a meter's terminals."""
         return MeterTerminals(self)
+
+    def authority(self) -> tuple[bytes, bytes]:
+        """Return the run's certificate authority, which the bench made."""
+        certificate, key = self._authority
+        return certificate.encode("ascii"), key.encode("ascii")
 
     def contact(self, name: str) -> bool:
         """Return whether a contact is closed."""

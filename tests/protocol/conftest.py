@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 import pytest
 
 from emulators.kit.host import NS_PER_S, Phase
+from emulators.kit.ocpp.security import Authority
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import NO_OFFER, Offer, PilotState
 
+AUTHORITY = Authority()
 EPOCH = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 
 
@@ -56,12 +58,26 @@ class Every:
         self.cancelled = True
 
 
+@dataclass
+class Memory:
+    """What a device keeps without power."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def read(self, name: str) -> str | None:
+        return self.texts.get(name)
+
+    def write(self, name: str, text: str) -> None:
+        self.texts[name] = text
+
+
 class FakeHost:
     """The host of one device: periodic work runs when the test moves the time, everything listens on a free port."""
 
     def __init__(self) -> None:
         self.name = "M1"
         self.rng = random.Random(7)
+        self.memory = Memory()
         self.now = 0
         self.terminals = Terminals()
         self.contacts: dict[str, bool] = {}
@@ -128,6 +144,9 @@ class FakeHost:
 
     def meter_wiring(self) -> Terminals:
         return self.terminals
+
+    def authority(self) -> tuple[bytes, bytes]:
+        return AUTHORITY.pem.chain, AUTHORITY.pem.key
 
     def contact(self, name: str) -> bool:
         return self.contacts.get(name, False)
