@@ -19,7 +19,10 @@ SITE = """
 site: backend
 epoch: 2026-06-01T06:00:00Z
 backends:
-  CSMS: {type: backend, address: 192.168.0.5, parameters: {Path: /ocpp, Database file: backend.sqlite}}
+  CSMS:
+    type: backend
+    address: 192.168.0.5
+    parameters: {API token: secret, Path: /ocpp, Database file: backend.sqlite}
 """
 ELSEWHERE = "127.0.0.3"  #: Stands for this machine's address on a LAN: none that a farm uses.
 
