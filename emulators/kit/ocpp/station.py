@@ -13,7 +13,6 @@ How a device uses it, one station from power-up to power-down::
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +22,7 @@ from emulators.kit.host import NS_PER_S, Cancel, Host
 from emulators.kit.ocpp.charge_point import ChargePoint
 from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Equipment
+from emulators.kit.ocpp.kept import Packer, unpack
 from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.rates import Limit
 from emulators.kit.ocpp.rpc import CallError, MessageIds, Payload
@@ -81,7 +81,7 @@ class OcppStation:
             epoch_utc_ns=(host.utc() - _EPOCH) // timedelta(microseconds=1) * 1000 - now_ns // 1000 * 1000,
             now_ns=now_ns,
             rng=host.rng,
-            kept=None if kept is None else json.loads(kept),
+            kept=None if kept is None else unpack(kept),
             settings=settings,
         )
         self._given = security or Security()
@@ -95,7 +95,7 @@ class OcppStation:
         self._deadline: Cancel | None = None
         self._decided = self._decisions()
         self._is_up = self._is_settling = self._is_rebooting = False
-        self._revision = -1
+        self._packer, self._revision = Packer(), -1
 
     def start(self) -> None:
         """Begin: connect and stay connected."""
@@ -195,7 +195,7 @@ class OcppStation:
         self._is_settling = False
         if self.point.revision != self._revision:
             self._revision = self.point.revision
-            self._host.memory.write(MEMORY, json.dumps(self.point.as_json()))
+            self._host.memory.write(MEMORY, self._packer.pack(self.point.parts))
         self._plan(now_ns)
         self._wake.set()
         hard = self.point.reboot_due

@@ -173,6 +173,22 @@ def test_the_file_can_be_read_meanwhile_and_begins_anew(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_reader_who_takes_his_time_holds_nobody_up(tmp_path: Path) -> None:
+    file = tmp_path / "backend.sqlite"
+    book = Book(str(file))
+    system = CentralSystem(book, heartbeat_s=60, tags={}, unknown_tag="Accepted")
+    take(system, "StartTransaction", START)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("begin")
+    assert other.execute("select count(*) from transactions").fetchall() == [(1,)]
+    take(system, "StartTransaction", START | {"connectorId": 2})  # "database is locked" after 5 s otherwise
+    assert other.execute("select count(*) from transactions").fetchall() == [(1,)]
+    other.execute("commit")
+    assert other.execute("select count(*) from transactions").fetchall() == [(2,)]
+    other.close()
+    book.close()
+
+
 def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "mine.sqlite") as mine:
         mine.execute("create table precious (x)")
