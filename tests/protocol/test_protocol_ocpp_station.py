@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from emulators.kit.family import DeviceConfig
 from emulators.kit.host import NS_PER_S, Phase
 from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Readings, Unlocked
+from emulators.kit.ocpp.kept import Packer, unpack
 from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.security import Security
 from emulators.kit.ocpp.station import OcppStation
@@ -86,6 +88,7 @@ class Device:
         self.plugged = False
         self.made: list[tuple[str, dict[str, Any]]] = []
         self.reboots: list[bool] = []
+        self.log: list[str] = []
         self.power_up()
 
     def power_up(self) -> None:
@@ -99,6 +102,7 @@ class Device:
             identity="CP1",
             settings=SETTINGS,
             security=self.security,
+            log=self.log.append,
         )
         put = self.ocpp.point.queue.put
 
@@ -263,6 +267,82 @@ def test_the_queue_outlives_the_power() -> None:
         assert len(told(backend, "BootNotification")) == 2
         await device.ocpp.stop()
         await backend.stop()
+
+    farm(scenario())
+
+
+def flipped(text: str) -> str:
+    """Flip one bit in the middle of a text."""
+    middle = text.index('"last": ') + len('"last": ')
+    return text[:middle] + chr(ord(text[middle]) ^ 1) + text[middle + 1 :]
+
+
+def another_shape(text: str) -> str:
+    """Return what another version of this software may have written, with a checksum that is right."""
+    return Packer().pack({"keys": (1, dict), "queue": (1, list)})
+
+
+def profile_too_much(text: str) -> str:
+    """Return a state with a charging profile that this station does not take."""
+    state = unpack(text)
+    period = {"startPeriod": 0, "limit": 10}
+    schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [period]}
+    profile = {"chargingProfileId": 1, "stackLevel": 99, "chargingProfilePurpose": "TxDefaultProfile"}
+    profile |= {"chargingProfileKind": "Relative", "chargingSchedule": schedule}
+    state["profiles"] = {"profiles": [{"connectorId": 1, "csChargingProfiles": profile}]}
+    return Packer().pack({name: (1, partial(state.get, name)) for name in state})
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda text: text[: len(text) // 2], "checksum"),
+        (flipped, "checksum"),
+        (lambda _: "", "checksum"),
+        (lambda _: "{}", "checksum"),
+        (another_shape, "this software does not take it"),
+        (profile_too_much, "this software does not take it"),
+    ],
+)
+def test_damaged_memory_is_set_aside_and_the_station_begins_with_nothing(
+    damage: Callable[[str], str], why: str
+) -> None:
+    async def scenario() -> None:
+        backend = await start()
+        device = Device(VirtualHost("CP1"), "")
+        device.ocpp.point.configure("MeterValueSampleInterval", "17")
+        device.plug(there=True)
+        device.ocpp.card("TAG")
+        await device.ocpp.stop()
+        memory = device.host.memory.texts
+        memory["ocpp"] = damaged = damage(memory["ocpp"])
+        device.url = url(backend)
+        device.power_up()
+        assert memory["ocpp unreadable"] == damaged
+        ((_, traced),) = [one for one in device.host.traced if one[0] == "ocpp_memory_unreadable"]
+        assert why in traced["why"]
+        assert device.log == [f"OCPP: what was kept is set aside: {traced['why']}"]
+        await until(lambda: "Preparing" in [one["status"] for _, one in told(backend, "StatusNotification")])
+        assert not told(backend, *ABOUT)  # the transaction is forgotten
+        await device.ocpp.stop()
+        device.power_up()
+        assert len(device.log) == 1
+        await device.ocpp.stop()
+        await backend.stop()
+
+    farm(scenario())
+
+
+def test_settings_that_are_wrong_are_not_the_memorys_fault() -> None:
+    host = VirtualHost("CP1")
+
+    async def scenario() -> None:
+        device = Device(host, "")
+        await device.ocpp.stop()
+        with pytest.raises(ValueError, match="HeartbeatInterval"):
+            config = ChargePointConfig(vendor="ACME", model="One", firmware="1")
+            OcppStation(host, device, config, KEYS, url="", identity="CP1", settings={"HeartbeatInterval": "x"})
+        assert list(host.memory.texts) == ["ocpp"]
 
     farm(scenario())
 

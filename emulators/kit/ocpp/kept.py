@@ -11,13 +11,10 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from emulators.kit.host import UnreadableMemory
 from emulators.kit.ocpp.rpc import Payload
 
 Parts = Mapping[str, tuple[int, Callable[[], Any]]]  #: By name: a revision, and what returns the part for JSON.
-
-
-class Unreadable(ValueError):
-    """A kept text is damaged, or no charge point's."""
 
 
 class Packer:
@@ -39,11 +36,11 @@ def unpack(text: str) -> Payload:
     """Return the state of which a text was made.
 
     Raises:
-        Unreadable: It is not as it was made.
+        UnreadableMemory: It is not as it was made.
     """
     checksum, _, state = text.partition("\n")
     if not state.endswith("\n") or checksum != _checksum(state[:-1]):
-        raise Unreadable("it is damaged: its checksum is wrong")
+        raise UnreadableMemory("it is damaged: its checksum is wrong")
     found: Payload = json.loads(f"{{{state}}}")
     return found
 

@@ -349,10 +349,10 @@ class Sessions:
         if self._station.faulted or not self._station.operative:
             return None
         free = [one for one in self._connectors.values() if one.is_free and one.waiting is None]
-        held = self._station.reservation
-        if held is not None and not _fits(held, id_tag, group) and len(free) < 2:
-            return None
         open_to = [one for one in asked if one in free and _fits(one.reservation, id_tag, group)]
+        if not _fits(self._station.reservation, id_tag, group):  # one that nobody has reserved is left
+            left = [one for one in free if one.reservation is None]
+            open_to = [one for one in open_to if any(other is not one for other in left)]
         return min(open_to, key=lambda one: (not one.plugged, one.reservation is None, one.number), default=None)
 
     def _charge_freely(self, connector: Connector) -> None:

@@ -13,12 +13,13 @@ How a device uses it, one station from power-up to power-down::
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, cast
 
-from emulators.kit.host import NS_PER_S, Cancel, Host
+from emulators.kit.host import NS_PER_S, Cancel, Host, UnreadableMemory
 from emulators.kit.ocpp.charge_point import ChargePoint
 from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Equipment
@@ -52,6 +53,7 @@ class OcppStation:
         identity: The charge point's identity, the last element of the path.
         security: What it shows and trusts; None for a trusted network.
         settings: Values of keys that the device's own parameters give.
+        log: Writes a line to the device log.
         connection: What else :func:`~emulators.kit.ocpp.session.connect` takes.
 
     Attributes:
@@ -69,20 +71,24 @@ class OcppStation:
         identity: str,
         security: Security | None = None,
         settings: Mapping[str, str] | None = None,
+        log: Callable[[str], None] | None = None,
         **connection: Any,
     ) -> None:
         self._host, self._equipment = host, equipment
         self._url, self._identity, self._connection = url, identity, connection
-        kept, now_ns = host.memory.read(MEMORY), host.now_ns()
-        self.point = ChargePoint(
-            config,
-            keys,
-            equipment,
-            epoch_utc_ns=(host.utc() - _EPOCH) // timedelta(microseconds=1) * 1000 - now_ns // 1000 * 1000,
-            now_ns=now_ns,
-            rng=host.rng,
-            kept=None if kept is None else unpack(kept),
-            settings=settings,
+        self._log = log
+        now_ns = host.now_ns()
+        self.point = self._powered_up(
+            partial(
+                ChargePoint,
+                config,
+                keys,
+                equipment,
+                epoch_utc_ns=(host.utc() - _EPOCH) // timedelta(microseconds=1) * 1000 - now_ns // 1000 * 1000,
+                now_ns=now_ns,
+                rng=host.rng,
+                settings=settings,
+            )
         )
         self._given = security or Security()
         if self._given.profile > self.point.keys.integer("SecurityProfile"):
@@ -177,6 +183,23 @@ class OcppStation:
         return self.point.status(connector)
 
     # --- inside
+
+    def _powered_up(self, make: Callable[..., ChargePoint]) -> ChargePoint:
+        """Return the model with what it kept; what cannot be read is set aside, and the model begins with nothing."""
+        memory = self._host.memory
+        try:
+            text = memory.read(MEMORY)
+            return make(kept=None if text is None else unpack(text))
+        except UnreadableMemory as error:
+            why = str(error)
+        except (ValueError, LookupError, TypeError) as error:
+            why = f"this software does not take it: {type(error).__name__}: {error}"
+        point = make(kept=None)  # whatever else is wrong is raised here
+        memory.set_aside(MEMORY)
+        self._host.trace("ocpp_memory_unreadable", why=why)
+        if self._log is not None:
+            self._log(f"OCPP: what was kept is set aside: {why}")
+        return point
 
     def _settle(self) -> None:
         """Let what came in act: on the device, on the backend, and on what is kept."""

@@ -186,6 +186,25 @@ def test_a_reservation_ends(desk: Any) -> None:
     assert one.states()[-1] == "Available"
 
 
+def test_reservations_outlive_a_restart(desk: Any) -> None:
+    one = desk(connectors=2)
+    reserve(one, connector=0, tag="GUEST", expiryDate="2026-06-01T06:05:00Z")
+    reserve(one, connector=1, number=8, tag="HEAD", parentIdTag="FAMILY")
+    one.wait(60).restart()
+    one.connect()
+    assert one.states()[-1] == "Reserved"
+    one.pilot("B").pilot("B", 2).card("OTHER")  # the other connector is left for the guest
+    assert not one.all("StartTransaction")
+    one.answers["Authorize"] = {"idTagInfo": {"status": "Accepted", "parentIdTag": "FAMILY"}}
+    one.card("CHILD", 1)
+    assert one.all("StartTransaction")[0]["reservationId"] == 8
+    one.restart()
+    one.wait(300).connect()
+    assert one.states(1)[-1] == "Available"
+    assert one.command("CancelReservation", reservationId=7) == {"status": "Rejected"}  # it ended meanwhile
+    assert one.command("CancelReservation", reservationId=8) == {"status": "Rejected"}  # it has been used
+
+
 def test_reservations_are_refused(desk: Any) -> None:
     one = desk(connectors=2)
     reserve(one)
