@@ -46,6 +46,8 @@ SUBPROTOCOL: Final = Subprotocol("ocpp1.6")
 LONGEST_FRAME: Final = 1 << 20  #: Bytes; a longer frame closes the connection with 1009.
 CLOSE_WITHIN_S: Final = 5.0  #: How long a peer may take to answer a closing frame [s].
 UNSUPPORTED_DATA: Final = 1003
+POLICY_VIOLATION: Final = 1008
+MOST_CALLS: Final = 64  #: Calls of the peer that may wait for their answer; OCPP-J allows one (4.1.1).
 PROTOCOL_CODES: Final = (1002, 1007, 1009)  #: What the library closes with: no WebSocket, no UTF-8, too long.
 ABNORMAL: Final = 1006  #: What stands for a connection that was lost without a closing frame.
 
@@ -228,6 +230,11 @@ class Session:
                     return
                 self._note("rx", frame)
                 await self._take(frame)
+                if len(self._asked) > MOST_CALLS:
+                    why = f"more than {MOST_CALLS} calls wait for an answer"
+                    self._trace("ocpp_dropped", why=f"{why}: closed with {POLICY_VIOLATION}")
+                    await self._connection.close(POLICY_VIOLATION, why)
+                    return
         except ConnectionClosed as closed:
             if closed.sent is not None and closed.sent.code in PROTOCOL_CODES:
                 self._trace("ocpp_dropped", why=f"{closed.sent.reason}: closed with {closed.sent.code:d}")

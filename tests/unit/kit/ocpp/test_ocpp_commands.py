@@ -529,6 +529,33 @@ def test_security_events_wait_for_the_backend(desk: Any) -> None:
     assert not desk().all("SecurityEventNotification")  # security profile 0
 
 
+def test_the_newest_hundred_security_events_are_kept(desk: Any) -> None:
+    one = desk(settings={"SecurityProfile": "1"}).cut().forget()
+    for number in range(150):
+        one.point.events.happened("InvalidCentralSystemCertificate", str(number))
+    one.restart()
+    one.answers["SecurityEventNotification"] = None
+    one.connect()
+    for number in range(3):  # while the first is under way
+        one.point.events.happened("InvalidCentralSystemCertificate", f"more {number}")
+    del one.answers["SecurityEventNotification"]
+    one.give({}).cut().connect()
+    told = [event.get("techInfo") for event in one.all("SecurityEventNotification")]
+    assert told == [*map(str, range(51, 150)), None, "more 0", "more 1", "more 2"]
+
+
+def test_who_triggers_faster_than_he_answers_is_refused(desk: Any) -> None:
+    one = desk().forget()
+    one.answers["Heartbeat"] = None
+    asked = [one.command("TriggerMessage", requestedMessage="Heartbeat")["status"]]
+    for _ in range(150):
+        asked.append(one.command("TriggerMessage", requestedMessage="StatusNotification", connectorId=1)["status"])
+    assert asked == ["Accepted"] * 100 + ["Rejected"] * 51
+    one.give({"currentTime": "2026-06-01T06:00:00Z"})
+    assert len(one.states()) == 99
+    assert one.command("TriggerMessage", requestedMessage="StatusNotification", connectorId=1)["status"] == "Accepted"
+
+
 def test_signed_firmware_needs_a_certificate(desk: Any) -> None:
     one = desk()
     firmware = {
