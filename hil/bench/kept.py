@@ -55,6 +55,8 @@ class KeptMemory:
             return
         file = self._file(self._path, name)
         new = file.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)  # keys and passwords are kept as well
         new.write_text(text, encoding="utf-8")
         new.replace(file)
 

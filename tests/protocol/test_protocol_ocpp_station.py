@@ -18,15 +18,19 @@ from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Readings, Unlocked
 from emulators.kit.ocpp.kept import Packer, unpack
 from emulators.kit.ocpp.keys import KeyTable
-from emulators.kit.ocpp.security import Security
+from emulators.kit.ocpp.security import Authority, Security, ServerSecurity
+from emulators.kit.ocpp.server import Server
 from emulators.kit.ocpp.station import OcppStation
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
 from hil.clock import VirtualTimeLoop
-from tests.protocol.conftest import FakeHost
+from tests.protocol.conftest import AUTHORITY, FakeHost
 
 KEYS = KeyTable.load()
 SETTINGS = {"MeterValueSampleInterval": "10", "AllowOfflineTxForUnknownId": "true"}
+ANSWERS: dict[str, dict[str, Any]] = {
+    "BootNotification": {"status": "Accepted", "interval": 300, "currentTime": "2026-06-01T06:00:00Z"},
+}
 ABOUT = ("StartTransaction", "StopTransaction", "MeterValues")
 T = TypeVar("T")
 
@@ -163,7 +167,8 @@ async def start(**parameters: Any) -> Backend:
 
 def url(backend: Backend) -> str:
     assert backend._server is not None
-    return f"ws://127.0.0.1:{backend._server.port}/ocpp"
+    scheme = "wss" if backend.parameters["Security profile"] in ("2", "3") else "ws"
+    return f"{scheme}://127.0.0.1:{backend._server.port}/ocpp"
 
 
 def told(backend: Backend, *actions: str) -> list[tuple[str, dict[str, Any]]]:
@@ -428,6 +433,71 @@ def test_another_authorization_key_is_shown_at_once() -> None:
         await until(lambda: "CP1" in backend.sessions)
         await device.ocpp.stop()
         await backend.stop()
+
+    farm(scenario())
+
+
+def test_a_certificate_that_the_backend_signed_opens_profile_3() -> None:
+    password = "0123456789abcdef"
+
+    async def scenario() -> None:
+        backend = await start(**{"Security profile": "2", "Passwords": f"CP1={password}"})
+        security = Security(profile=2, password=password.encode(), trusted=AUTHORITY.root)
+        device = Device(VirtualHost("CP1"), url(backend), security)
+        await until(lambda: told(backend, "StatusNotification"))
+        trigger = {"requestedMessage": "SignChargePointCertificate"}
+        await backend.send("CP1", "ExtendedTriggerMessage", trigger, timeout_s=10)
+        await until(lambda: backend.book.rows("messages", action="CertificateSigned", kind="result"))
+        (taken,) = backend.book.rows("messages", action="CertificateSigned", kind="result")
+        assert taken["payload"] == {"status": "Accepted"}
+        frames = [text for _, direction, text in device.host.frames if "CertificateSigned" in text]
+        assert frames and "(a certificate)" in frames[0] and "BEGIN" not in frames[0]
+        profile = {"key": "SecurityProfile", "value": "3"}
+        assert await backend.send("CP1", "ChangeConfiguration", profile, timeout_s=10) == {"status": "RebootRequired"}
+        await device.ocpp.stop()
+        backend.parameters.set("Security profile", "3")
+        backend.parameters.save()
+        await backend.restart()
+        device.url = url(backend)
+        device.power_up()
+        await until(lambda: "CP1" in backend.sessions)
+        assert device.ocpp._shown is not None and device.ocpp._shown.profile == 3
+        await device.ocpp.stop()
+        await backend.stop()
+
+    farm(scenario())
+
+
+def test_an_installed_root_is_trusted_from_the_next_connection_on() -> None:
+    """Each of the two is needed once: what the device was given, and what the backend has installed."""
+    old, new = Authority(), Authority()
+    root = {"certificateType": "CentralSystemRootCertificate", "certificate": new.root.decode()}
+
+    async def scenario() -> None:
+        host = VirtualHost("CSMS")
+
+        async def serve(authority: Authority) -> Server:
+            security = ServerSecurity(
+                profile=2, password_of=lambda _: b"p" * 16, certificate=authority.issue("127.0.0.1")
+            )
+            server = Server(host, on_call=lambda _, action, __: ANSWERS.get(action, {}), security=security)
+            await server.start("127.0.0.1", 0)
+            return server
+
+        first, second = await serve(old), await serve(new)
+        security = Security(profile=2, password=b"p" * 16, trusted=old.root)
+        device = Device(VirtualHost("CP1"), f"wss://127.0.0.1:{second.port}", security)
+        await until(lambda: any("unable to get local issuer" in str(fields) for _, fields in device.host.traced))
+        for server in (first, second, first):
+            await device.ocpp.stop()
+            device.url = f"wss://127.0.0.1:{server.port}"
+            device.power_up()
+            await until(lambda: "CP1" in server.sessions and device.ocpp.point.registration == "Accepted")  # noqa: B023
+            answer = await server.sessions["CP1"].call("InstallCertificate", root, timeout_s=10)
+            assert answer == {"status": "Accepted"}
+        await device.ocpp.stop()
+        await first.stop()
+        await second.stop()
 
     farm(scenario())
 

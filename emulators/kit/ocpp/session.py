@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -50,6 +51,9 @@ POLICY_VIOLATION: Final = 1008
 MOST_CALLS: Final = 64  #: Calls of the peer that may wait for their answer; OCPP-J allows one (4.1.1).
 PROTOCOL_CODES: Final = (1002, 1007, 1009)  #: What the library closes with: no WebSocket, no UTF-8, too long.
 ABNORMAL: Final = 1006  #: What stands for a connection that was lost without a closing frame.
+
+#: Certificates are made at random for each run, and the trace of two equal runs is the same.
+_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 LOG: Final = logging.getLogger("hilfarm.websockets")
 LOG.setLevel(logging.CRITICAL + 1)  # what goes wrong is traced, or raised
@@ -337,7 +341,7 @@ class Session:
 
     def _note(self, direction: str, text: str) -> None:
         if self._frames is not None:
-            self._frames(direction, text)
+            self._frames(direction, _CERTIFICATE.sub("(a certificate)", text) if "-----BEGIN" in text else text)
 
     def _trace(self, event: str, **fields: object) -> None:
         self._host.trace(event, charge_point=self.identity, **fields)

@@ -27,7 +27,7 @@ from emulators.kit.ocpp.kept import Packer, unpack
 from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.rates import Limit
 from emulators.kit.ocpp.rpc import CallError, MessageIds, Payload
-from emulators.kit.ocpp.security import Profile, Security
+from emulators.kit.ocpp.security import Certificate, Profile, Security
 from emulators.kit.ocpp.session import CallTimeout, ConnectionLost, Refused, Session, Unreachable, connect
 from emulators.kit.pilot import PilotState
 
@@ -281,11 +281,13 @@ class OcppStation:
         )
 
     def _security(self) -> Security:
-        """Return what is shown now: the backend may have given another key, or raised the profile."""
-        keys = self.point.keys
+        """Return what is shown and trusted now: the backend may have given more, or raised the profile."""
+        keys, certificates = self.point.keys, self.point.certificates
         profile = cast(Profile, max(self._given.profile, keys.integer("SecurityProfile")))
         password = bytes.fromhex(keys.text("AuthorizationKey")) or self._given.password
-        return replace(self._given, profile=profile, password=password)
+        trusted = self._given.trusted + certificates.roots.encode()
+        own = self._given.certificate if certificates.own is None else Certificate(*map(str.encode, certificates.own))
+        return replace(self._given, profile=profile, password=password, trusted=trusted, certificate=own)
 
     async def _serve(self, session: Session) -> None:
         """Send one call after the other until the connection ends."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from emulators.backend.book import Book, NotOurFile
 from emulators.backend.model import CentralSystem, names, pairs
 from emulators.backend.script import USUAL, Script, Step
+from emulators.kit.ocpp.certificates import CertificateStore
 from emulators.kit.ocpp.rpc import CallError
 from emulators.kit.ocpp.schemas import validator
 
@@ -47,6 +49,8 @@ def test_usual_answers(system: CentralSystem) -> None:
     assert take(system, "Authorize", {"idTag": "T2"}) == {"idTagInfo": {"status": "Blocked"}}
     assert take(system, "DataTransfer", {"vendorId": "x"}) == {"status": "UnknownVendorId"}
     assert take(system, "SignCertificate", {"csr": "x"}) == {"status": "Rejected"}
+    request = CertificateStore(16, Random(1)).request("S1", "")
+    assert take(system, "SignCertificate", {"csr": request}) == {"status": "Accepted"}
     for action, request in (
         ("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}),
         ("FirmwareStatusNotification", {"status": "Idle"}),
