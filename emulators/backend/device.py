@@ -127,9 +127,10 @@ class Backend:
             return ServerSecurity(profile=1 if profile else 0, password_of=self._password)
         authority = Authority(Certificate(*self._host.authority()))
         kind = self._text("Certificate")
-        here = [self._address, self._text("Outside address"), *names(self._text("Host names"))]
+        local, _ = self._host.listen_at(self._number("Port"))
+        here = [self._address, local, self._text("Outside address"), *names(self._text("Host names"))]
         hosts = [OTHER_HOST] if kind == "other host" else here
-        certificate = authority.issue(*filter(None, hosts), expired=kind == "expired")
+        certificate = authority.issue(*dict.fromkeys(filter(None, hosts)), expired=kind == "expired")
         return ServerSecurity(
             profile=3 if profile == 3 else 2,
             password_of=self._password,
