@@ -10,6 +10,7 @@ from mutant import Check, Mutant
 from mutants_alfen import MUTANTS_ALFEN
 from mutants_lockstep import MUTANTS_LOCKSTEP
 from mutants_ocpp import MUTANTS_OCPP
+from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
 from mutants_wire import MUTANTS_WIRE
 
@@ -401,5 +402,6 @@ MUTANTS = (
     *MUTANTS_LOCKSTEP,
     *MUTANTS_OCPP,
     *MUTANTS_OCPP_POINT,
+    *MUTANTS_OCPP_LOAD,
     *MUTANTS_WIRE,
 )
