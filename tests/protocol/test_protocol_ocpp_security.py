@@ -208,6 +208,21 @@ def test_a_missing_certificate_is_told_in_either_version_of_tls(
     run(scenario())
 
 
+@pytest.mark.parametrize(
+    "station",
+    [
+        Security(profile=3, trusted=AUTHORITY.root, certificate=Certificate(b"no", b"certificate")),
+        Security(profile=3, trusted=b"no root", certificate=STATION),
+    ],
+)
+def test_a_station_that_has_no_use_for_what_it_was_given_says_so(run: Run, host: FakeHost, station: Security) -> None:
+    async def scenario() -> None:
+        with pytest.raises(Refused):
+            await attempt(host, server_security(3), station)
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("identity", ["CP 1/ä%", "CP1"])
 def test_a_signed_request_is_a_certificate_for_the_identity_that_was_proved(
     run: Run, host: FakeHost, identity: str

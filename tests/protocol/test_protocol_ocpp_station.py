@@ -276,6 +276,36 @@ def test_the_queue_outlives_the_power() -> None:
     farm(scenario())
 
 
+def test_a_message_is_kept_before_it_is_sent() -> None:
+    """What the backend gets is in the station's memory at that moment: a kill loses nothing."""
+    arrived: list[str] = []
+
+    async def scenario() -> None:
+        backend = await start()
+        device = Device(VirtualHost("CP1"), url(backend))
+        take = backend.system.take
+
+        def look(at: str, charge_point: str, action: str, request: dict[str, Any]) -> Any:
+            if action in ABOUT:
+                arrived.append(action)
+                first = unpack(device.host.memory.texts["ocpp"])["queue"]["messages"][0]
+                assert key(first[0], first[3]) == key(action, request)
+            return take(at, charge_point, action, request)
+
+        backend.system.take = look  # type: ignore[method-assign]
+        await until(lambda: told(backend, "StatusNotification"))
+        change(device)
+        await farm_time(25)
+        change(device)
+        await until(lambda: told(backend, "StopTransaction"))
+        assert not unpack(device.host.memory.texts["ocpp"])["queue"]["messages"]
+        await device.ocpp.stop()
+        await backend.stop()
+
+    farm(scenario())
+    assert arrived == ["StartTransaction", "MeterValues", "MeterValues", "StopTransaction"]
+
+
 def flipped(text: str) -> str:
     """Flip one bit in the middle of a text."""
     middle = text.index('"last": ') + len('"last": ')

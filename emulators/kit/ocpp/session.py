@@ -53,7 +53,7 @@ PROTOCOL_CODES: Final = (1002, 1007, 1009)  #: What the library closes with: no 
 ABNORMAL: Final = 1006  #: What stands for a connection that was lost without a closing frame.
 
 #: Certificates are made at random for each run, and the trace of two equal runs is the same.
-_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?(?:-----END CERTIFICATE-----|\Z)", re.DOTALL)
 
 LOG: Final = logging.getLogger("hilfarm.websockets")
 LOG.setLevel(logging.CRITICAL + 1)  # what goes wrong is traced, or raised
@@ -413,12 +413,11 @@ async def connect(
         return opened[-1]
 
     failures: list[Exception] = []
-    tls: dict[str, Any] = {
-        "ssl": security.context(failures.append),
-        "server_hostname": parts.hostname,
-        "ssl_handshake_timeout": open_timeout_s,
-    }
+    tls: dict[str, Any] = {}
     try:
+        if is_tls:
+            tls["ssl"] = security.context(failures.append)
+            tls |= {"server_hostname": parts.hostname, "ssl_handshake_timeout": open_timeout_s}
         connection = await _Opening(
             f"{url.rstrip('/')}/{quote(identity, safe='')}",
             host=address,
@@ -436,7 +435,7 @@ async def connect(
             max_size=LONGEST_FRAME,
             logger=LOG,
             create_connection=cast(type[ClientConnection], make),
-            **(tls if is_tls else {}),
+            **tls,
         )
     except (OSError, InvalidHandshake, ValueError, EOFError) as error:
         failures += [one.lost for one in opened if one.lost is not None]
