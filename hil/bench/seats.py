@@ -95,7 +95,7 @@ def refuse_seats(site: Site, bench: str) -> None:
             allowed += f" A seat {spec.seat!r} needs the {BENCH_OF[spec.seat]} bench."
         problems.append(Problem(mark.file, mark.line, field, text, allowed))
     if problems:
-        raise SiteFileError(problems)
+        raise SiteFileError(sorted(problems, key=lambda one: (one.file, one.line)))
 
 
 def _fits(spec: SeatSpec) -> bool:
