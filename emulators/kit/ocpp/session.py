@@ -1,0 +1,445 @@
+"""OCPP-J 1.6 over WebSocket, both roles: one open connection is a :class:`Session`, opened by :func:`connect` or taken
+by a :class:`~emulators.kit.ocpp.server.Server`.
+
+Calls of one's own queue up, one is outstanding. The peer's calls are handled one after the other, in order. A handler
+gets action and payload and returns the confirmation, raises :class:`~emulators.kit.ocpp.rpc.CallError`, or returns a
+:class:`Fault` to answer as no good device would; it may be a coroutine, and the connection goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from urllib.parse import quote, urlsplit
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as _connect
+from websockets.asyncio.connection import Connection
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Side
+from websockets.typing import Subprotocol
+
+from emulators.kit.host import Host
+from emulators.kit.ocpp.rpc import (
+    Answered,
+    Asked,
+    CallError,
+    Dropped,
+    Failed,
+    MessageIds,
+    OwnPayloadInvalid,
+    Payload,
+    Refusal,
+    Rpc,
+)
+from emulators.kit.ocpp.security import Security, in_words
+
+SUBPROTOCOL: Final = Subprotocol("ocpp1.6")
+LONGEST_FRAME: Final = 1 << 20  #: Bytes; a longer frame closes the connection with 1009.
+CLOSE_WITHIN_S: Final = 5.0  #: How long a peer may take to answer a closing frame [s].
+UNSUPPORTED_DATA: Final = 1003
+ABNORMAL: Final = 1006  #: What stands for a connection that was lost without a closing frame.
+
+LOG: Final = logging.getLogger("hilfarm.websockets")
+LOG.setLevel(logging.CRITICAL + 1)  # what goes wrong is traced, or raised
+
+
+class Unreachable(Exception):
+    """No connection came about: nobody listens there, or nobody answers."""
+
+
+class Refused(Exception):
+    """Somebody is there and does not open a session.
+
+    Attributes:
+        reason: In words.
+        status: The HTTP status, None when it did not come to that (TLS).
+    """
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        self.reason, self.status = reason, status
+        super().__init__(reason)
+
+
+class ConnectionLost(Exception):
+    """The connection went before the answer came; whether the peer has got the call is unknown."""
+
+
+class CallTimeout(Exception):
+    """No answer in time; one that comes later is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How a connection ended: the peer's or our own code and reason, 1006 without a closing frame."""
+
+    code: int
+    reason: str
+
+
+class Fault:
+    """What a handler returns to answer as no good device would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silent(Fault):
+    """The call is never answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage(Fault):
+    """This frame is sent instead of an answer: a text, or bytes for a binary frame."""
+
+    frame: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked(Fault):
+    """The confirmation is sent as it is, though it may break the schema."""
+
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(Fault):
+    """The connection is reset in the middle of the confirmation's frame."""
+
+    payload: Payload
+
+
+Answer = Payload | Fault
+OnCall = Callable[[str, Payload], Answer | Awaitable[Answer]]
+
+
+class Session:
+    """One open connection. Made by :func:`connect` and by the server only.
+
+    Attributes:
+        identity: The charge point's identity, on either side.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        connection: Connection,
+        *,
+        identity: str,
+        on_call: OnCall,
+        ids: MessageIds,
+        is_validating: bool,
+    ) -> None:
+        self.identity = identity
+        self._host, self._connection, self._on_call = host, connection, on_call
+        self._rpc = Rpc(ids, is_validating=is_validating)
+        self._frames = host.frame_hook("ocpp")
+        self._turn = asyncio.Lock()
+        self._waiting: asyncio.Future[Payload] | None = None
+        self._asked: deque[Asked] = deque()
+        self._answering: asyncio.Task[None] | None = None
+        self._closed: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
+
+    @property
+    def subprotocol(self) -> str | None:
+        """Return the subprotocol that was agreed on."""
+        return self._connection.subprotocol
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the connection stands, as far as this side knows."""
+        return not self._closed.done()
+
+    async def call(self, action: str, payload: Payload, *, timeout_s: float, is_checked: bool = True) -> Payload:
+        """Call the peer and return its confirmation; waits for its turn first.
+
+        Args:
+            action: Name of the message.
+            payload: Its fields.
+            timeout_s: How long the answer may take from the sending on [s].
+            is_checked: False to send something wrong on purpose.
+
+        Raises:
+            CallError: The peer's CALLERROR; :class:`~emulators.kit.ocpp.rpc.InvalidAnswer` for a wrong confirmation.
+            CallTimeout: No answer came.
+            ConnectionLost: The connection is closed, or went meanwhile.
+            OwnPayloadInvalid: The payload breaks the schema.
+        """
+        async with self._turn:
+            if not self.is_open:
+                raise ConnectionLost(f"{action}: the connection is closed")
+            frame = self._rpc.call(action, payload, is_checked=is_checked)
+            waiting: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
+            self._waiting = waiting
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._send(frame)
+                    return await waiting
+            except TimeoutError:
+                raise CallTimeout(f"{action}: no answer within {timeout_s:g} s") from None
+            except ConnectionClosed:
+                raise ConnectionLost(f"{action}: the connection is closed") from None
+            finally:
+                self._waiting = None
+                self._rpc.give_up()
+
+    async def send_frame(self, frame: str | bytes) -> None:
+        """Send anything: a text frame, or bytes as a binary one.
+
+        Raises:
+            ConnectionLost: The connection is closed.
+        """
+        try:
+            await self._send(frame)
+        except ConnectionClosed:
+            raise ConnectionLost("the connection is closed") from None
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close in good order; a peer that does not answer the closing frame is waited for a few seconds."""
+        await self._connection.close(code, reason)
+        await self._closed
+
+    def cut(self) -> None:
+        """Reset the connection now, without a closing frame."""
+        self._connection.transport.abort()
+
+    async def closed(self) -> Closed:
+        """Wait until the connection has ended; return how."""
+        return await asyncio.shield(self._closed)
+
+    # --- inside
+
+    async def run(self) -> None:
+        """Receive until the connection ends: the body of the session's task."""
+        try:
+            while True:
+                frame = await self._connection.recv()
+                if isinstance(frame, bytes):
+                    self._note("rx", f"binary frame of {len(frame)} octets")
+                    self._trace("ocpp_dropped", why="a binary frame: closed with 1003")
+                    await self._connection.close(UNSUPPORTED_DATA, "OCPP is text")
+                    return
+                self._note("rx", frame)
+                await self._take(frame)
+        except ConnectionClosed:
+            pass
+        finally:
+            self._end()
+
+    async def _take(self, frame: str) -> None:
+        match self._rpc.receive(frame):
+            case Asked() as asked:
+                if self._answering is None:
+                    await self._handle(asked)
+                else:
+                    self._asked.append(asked)
+            case Answered(payload=payload):
+                if self._waiting is not None and not self._waiting.done():
+                    self._waiting.set_result(payload)
+            case Failed(error=error):
+                if self._waiting is not None and not self._waiting.done():
+                    self._waiting.set_exception(error)
+            case Refusal(text=text, why=why):
+                self._trace("ocpp_refused", why=why)
+                await self._send(text)
+            case Dropped(why=why):
+                self._trace("ocpp_dropped", why=why)
+
+    async def _handle(self, asked: Asked) -> None:
+        """Let the handler work; what takes time becomes a task, which handles what came meanwhile too."""
+        try:
+            answer = self._on_call(asked.action, asked.payload)
+        except Exception as error:
+            await self._send(self._failed(asked, error))
+            return
+        if isinstance(answer, Awaitable):
+            self._answering = asyncio.get_running_loop().create_task(self._handle_later(asked, answer))
+        else:
+            await self._answer(asked, answer)
+
+    async def _handle_later(self, asked: Asked, answer: Awaitable[Answer]) -> None:
+        with suppress(ConnectionClosed):
+            try:
+                found = await answer
+            except Exception as error:
+                await self._send(self._failed(asked, error))
+            else:
+                await self._answer(asked, found)
+            self._answering = None
+            while self._asked and self._answering is None:
+                await self._handle(self._asked.popleft())
+
+    async def _answer(self, asked: Asked, answer: Answer) -> None:
+        match answer:
+            case Silent():
+                self._rpc.leave(asked.id)
+            case Garbage(frame=frame):
+                self._rpc.leave(asked.id)
+                await self._send(frame)
+            case Unchecked(payload=payload):
+                await self._send(self._rpc.answer(asked.id, payload, is_checked=False))
+            case Cut(payload=payload):
+                self._send_half(self._rpc.answer(asked.id, payload, is_checked=False))
+            case dict():
+                try:
+                    frame = self._rpc.answer(asked.id, answer)
+                except OwnPayloadInvalid as error:
+                    frame = self._failed(asked, error)
+                await self._send(frame)
+
+    def _failed(self, asked: Asked, error: Exception) -> str:
+        """Return the CALLERROR for a handler that raised; a bug goes to the bench as well."""
+        if isinstance(error, CallError):
+            return self._rpc.refuse(asked.id, error)
+        context = {"message": f"{self._host.name} failed on {asked.action}", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
+        return self._rpc.refuse(asked.id, CallError("InternalError"))
+
+    async def _send(self, frame: str | bytes) -> None:
+        self._note("tx", frame if isinstance(frame, str) else f"binary frame of {len(frame)} octets")
+        await self._connection.send(frame)
+
+    def _send_half(self, text: str) -> None:
+        side = self._connection.protocol.side
+        frame = Frame(Opcode.TEXT, text.encode()).serialize(mask=side is Side.CLIENT)
+        self._note("tx", f"{text[: len(text) // 2]} (cut here)")
+        self._connection.transport.write(frame[: len(frame) // 2])
+        self.cut()
+
+    def _end(self) -> None:
+        """Let everybody who waits know that the connection is gone."""
+        if self._closed.done():
+            return
+        code, reason = self._connection.close_code, self._connection.close_reason
+        self._closed.set_result(Closed(ABNORMAL if code is None else code, reason or ""))
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(ConnectionLost("the connection was lost before the answer"))
+        self._asked.clear()
+        if self._answering is not None:
+            self._answering.cancel()
+
+    def _note(self, direction: str, text: str) -> None:
+        if self._frames is not None:
+            self._frames(direction, text)
+
+    def _trace(self, event: str, **fields: object) -> None:
+        self._host.trace(event, charge_point=self.identity, **fields)
+
+
+class _Client(ClientConnection):
+    """Remembers why a connection went: TLS 1.3 tells a client only afterwards that its certificate was missing."""
+
+    lost: Exception | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = exc
+        super().connection_lost(exc)
+
+
+async def connect(
+    host: Host,
+    url: str,
+    *,
+    identity: str,
+    on_call: OnCall,
+    security: Security | None = None,
+    ping_interval_s: float = 0,
+    open_timeout_s: float = 10.0,
+    ids: MessageIds | None = None,
+    is_validating: bool = True,
+) -> Session:
+    """Open a session with a central system, as a charge point.
+
+    Args:
+        host: Whose connection it is; it comes from the device's own address.
+        url: ``ws://`` or ``wss://``, address as the site has it, with or without port and path; the identity is
+            appended as the last element.
+        identity: The charge point's.
+        on_call: Handles the central system's calls.
+        security: What the station shows and trusts; None for a trusted network.
+        ping_interval_s: WebSocketPingInterval, 0 for no pings [s]. A ping that is not answered within the same time
+            ends the connection.
+        open_timeout_s: How long it may take to open [s].
+        ids: Where message ids come from; give the same to later sessions, so that none comes twice.
+        is_validating: Check payloads by the schemas.
+
+    Raises:
+        Refused: HTTP status or TLS stands against it.
+        Unreachable: Nobody answers there, or the URL cannot be one.
+    """
+    security = security or Security()
+    parts = urlsplit(url)
+    is_tls = parts.scheme == "wss"
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise Unreachable(f"{url!r} is no address of a central system. Allowed: ws://HOST:PORT/PATH or wss://...")
+    if security.profile >= 2 and not is_tls:
+        raise Refused(f"security profile {security.profile} needs wss://, not {url}")
+    try:
+        address, port = host.resolve(parts.hostname, parts.port or (443 if is_tls else 80))
+    except ValueError:
+        raise Unreachable(f"{url}: {parts.hostname!r} is not known here. Allowed: an address of the site.") from None
+    opened: list[_Client] = []
+
+    def make(*args: Any, **settings: Any) -> _Client:
+        opened.append(_Client(*args, **settings))
+        return opened[-1]
+
+    tls: dict[str, Any] = {"ssl": security.context(), "server_hostname": parts.hostname} if is_tls else {}
+    try:
+        connection = await _connect(
+            f"{url.rstrip('/')}/{quote(identity, safe='')}",
+            host=address,
+            port=port,
+            local_addr=(host.source_address(), 0),
+            subprotocols=[SUBPROTOCOL],
+            additional_headers=security.headers(identity),
+            user_agent_header=None,
+            compression=None,
+            proxy=None,
+            open_timeout=open_timeout_s,
+            ping_interval=ping_interval_s or None,
+            ping_timeout=ping_interval_s or None,
+            close_timeout=CLOSE_WITHIN_S,
+            max_size=LONGEST_FRAME,
+            logger=LOG,
+            create_connection=cast(type[ClientConnection], make),
+            **tls,
+        )
+    except (OSError, InvalidHandshake, ValueError, EOFError) as error:
+        raise _refusal(url, error, opened[-1].lost if opened else None) from error
+    if connection.subprotocol != SUBPROTOCOL:
+        connection.transport.abort()
+        raise Refused(f"{url} does not agree on the subprotocol {SUBPROTOCOL}", 101)
+    session = Session(
+        host,
+        connection,
+        identity=identity,
+        on_call=on_call,
+        ids=ids or MessageIds(identity),
+        is_validating=is_validating,
+    )
+    host.spawn(session.run(), name=f"{host.name} OCPP")
+    return session
+
+
+def _refusal(url: str, error: Exception, lost: Exception | None) -> Refused | Unreachable:
+    """Return what a station shows when no session came about."""
+    match error:
+        case InvalidStatus(response=response):
+            return Refused(f"{url}: HTTP {response.status_code} {response.reason_phrase}", response.status_code)
+        case ssl.SSLError():
+            return Refused(f"{url}: {in_words(error)}")
+        case TimeoutError():
+            return Unreachable(f"{url}: no answer")
+        case OSError():
+            return Unreachable(f"{url}: {error.strerror or error}")
+    if isinstance(lost, ssl.SSLError):
+        return Refused(f"{url}: {in_words(lost)}")
+    if isinstance(error, InvalidMessage):
+        return Refused(f"{url}: no HTTP is spoken there; it may want TLS (wss://)")
+    return Refused(f"{url}: {error}")
