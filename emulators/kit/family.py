@@ -34,6 +34,7 @@ class DeviceConfig:
         variant: One of the family's variants, empty when it has none.
         phase_order: How a charger's socket hangs on the grid.
         parameters: Parsed values by the manual's own parameter names (only those the site sets).
+        mobile_address: Its modem's address in the mobile network, None without a modem or a SIM card.
     """
 
     name: str
@@ -42,6 +43,7 @@ class DeviceConfig:
     variant: str
     phase_order: str
     parameters: Mapping[str, Value]
+    mobile_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
