@@ -526,6 +526,7 @@ class ComposeFarm(Farm):
                 "firmware": config.firmware,
                 "variant": config.variant,
                 "phase_order": config.phase_order,
+                "mobile_address": config.mobile_address,
                 "parameters": {one: as_text(value) for one, value in config.parameters.items()},
             },
         }
@@ -544,7 +545,7 @@ class ComposeFarm(Farm):
         if not isinstance(loop, GrantedLoop):
             return {"factor": loop.factor}
         rank, pack = METER if name in self.site.meters else DEVICE, plan.packs[name]
-        hello = Hello(self._token, loop.session, pack[0], rank, tuple(plan.addresses[one] for one in pack))
+        hello = Hello(self._token, loop.session, pack[0], rank, plan.heard_at(pack))
         return {"conductor": [plan.conductor(plan.networks[name]), loop.conductor[1]], "hello": asdict(hello)}
 
     def _serial_ports(self, name: str) -> dict[str, object]:

@@ -489,8 +489,11 @@ class Farm:
     def _at_address(self, local: str) -> str:
         """Return who has an address of this bench: a device, or ``tester``."""
         if not self._names:
-            seats = {**self.site.meters, **self.site.devices}
-            self._names = {self.resolver.local(seat.address): name for name, seat in seats.items() if seat.address}
+            self._names = {
+                self.resolver.local(address): name
+                for name in (*self.site.meters, *self.site.devices)
+                for address in self.site.addresses(name)
+            }
         return self._names.get(local, "tester")
 
     def _task_done(self, task: asyncio.Task[None]) -> None:

@@ -681,6 +681,11 @@ class Site(_Part):
         """Return a charger or meter by name."""
         return self.devices.get(name) or self.meters.get(name)
 
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Return a device's address, and its modem's, as far as it has them."""
+        config = self.require(name).config()
+        return tuple(one for one in (config.address, config.mobile_address) if one is not None)
+
     def upstream(self, node: str) -> tuple[str, ...]:
         """Return a feeder and everything it hangs on, ``supply`` last.
 
