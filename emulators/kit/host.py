@@ -223,6 +223,10 @@ class Host(Protocol):
         """Return the local address this device's own connections come from."""
         ...
 
+    def is_outside(self, name: str) -> bool:
+        """Return whether a host name or address is none of the site's networks: in the world outside the farm."""
+        ...
+
     async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> UdpGroup:
         """Join the device's LAN on a port; ``receive`` gets the payload and the sender's site address."""
         ...

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from emulators.kit.host import Host
@@ -21,6 +22,19 @@ REQUEST_S: Final = 10.0  #: A client that has not said by then where it wants to
 LONGEST_REQUEST: Final = 4096  #: Octets.
 CHUNK: Final = 65536
 _CONNECT: Final = re.compile(rb"CONNECT ([0-9]{1,3}(?:\.[0-9]{1,3}){3}):([0-9]{1,5}) HTTP/1\.[01]\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """By which way a device opens a connection; addresses as the site has them.
+
+    Attributes:
+        source: The interface that it takes, None for the one in its LAN.
+        gateway: Who forwards it, None for a direct way.
+    """
+
+    source: str | None = None
+    gateway: str | None = None
 
 
 class WanRouter:

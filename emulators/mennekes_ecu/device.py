@@ -22,6 +22,7 @@ from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
 from emulators.kit.registers import RegisterBank, RegisterTable
 from emulators.mennekes_ecu import dlm
+from emulators.mennekes_ecu.backend import Backend, gateway_of
 from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
 from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint, per_phase
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
@@ -81,6 +82,8 @@ class MennekesEcu:
         self._meter_error = False
         self._other_master = ""
         self._meter_currents_a = PerPhase.zero()
+        self.backend = Backend.of(host, self._config, self.parameters, self._wiring, self)
+        self._router = gateway_of(host, self._config, self.parameters)
         self._running = True
         if self.point.role in MASTER_ROLES:
             sample_s = float(str(self.parameters["DLM Algorithm Sample Rate"]).split()[0])
@@ -91,7 +94,11 @@ class MennekesEcu:
             self._group = await host.udp_group(PORT, self._datagram)
         if self._polls_meter:
             self._polling = host.spawn(self._poll_meter(), name=f"{self.name} polls its second meter")
+        if self._router is not None:
+            await self._router.start()
         self.point.pilot_changed(now_ns, self._wiring.pilot_state(), self._wiring.cable_a())
+        if self.backend is not None:
+            self.backend.start(self.point.pilot)
         self._ticking = host.every(TICK_S, self._tick)
         self._update()
 
@@ -107,6 +114,10 @@ class MennekesEcu:
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
+        if self.backend is not None:
+            await self.backend.stop()
+        if self._router is not None:
+            await self._router.stop()
         if self._server is not None:
             await self._server.stop()
         if self._group is not None:
@@ -159,7 +170,19 @@ class MennekesEcu:
             fields["Operator EVSE Sub-Distribution Limit"] = f"{self.limits().operator_a} A"
             if self._polls_meter and not self._meter_error:
                 fields["Second Meter"] = f"{self._meter_currents_a} A"
-        return fields
+        return fields if self.backend is None else fields | self.backend.page()
+
+    def card(self, id_tag: str) -> None:
+        """Take a card at the RFID reader; without a backend charging is free, and nothing happens."""
+        self._host.trace("card", id_tag=id_tag)
+        if self.backend is not None:
+            self.backend.card(id_tag)
+
+    def ocpp_status(self) -> int:
+        """Return register 104: the connector's state, as the backend has it where there is one."""
+        if self.backend is None or not self.point.available:
+            return self.point.ocpp_status()
+        return self.backend.status_number()
 
     def connected_slaves(self) -> list[str]:
         """Return the names that 'DLM Connected Slaves' lists, the internal slave included (open: MEN-DLM-023)."""
@@ -228,11 +251,15 @@ class MennekesEcu:
         self.point.pilot_changed(self._host.now_ns(), state, self._wiring.cable_a())
         if state is not PilotState.A and self.point.plugged_ns == self._host.now_ns():
             self.point.session_start_wh = sum(self._wiring.energy_wh())
+        if self.backend is not None:
+            self.backend.pilot_changed(state)
         self._update()
         self._report(self._own_report())
 
     def _update(self) -> None:
         now_ns = self._host.now_ns()
+        if self.backend is not None:
+            self.point.profile_a, self.point.permitted = self.backend.allows()
         before = (self.point.signalled_a, self.point.binding)
         output = self.point.advance_to(now_ns)
         if self._output is None or output.offer != self._output[0]:
@@ -243,7 +270,9 @@ class MennekesEcu:
         self._output = (output.offer, output.contactor)
         if (self.point.signalled_a, self.point.binding) != before:
             self._host.trace("signalled", current_a=self.point.signalled_a, binding=self.point.binding.value)
-        self.front.light(LED, LEDS[self.point.ocpp_status()])
+        if self.backend is not None:
+            self.backend.offered(self.point.signalled_a)
+        self.front.light(LED, LEDS[self.ocpp_status()])
         if self._deadline is not None:
             self._deadline.cancel()
         deadline_ns = self.point.next_deadline_ns()

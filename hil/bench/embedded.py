@@ -16,7 +16,7 @@ from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import NS_PER_S, Cancel, Device, Phase, SerialPort, SerialSettings
 from emulators.kit.modbus import CLIENT
 from emulators.kit.phases import PerPhase
-from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot
+from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot, is_outside
 from hil.bench.faults import Faults
 from hil.bench.instants import Instants
 from hil.bench.lan import Group, Member
@@ -114,6 +114,10 @@ class SeatHost:
     def source_address(self) -> str:
         """Return where this device's own connections come from."""
         return self.listen_at(0)[0]
+
+    def is_outside(self, name: str) -> bool:
+        """Return whether a host name or address is none of the site's networks."""
+        return is_outside(name, self._farm.site.networks.values())
 
     async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> Member:
         """Join the device's LAN."""

@@ -26,6 +26,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Side
 from websockets.typing import Subprotocol
 
+from emulators.kit import wan_router
 from emulators.kit.host import Host
 from emulators.kit.ocpp.rpc import (
     Answered,
@@ -40,11 +41,13 @@ from emulators.kit.ocpp.rpc import (
     Rpc,
 )
 from emulators.kit.ocpp.security import Security, in_words
+from emulators.kit.wan_router import Route
 
 SUBPROTOCOL: Final = Subprotocol("ocpp1.6")
 LONGEST_FRAME: Final = 1 << 20  #: Bytes; a longer frame closes the connection with 1009.
 CLOSE_WITHIN_S: Final = 5.0  #: How long a peer may take to answer a closing frame [s].
 UNSUPPORTED_DATA: Final = 1003
+LAN: Final = Route()  #: The direct way.
 ABNORMAL: Final = 1006  #: What stands for a connection that was lost without a closing frame.
 
 LOG: Final = logging.getLogger("hilfarm.websockets")
@@ -352,6 +355,7 @@ async def connect(
     open_timeout_s: float = 10.0,
     ids: MessageIds | None = None,
     is_validating: bool = True,
+    route: Route = LAN,
 ) -> Session:
     """Open a session with a central system, as a charge point.
 
@@ -367,6 +371,7 @@ async def connect(
         open_timeout_s: How long it may take to open [s].
         ids: Where message ids come from; give the same to later sessions, so that none comes twice.
         is_validating: Check payloads by the schemas.
+        route: By which interface, and through which gateway.
 
     Raises:
         Refused: HTTP status or TLS stands against it.
@@ -379,10 +384,7 @@ async def connect(
         raise Unreachable(f"{url!r} is no address of a central system. Allowed: ws://HOST:PORT/PATH or wss://...")
     if security.profile >= 2 and not is_tls:
         raise Refused(f"security profile {security.profile} needs wss://, not {url}")
-    try:
-        address, port = host.resolve(parts.hostname, parts.port or (443 if is_tls else 80))
-    except ValueError:
-        raise Unreachable(f"{url}: {parts.hostname!r} is not known here. Allowed: an address of the site.") from None
+    way = _way(host, parts.hostname, parts.port or (443 if is_tls else 80), route)
     opened: list[_Client] = []
 
     def make(*args: Any, **settings: Any) -> _Client:
@@ -393,14 +395,10 @@ async def connect(
     try:
         connection = await _connect(
             f"{url.rstrip('/')}/{quote(identity, safe='')}",
-            host=address,
-            port=port,
-            local_addr=(host.source_address(), 0),
             subprotocols=[SUBPROTOCOL],
             additional_headers=security.headers(identity),
             user_agent_header=None,
             compression=None,
-            proxy=None,
             open_timeout=open_timeout_s,
             ping_interval=ping_interval_s or None,
             ping_timeout=ping_interval_s or None,
@@ -409,6 +407,7 @@ async def connect(
             logger=LOG,
             create_connection=cast(type[ClientConnection], make),
             **tls,
+            **way,
         )
     except (OSError, InvalidHandshake, ValueError, EOFError) as error:
         raise _refusal(url, error, opened[-1].lost if opened else None) from error
@@ -425,6 +424,18 @@ async def connect(
     )
     host.spawn(session.run(), name=f"{host.name} OCPP")
     return session
+
+
+def _way(host: Host, name: str, port: int, route: Route) -> dict[str, Any]:
+    """Return what makes a connection take its route, as arguments of websockets' ``connect``."""
+    source = host.source_address() if route.source is None else host.resolve(route.source, 0)[0]
+    if route.gateway is not None:
+        gateway, at = host.resolve(route.gateway, wan_router.PORT)
+        return {"proxy": f"http://{gateway}:{at}", "local_addr": (source, 0)}
+    if host.is_outside(name):
+        return {"host": name, "port": port, "proxy": None}
+    address, port = host.resolve(name, port)
+    return {"host": address, "port": port, "proxy": None, "local_addr": (source, 0)}
 
 
 def _refusal(url: str, error: Exception, lost: Exception | None) -> Refused | Unreachable:
