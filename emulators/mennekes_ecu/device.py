@@ -22,7 +22,7 @@ from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
 from emulators.kit.registers import RegisterBank, RegisterTable
 from emulators.mennekes_ecu import dlm
-from emulators.mennekes_ecu.backend import Backend, gateway_of
+from emulators.mennekes_ecu.backend import STATUS_NUMBERS, backend_of, gateway_of, way_to
 from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
 from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint, per_phase
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
@@ -82,7 +82,7 @@ class MennekesEcu:
         self._meter_error = False
         self._other_master = ""
         self._meter_currents_a = PerPhase.zero()
-        self.backend = Backend.of(host, self._config, self.parameters, self._wiring, self)
+        self.backend = backend_of(host, self._config, self._wiring, self)
         self._router = gateway_of(host, self._config, self.parameters)
         self._running = True
         if self.point.role in MASTER_ROLES:
@@ -139,8 +139,9 @@ class MennekesEcu:
         self._update()
 
     def refresh(self) -> None:
-        """Let a written register act."""
-        self._update()
+        """Let a written register, or what the backend allows, act."""
+        if self._running:
+            self._update()
 
     async def fault(self, kind: str | None) -> None:
         """Refuse: a charging point's faults come from outside (link, kill, vehicle).
@@ -170,7 +171,10 @@ class MennekesEcu:
             fields["Operator EVSE Sub-Distribution Limit"] = f"{self.limits().operator_a} A"
             if self._polls_meter and not self._meter_error:
                 fields["Second Meter"] = f"{self._meter_currents_a} A"
-        return fields if self.backend is None else fields | self.backend.page()
+        if self.backend is not None:
+            fields["Connection Type"] = way_to(self.parameters, self._config, self._host).text
+            fields["Backend"] = "connected" if self.backend.connected else "not connected"
+        return fields
 
     def card(self, id_tag: str) -> None:
         """Take a card at the RFID reader; without a backend charging is free, and nothing happens."""
@@ -182,7 +186,7 @@ class MennekesEcu:
         """Return register 104: the connector's state, as the backend has it where there is one."""
         if self.backend is None or not self.point.available:
             return self.point.ocpp_status()
-        return self.backend.status_number()
+        return STATUS_NUMBERS[self.backend.status]
 
     def connected_slaves(self) -> list[str]:
         """Return the names that 'DLM Connected Slaves' lists, the internal slave included (open: MEN-DLM-023)."""
@@ -259,7 +263,7 @@ class MennekesEcu:
     def _update(self) -> None:
         now_ns = self._host.now_ns()
         if self.backend is not None:
-            self.point.profile_a, self.point.permitted = self.backend.allows()
+            self.point.profile_a, self.point.permitted = self.backend.profile_a, self.backend.permits
         before = (self.point.signalled_a, self.point.binding)
         output = self.point.advance_to(now_ns)
         if self._output is None or output.offer != self._output[0]:
