@@ -64,6 +64,10 @@ class Equipment(Protocol):
         """Look again at what the charge point allows: limits, permission to charge, or availability have changed."""
         ...
 
+    def configured(self, key: str, value: str) -> None:
+        """Take a configuration key that the backend has changed, where it stands for a parameter of the device."""
+        ...
+
     def reboot(self, *, hard: bool) -> None:
         """Restart as after a command of the backend; the charge point has done what comes before it."""
         ...

@@ -1,0 +1,155 @@
+"""Firmware, diagnostics and logs (OCPP 1.6, 4.3, 4.4, 5.9, 5.19 and the security extension): simulated. Sans-I/O.
+
+No file is fetched, written or sent. What the central system sees is the sequence of states with the times below; a
+location whose scheme no station speaks fails, after the retries that were asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from emulators.kit.host import NS_PER_S
+from emulators.kit.ocpp.rpc import Payload
+
+DOWNLOAD_S: Final = 30  #: Simulated.
+VERIFY_S: Final = 5  #: Simulated.
+INSTALL_S: Final = 60  #: Simulated.
+UPLOAD_S: Final = 10  #: Simulated.
+RETRY_S: Final = 60  #: Between two tries, where the central system does not say (chosen).
+SCHEMES: Final = ("http", "https", "ftp", "ftps", "sftp")
+WAITS_FOR_IDLE: Final = "Installing"  #: A station installs while nobody charges.
+
+FIRMWARE: Final = "FirmwareStatusNotification"
+SIGNED_FIRMWARE: Final = "SignedFirmwareStatusNotification"
+DIAGNOSTICS: Final = "DiagnosticsStatusNotification"
+LOG: Final = "LogStatusNotification"
+
+
+@dataclass(slots=True)
+class Job:
+    """A transfer.
+
+    Attributes:
+        steps: States that come, each with the time after the one before [s].
+        at_ns: When the next one does [farm time].
+        status: The state it is in.
+        request_id: ``requestId`` of the security extension's messages.
+    """
+
+    steps: list[tuple[int, str]]
+    at_ns: int
+    status: str = "Idle"
+    request_id: int | None = None
+
+
+class Transfers:
+    """The transfers of one charge point, one of each kind at a time.
+
+    Args:
+        send: Gets each notification: action and payload.
+    """
+
+    def __init__(self, send: Callable[[str, Payload], None]) -> None:
+        self._send = send
+        self._jobs: dict[str, Job] = {}
+
+    def update_firmware(self, payload: Payload, at_ns: int) -> None:
+        """Take an ``UpdateFirmware``: fetch at a farm time, then install while nobody charges."""
+        good = [(0, "Downloading"), (DOWNLOAD_S, "Downloaded"), (0, WAITS_FOR_IDLE), (INSTALL_S, "Installed")]
+        self._begin(
+            FIRMWARE,
+            Job([*good], at_ns, request_id=payload.get("requestId")),
+            "DownloadFailed",
+            payload["location"],
+            payload,
+        )
+
+    def update_signed_firmware(self, payload: Payload, at_ns: int) -> bool:
+        """Take a ``SignedUpdateFirmware``; return whether it takes the place of one that was under way."""
+        good = [
+            (0, "Downloading"),
+            (DOWNLOAD_S, "Downloaded"),
+            (VERIFY_S, "SignatureVerified"),
+            (0, WAITS_FOR_IDLE),
+            (INSTALL_S, "Installed"),
+        ]
+        was_busy = self.is_busy(SIGNED_FIRMWARE)
+        self._begin(
+            SIGNED_FIRMWARE,
+            Job([*good], at_ns, request_id=payload.get("requestId")),
+            "DownloadFailed",
+            payload["firmware"]["location"],
+            payload,
+        )
+        return was_busy
+
+    def upload_diagnostics(self, payload: Payload, now_ns: int) -> None:
+        """Take a ``GetDiagnostics``."""
+        good = [(0, "Uploading"), (UPLOAD_S, "Uploaded")]
+        self._begin(
+            DIAGNOSTICS,
+            Job([*good], now_ns, request_id=payload.get("requestId")),
+            "UploadFailed",
+            payload["location"],
+            payload,
+        )
+
+    def upload_log(self, payload: Payload, now_ns: int) -> bool:
+        """Take a ``GetLog``; return whether it takes the place of one that was under way."""
+        was_busy = self.is_busy(LOG)
+        good = [(0, "Uploading"), (UPLOAD_S, "Uploaded")]
+        self._begin(
+            LOG,
+            Job([*good], now_ns, request_id=payload.get("requestId")),
+            "UploadFailure",
+            payload["log"]["remoteLocation"],
+            payload,
+        )
+        return was_busy
+
+    def is_busy(self, action: str) -> bool:
+        """Return whether a transfer is under way whose states are told by an action."""
+        return action in self._jobs and bool(self._jobs[action].steps)
+
+    def state(self, action: str) -> Payload:
+        """Return the payload that tells the state of now; ``Idle`` once a transfer is over (4.3, 4.4)."""
+        if not self.is_busy(action):
+            return {"status": "Idle"}
+        return self._told(self._jobs[action])
+
+    def advance(self, now_ns: int, *, is_idle: bool) -> None:
+        """Let time pass.
+
+        Args:
+            now_ns: Farm time.
+            is_idle: Nobody charges.
+        """
+        for action, job in self._jobs.items():
+            while job.steps and now_ns >= job.at_ns:
+                if job.steps[0][1] == WAITS_FOR_IDLE and not is_idle:
+                    break
+                _, job.status = job.steps.pop(0)
+                self._send(action, self._told(job))
+                if job.steps:
+                    job.at_ns = max(job.at_ns, now_ns if job.status == WAITS_FOR_IDLE else 0)
+                    job.at_ns += job.steps[0][0] * NS_PER_S
+
+    def due_ns(self, *, is_idle: bool) -> list[int]:
+        """Return when something is due [farm time]."""
+        waiting = [job for job in self._jobs.values() if job.steps]
+        return [job.at_ns for job in waiting if is_idle or job.steps[0][1] != WAITS_FOR_IDLE]
+
+    def _begin(self, action: str, job: Job, bad: str, location: str, asked: Payload) -> None:
+        if urlsplit(location).scheme.lower() not in SCHEMES:
+            again, pause_s = asked.get("retries", 0), asked.get("retryInterval", RETRY_S)
+            first = job.steps[0][1]
+            job.steps = [(0, first), *[(pause_s, first)] * again, (DOWNLOAD_S, bad)]
+        self._jobs[action] = job
+
+    @staticmethod
+    def _told(job: Job) -> Payload:
+        told: Payload = {"status": job.status}
+        return told if job.request_id is None else told | {"requestId": job.request_id}
