@@ -18,7 +18,7 @@ import emulators
 from emulators.kit.host import Device, Host, SerialSettings
 from emulators.kit.parameters import ParameterTable, Value
 
-Role = Literal["charger", "meter"]
+Role = Literal["charger", "meter", "backend"]
 #: What suites ask of every family in the same words: one value, or one for each of L1, L2, L3.
 Quantity = Literal["signalled current", "charging current", "meter current", "meter power"]
 
@@ -46,6 +46,25 @@ class DeviceConfig:
     mobile_address: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A server of a device beside Modbus, for whoever has to find it.
+
+    Attributes:
+        scheme: ``ws``, ``wss``, ``http``.
+        port: Documented port.
+        path: What a client appends to, such as ``/ocpp``; may be empty.
+    """
+
+    scheme: str
+    port: int
+    path: str = ""
+
+
+def _no_services(_setting: Callable[[str], object]) -> Mapping[str, Service]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """One device family.
@@ -65,6 +84,7 @@ class Family:
         modbus_switches: Parameters that open the server, with the values for which it is open; empty: always open.
         modbus_unit: Unit id that clients use first.
         modbus_more_units: Further unit ids with registers of their own, such as the station beside its sockets.
+        services: Returns its further servers by name, with the settings in force (a parameter's value by its name).
         serial_ports: Its serial ports by label, by which a site's cables find them (``P1``), as its default firmware
             sets them.
         tables: Further tables of its interface by title (CSV), for the sheet: telegrams, versions.
@@ -88,6 +108,7 @@ class Family:
     modbus_switches: Mapping[str, Collection[object]] = field(default_factory=dict)
     modbus_unit: int = 1
     modbus_more_units: tuple[int, ...] = ()
+    services: Callable[[Callable[[str], object]], Mapping[str, Service]] = _no_services
     serial_ports: Mapping[str, SerialSettings] = field(default_factory=dict)
     tables: Mapping[str, Path] = field(default_factory=dict)
     observations: Mapping[Quantity, tuple[str, ...]] = field(default_factory=dict)

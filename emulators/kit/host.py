@@ -243,6 +243,10 @@ class Host(Protocol):
         """Return the terminals of this meter."""
         ...
 
+    def authority(self) -> tuple[bytes, bytes]:
+        """Return the run's certificate authority, certificate and key as PEM, the same for every device of the run."""
+        ...
+
     def contact(self, name: str) -> bool:
         """Return whether a potential-free contact wired to this device is closed (energised)."""
         ...

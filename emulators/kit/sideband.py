@@ -1,12 +1,14 @@
 """The side-band: what a person does at a site (plug a vehicle, switch a load, pull a cable), as a typed HTTP API.
 
-It listens on loopback, wants a bearer token, and knows the farm only by the callables that it is given. Bodies are JSON
-objects; a wrong one gets 400 with the field and what is allowed. ``GET /v1/openapi.json`` describes all of it.
+It listens on loopback, wants a bearer token, and knows the farm only by the callables that it is given; a device's own
+interface of this kind may do without a token on loopback. Bodies are JSON objects; a wrong one gets 400 with the field
+and what is allowed. ``GET /v1/openapi.json`` describes all of it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -29,11 +31,13 @@ class Refused(Exception):
     """The farm cannot do what was asked; the text says what it could."""
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """What a request carries; a field that is not known is an error."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Plug(_Body):
+class Plug(Body):
     """A vehicle to plug in: one that the site or the presets know by name, or one described here."""
 
     point: str = Field(description="the name of a charging point of the site")
@@ -44,13 +48,13 @@ class Plug(_Body):
     )
 
 
-class Unplug(_Body):
+class Unplug(Body):
     """A vehicle to take away."""
 
     point: str = Field(description="the name of a charging point of the site")
 
 
-class Source(_Body):
+class Source(Body):
     """What a load draws, or a PV system feeds in."""
 
     name: str = Field(description="the name of a load or PV system of the site, or of the feeder that has only one")
@@ -64,7 +68,7 @@ class Source(_Body):
         return PerPhase(*self.current_a) if isinstance(self.current_a, list) else PerPhase.all(self.current_a)
 
 
-class Cable(_Body):
+class Cable(Body):
     """A network cable, or the path between two devices only."""
 
     device: str = Field(description="the name of a device of the site")
@@ -73,7 +77,7 @@ class Cable(_Body):
     )
 
 
-class Parameter(_Body):
+class Parameter(Body):
     """A parameter to look at or to set, by the manual's own name."""
 
     device: str = Field(description="the name of a device of the site")
@@ -82,20 +86,20 @@ class Parameter(_Body):
     restart: bool = Field(default=False, description="true to restart the device after saving, or false")
 
 
-class Restart(_Body):
+class Restart(Body):
     """A device to restart; unsaved edits are lost."""
 
     device: str = Field(description="the name of a device of the site")
 
 
-class Do(_Body):
+class Do(Body):
     """A keyword of the farm's Robot library to run, with its arguments as a test writes them."""
 
     keyword: str = Field(description="a keyword's name, such as Plug In Vehicle")
     args: list[str] = Field(default_factory=list, description='a list of texts, such as ["CP1", "phases=3"]')
 
 
-T = TypeVar("T", bound=_Body)
+T = TypeVar("T", bound=Body)
 Answer = Mapping[str, object] | None
 
 
@@ -126,11 +130,19 @@ class Sideband:
     Args:
         state: Returns what the farm looks like now, as JSON has it.
         verbs: What it can do, by name.
-        token: What a client has to show.
+        token: What a client has to show; None for nothing, which is for loopback only.
+        title: What it is, for its description.
     """
 
-    def __init__(self, state: Callable[[], Mapping[str, object]], verbs: Mapping[str, Verb[Any]], token: str) -> None:
-        self._current_state, self._verbs, self._token = state, dict(verbs), token
+    def __init__(
+        self,
+        state: Callable[[], Mapping[str, object]],
+        verbs: Mapping[str, Verb[Any]],
+        token: str | None,
+        *,
+        title: str = "hilfarm side-band",
+    ) -> None:
+        self._current_state, self._verbs, self._token, self._title = state, dict(verbs), token, title
         app = web.Application(middlewares=[self._guard])
         app.router.add_get("/v1/state", self._state)
         app.router.add_get("/v1/openapi.json", self._describe)
@@ -152,14 +164,28 @@ class Sideband:
                 return
         raise OSError(f"no side-band port from {PORTS.start} to {PORTS.stop - 1} is free on {LOOPBACK}")
 
+    async def start_at(self, address: str, port: int) -> None:
+        """Listen at one address and port.
+
+        Raises:
+            OSError: It cannot be bound.
+        """
+        await self._runner.setup()
+        await web.TCPSite(self._runner, address, port, shutdown_timeout=0.5, reuse_address=True).start()
+        self.url = f"http://{address}:{self._runner.addresses[0][1]}"
+
     async def stop(self) -> None:
         """Close every connection."""
         await self._runner.cleanup()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        shown = request.headers.get("Authorization", "").encode()
-        if not secrets.compare_digest(shown, f"Bearer {self._token}".encode()):
+        if self._token is None:
+            if why := _of_a_browser(request):
+                return _error(403, why)
+        elif not secrets.compare_digest(
+            request.headers.get("Authorization", "").encode(), f"Bearer {self._token}".encode()
+        ):
             return _error(401, "the header 'Authorization: Bearer TOKEN' is missing or wrong. TOKEN: the token file.")
         try:
             return await handler(request)
@@ -207,10 +233,9 @@ class Sideband:
         return web.json_response(
             {
                 "openapi": "3.1.0",
-                "info": {"title": "hilfarm side-band", "version": "1"},
+                "info": {"title": self._title, "version": "1"},
                 "paths": paths,
-                "components": {"securitySchemes": scheme},
-                "security": [{"token": []}],
+                **({"components": {"securitySchemes": scheme}, "security": [{"token": []}]} if self._token else {}),
             }
         )
 
@@ -245,7 +270,7 @@ def token_at(path: Path) -> str:
     return token
 
 
-def _explain(error: ValidationError, body: type[_Body]) -> list[str]:
+def _explain(error: ValidationError, body: type[Body]) -> list[str]:
     """Return pydantic's findings as: field, value, what is allowed; one a field."""
     fields = body.model_fields
     texts: dict[str, None] = {}
@@ -263,6 +288,16 @@ def _explain(error: ValidationError, body: type[_Body]) -> list[str]:
             text = f"is wrong. Allowed: {fields[field].description}."
         texts[f"{field}: {text}"] = None
     return list(texts)
+
+
+def _of_a_browser(request: web.Request) -> str:
+    """Return why a request without a token is refused: a page in this machine's browser could have sent it."""
+    name = request.host.rpartition(":")[0] if ":" in request.host else request.host
+    if name != "localhost" and not re.fullmatch(r"[0-9.]+", name):
+        return f"the host {name!r} is not possible without a token. Allowed: its address."
+    if "Origin" in request.headers or (request.can_read_body and request.content_type != "application/json"):
+        return "without a token, the body is application/json, and no page of a browser asks."
+    return ""
 
 
 def _error(status: int, *messages: str) -> web.Response:

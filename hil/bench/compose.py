@@ -38,7 +38,7 @@ from hil.clock.conductor import DEVICE, METER
 from hil.clock.grants import Hello
 from hil.compose.plan import Plan
 from hil.errors import BenchError, DeviceFault, ScenarioError
-from hil.site import MeterSpec, Site
+from hil.site import DeviceSpec, MeterSpec, Site
 from hil.trace import TraceWriter
 
 if TYPE_CHECKING:
@@ -374,7 +374,7 @@ class ComposeFarm(Farm):
         if self.loop.factor is not None:
             refuse_speed(self.site, self.loop.factor)
         foreign = others(self.site)
-        for name in [*self.site.meters, *self.site.devices]:
+        for name in self.site.seats:
             if self.site.require(name).seat == "real":
                 continue  # before a container of the user's is a link proxy, which is the farm's
             where = (self._plan.addresses[name], self._control_port)
@@ -471,9 +471,10 @@ class ComposeFarm(Farm):
     def _seat(
         self, name: str, family: Family, config: DeviceConfig, network: str, contacts: Mapping[str, bool]
     ) -> None:
-        if isinstance(self.site.seat(name), MeterSpec):
+        spec = self.site.seat(name)
+        if isinstance(spec, MeterSpec):
             self.terminals[name] = MeterTerminals(self.site.meters[name].node, self.plant, self.instants)
-        else:
+        elif isinstance(spec, DeviceSpec):
             bay = self.bays[name] = Bay(name, self.plant, self.instants, self.trace_state, self._plan_plant)
             bay.on_pilot(lambda _: self._tell_pilot(name))
         if name in others(self.site):
@@ -521,6 +522,7 @@ class ComposeFarm(Farm):
             "serial": self._serial_ports(name),
             "settings": settings,
             "nominal_v": self.site.supply.voltage_v,
+            "authority": [pem.decode("ascii") for pem in self.authority],
             "config": {
                 "address": config.address,
                 "firmware": config.firmware,
@@ -585,6 +587,8 @@ class ComposeFarm(Farm):
             self._tell_terminals(name)
 
     def _tell_terminals(self, name: str) -> None:
+        if name in self.site.backends:  # has none
+            return
         remote, terminals = self.remotes[name], self._terminals(name)
         if terminals.differs(remote.told):
             remote.told = terminals

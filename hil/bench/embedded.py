@@ -9,12 +9,14 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from emulators.ev.model import VehicleTraits
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import NS_PER_S, Cancel, Device, Phase, SerialPort, SerialSettings
 from emulators.kit.modbus import CLIENT
+from emulators.kit.ocpp.security import Authority
 from emulators.kit.phases import PerPhase
 from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot, is_outside
 from hil.bench.faults import Faults
@@ -144,6 +146,10 @@ class SeatHost:
         """Return a meter's terminals."""
         return self._farm.terminals[self.name]
 
+    def authority(self) -> tuple[bytes, bytes]:
+        """Return the run's certificate authority."""
+        return self._farm.authority
+
     def contact(self, name: str) -> bool:
         """Return whether a contact is closed."""
         return self.contacts.get(name, False)
@@ -213,8 +219,7 @@ class Farm:
             self.loop.links.exempt(self.resolver.tester(network))
         await self.power_up()
         self.plant = self._build_plant()
-        seats: dict[str, DeviceSpec | MeterSpec] = {**self.site.meters, **self.site.devices}
-        for name, spec in seats.items():
+        for name, spec in self.site.seats.items():
             self._seat(name, spec.family, spec.config(), spec.network, spec.contacts)
         for name, device in self.devices.items():
             try:
@@ -242,6 +247,12 @@ class Farm:
             self._slot.release()
 
     # --- what devices and keywords use
+
+    @cached_property
+    def authority(self) -> tuple[bytes, bytes]:
+        """Return the run's certificate authority, certificate and key as PEM, made when it is asked for first."""
+        made = Authority().pem
+        return made.chain, made.key
 
     def rng(self, name: str) -> random.Random:
         """Return a generator of this name's own, the same in each equal run."""
@@ -410,7 +421,7 @@ class Farm:
         spec = self.site.seat(name)
         if isinstance(spec, MeterSpec):
             self.terminals[name] = Terminals(spec.node, self.plant, self.instants)
-        else:
+        elif isinstance(spec, DeviceSpec):
             self.bays[name] = Bay(name, self.plant, self.instants, self.trace_state, self._plan_plant)
         self.hosts[name] = SeatHost(self, name, network, config.address, contacts)
         self.devices[name] = family.create(self.hosts[name], config)
@@ -495,7 +506,7 @@ class Farm:
         if not self._names:
             self._names = {
                 self.resolver.local(address): name
-                for name in (*self.site.meters, *self.site.devices)
+                for name in self.site.seats
                 for address in self.site.addresses(name)
             }
         return self._names.get(local, "tester")

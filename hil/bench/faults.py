@@ -256,7 +256,7 @@ class Faults:
         if other is None or not ends:
             return
         serial = [(talker, reader) for _, talker, reader in site.serial_cables()]
-        seats = [*site.devices.values(), *site.meters.values()]
+        seats = site.seats.values()
         plugged = [seat.name for seat in seats if seat.address is not None]
         network = [(end, far) for end in ends if end in plugged for far in plugged if far != end]
         paths = [*(pair for pair in serial if set(pair) & set(ends)), *network]

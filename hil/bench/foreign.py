@@ -12,7 +12,7 @@ from emulators.kit.parameters import ParameterStore
 from hil.bench.seats import WHAT
 from hil.clock import FarmLoop
 from hil.errors import BenchError, ScenarioError
-from hil.site import DeviceSpec, MeterSpec
+from hil.site import SeatSpec
 
 READY_REAL_S: Final = 30.0  #: A foreign device whose port is closed for so long is not there.
 RETRY_REAL_S: Final = 0.2
@@ -21,7 +21,7 @@ RETRY_REAL_S: Final = 0.2
 class NoParameters(ParameterStore):
     """Parameters as the site has them: what a foreign device works with nobody knows."""
 
-    def __init__(self, device: ForeignDevice, spec: DeviceSpec | MeterSpec) -> None:
+    def __init__(self, device: ForeignDevice, spec: SeatSpec) -> None:
         super().__init__(spec.family.parameters, spec.parameters)
         self._device = device
 
@@ -78,7 +78,7 @@ class ForeignDevice:
 
     def __init__(
         self,
-        spec: DeviceSpec | MeterSpec,
+        spec: SeatSpec,
         loop: FarmLoop,
         factor: float,
         *,

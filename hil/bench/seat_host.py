@@ -51,6 +51,7 @@ class SeatHost:
         self._epoch = datetime.fromisoformat(begin["epoch"])
         self._contacts: dict[str, bool] = begin["contacts"]
         self._neighbours: list[str] = begin["neighbours"]
+        self._authority: list[str] = begin["authority"]
         self.serial = DevicePorts(loop, self.instants, name, self.spawn, begin)
 
     def died(self, name: str, error: BaseException) -> None:
@@ -142,6 +143,11 @@ class SeatHost:
     def meter_wiring(self) -> MeterTerminals:
         """Return a meter's terminals."""
         return MeterTerminals(self)
+
+    def authority(self) -> tuple[bytes, bytes]:
+        """Return the run's certificate authority, which the bench made."""
+        certificate, key = self._authority
+        return certificate.encode("ascii"), key.encode("ascii")
 
     def contact(self, name: str) -> bool:
         """Return whether a contact is closed."""

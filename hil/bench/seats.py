@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from hil.errors import Problem, ScenarioError, SiteFileError
-from hil.site import DeviceSpec, MeterSpec, Site
+from hil.site import SECTIONS, MeterSpec, SeatSpec, Site
 
 #: What a tester finds beside a device's public ports, where the farm made the device.
 SIDE: Final = frozenset({"parameters", "page", "display", "leds", "log", "device-restart", "device-faults"})
@@ -59,13 +59,12 @@ def missing(bench: str, speed: str, needs: Iterable[str], site: Site | None = No
     return ""
 
 
-def others(site: Site) -> dict[str, DeviceSpec | MeterSpec]:
+def others(site: Site) -> dict[str, SeatSpec]:
     """Return the seats that the farm does not fill itself."""
-    seats: dict[str, DeviceSpec | MeterSpec] = {**site.devices, **site.meters}
-    return {name: spec for name, spec in seats.items() if spec.seat != "emulated"}
+    return {name: spec for name, spec in site.seats.items() if spec.seat != "emulated"}
 
 
-def in_real_time(foreign: Mapping[str, DeviceSpec | MeterSpec]) -> str:
+def in_real_time(foreign: Mapping[str, SeatSpec]) -> str:
     """Return in a sentence why a site with such seats cannot run in virtual time."""
     names = ", ".join(f"{name} is {WHAT[spec.seat]}" for name, spec in foreign.items())
     return f"{names}, whose time nobody can stop."
@@ -88,7 +87,7 @@ def refuse_seats(site: Site, bench: str) -> None:
     for name, spec in others(site).items():
         if spec.seat in SEATS[bench] and _fits(spec):
             continue
-        field = f"{'meters' if isinstance(spec, MeterSpec) else 'devices'}.{name}.seat"
+        field = f"{SECTIONS[spec.family.role]}.{name}.seat"
         mark = site.lines[field]
         text = f"the {bench} bench cannot fill the seat {spec.seat!r} ({spec.at or spec.image})."
         allowed = f"Allowed there: {', '.join(ALLOWED[seat] for seat in SEATS[bench])}."
@@ -99,7 +98,7 @@ def refuse_seats(site: Site, bench: str) -> None:
         raise SiteFileError(problems)
 
 
-def _fits(spec: DeviceSpec | MeterSpec) -> bool:
+def _fits(spec: SeatSpec) -> bool:
     """Return whether a container's Modbus TCP port, or a meter's serial port, is all that it takes to be looked at."""
     if spec.seat == "image":
         return spec.family.modbus_port is not None

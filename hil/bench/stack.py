@@ -93,7 +93,7 @@ class StackFarm(ComposeFarm):
     def __init__(
         self, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter, seats: Collection[str], token: str
     ) -> None:
-        wanted = [*site.meters, *site.devices]
+        wanted = [*site.seats]
         if missing := [name for name in wanted if name not in seats]:
             raise ScenarioError(
                 f"this run's stack has {', '.join(seats)}: site {site.name} needs {', '.join(missing)}."
@@ -140,7 +140,7 @@ class StackFarm(ComposeFarm):
     # --- inside
 
     def _claim_addresses(self) -> StackPlan:
-        found = {name: look_up(service(name)) for name in [*self.site.meters, *self.site.devices]}
+        found = {name: look_up(service(name)) for name in self.site.seats}
         self._relays = {network: look_up(relay_name(network)) for network in self.site.networks}
         return StackPlan(self.site, found, {name: own_address(relay) for name, relay in self._relays.items()})
 

@@ -10,7 +10,7 @@ from importlib import metadata
 
 import argcomplete
 
-from hil.cli import check, completion, compose, device, hand, look, relay, run, stack, start, trace, up
+from hil.cli import backend, check, completion, compose, device, hand, look, relay, run, stack, start, trace, up
 from hil.cli.command import EPILOG, complain
 from hil.errors import BenchError, HilError
 from hil.report.runner import ExitCode
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"hil {_version()}")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (start, check, run, up, hand, look, trace, compose, stack, device, relay, completion):
+    for group in (start, check, run, up, hand, backend, look, trace, compose, stack, device, relay, completion):
         group.add(commands)
     return whole
 

@@ -29,6 +29,6 @@ def _check(args: argparse.Namespace) -> int:
             continue
         for warning in site.warnings:
             print(f"{warning}\n  (a warning)" if "\n" in str(warning) else f"{warning} (a warning)")
-        seats = len(site.devices) + len(site.meters)
+        seats = len(site.seats)
         print(f"{ref}: ok, {seats} device{'s' if seats != 1 else ''}, {len(site.vehicles)} vehicles")
     return code

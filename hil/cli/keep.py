@@ -152,7 +152,7 @@ def endpoints(farm: Farm, sideband_url: str) -> dict[str, Any]:
 
 def _endpoint(farm: Farm, name: str) -> dict[str, Any]:
     spec = farm.site.require(name)
-    found = {"type": spec.family.type, **_serial(farm, name), **_port(farm, name)}
+    found = {"type": spec.family.type, **_serial(farm, name), **_port(farm, name), **_services(farm, name)}
     where = farm.modbus_at(name)
     if where is None:  # it has none, or it is switched off in its parameters
         return found
@@ -178,6 +178,18 @@ def _port(farm: Farm, name: str) -> dict[str, Any]:
     return {} if port is None else {"port": port}
 
 
+def _services(farm: Farm, name: str) -> dict[str, Any]:
+    """Return the URLs of a device's further servers, by their names."""
+    spec = farm.site.require(name)
+    if spec.address is None:
+        return {}
+    local, port = farm.resolver.local(spec.address), farm.resolver.port
+    return {
+        what: {"url": f"{one.scheme}://{local}:{port(one.port)}{one.path}"}
+        for what, one in spec.family.services(farm.devices[name].parameters.__getitem__).items()
+    }
+
+
 def _headlines(farm: Farm, sideband_url: str) -> Iterator[str]:
     rows = [_headline(farm, name) for name in farm.devices]
     widths = [max(len(row[i]) for row in rows) for i in range(3)] if rows else []
@@ -197,6 +209,8 @@ def _headline(farm: Farm, name: str) -> tuple[str, str, str, str]:
         where = "serial {path}, {baudrate} {format}".format(**serial)
         if (port := endpoint.get("port")) is not None:
             where += f"; {port_text(port)}"
+    elif (ocpp := endpoint.get("ocpp")) is not None:
+        where += " -> OCPP 1.6J {url}/IDENTITY".format(**ocpp)
     elif (modbus := endpoint.get("modbus")) is not None:
         where += " -> Modbus TCP {host}:{port} unit {unit}".format(**modbus)
     page = farm.devices[name].page()

@@ -93,7 +93,7 @@ class Stack:
 
     @property
     def _services(self) -> list[str]:
-        return [RELAY, *(service(one) for one in (*self.site.meters, *self.site.devices))]
+        return [RELAY, *(service(one) for one in self.site.seats)]
 
     def _deploy(self, name: str, image: str, token: str) -> None:
         with tempfile.TemporaryDirectory() as place:
@@ -127,7 +127,7 @@ class Stack:
 
     def _tester(self, name: str, image: str, token: str) -> str:
         """Make the test runner's container on all of the site's networks, on this host, and return its id."""
-        seats = json.dumps([*self.site.meters, *self.site.devices])
+        seats = json.dumps([*self.site.seats])
         settings = {**self.settings, "HIL_TOKEN": token, "HIL_SEATS": seats}
         first, *others = self.site.networks
         found = make_runner(

@@ -75,7 +75,7 @@ class Plan(Translation):
     def __init__(self, site: Site, subnets: Mapping[str, IPv4Network], *, on_host: bool = False) -> None:
         super().__init__((network, subnets[name]) for name, network in site.networks.items())
         self.subnets, self._on_host = dict(subnets), on_host
-        seats = {**site.meters, **site.devices}
+        seats = site.seats
         images = [name for name, spec in seats.items() if spec.seat == "image"]
         self.networks = {
             name: spec.network if spec.network in subnets else next(iter(subnets)) for name, spec in seats.items()
@@ -157,7 +157,7 @@ def project(name: str) -> str:
 def _packs(site: Site, networks: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """Return who shares a container with each seat: its like in its network, as many as the site packs."""
     found: dict[str, tuple[str, ...]] = {}
-    for section in (site.meters, site.devices):
+    for section in (site.meters, site.backends, site.devices):
         alike: dict[str, list[str]] = {}
         for name, spec in section.items():
             has_modem = isinstance(spec, DeviceSpec) and spec.sim is not None  # in two networks, unlike the others
@@ -169,7 +169,7 @@ def _packs(site: Site, networks: Mapping[str, str]) -> dict[str, tuple[str, ...]
             for start in range(0, len(names), site.pack):
                 pack = tuple(names[start : start + site.pack])
                 found |= dict.fromkeys(pack, pack)
-    return {name: found[name] for name in (*site.meters, *site.devices)}
+    return {name: found[name] for name in site.seats}
 
 
 def _from_the_top(subnet: IPv4Network) -> Iterable[IPv4Address]:

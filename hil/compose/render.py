@@ -15,7 +15,7 @@ from hil.bench.control import WIRES_PORT
 from hil.bench.seats import refuse_seats
 from hil.compose.engine import LABEL
 from hil.compose.plan import Plan, addresses_name, link_name, project, service
-from hil.site import DeviceSpec, MeterSpec, Site
+from hil.site import DeviceSpec, SeatSpec, Site
 
 IMAGE: Final = "${HIL_IMAGE:?the farm's image: hil compose image}"
 TOKEN: Final = "${HIL_TOKEN:?a secret that the bench and its devices share}"
@@ -39,7 +39,7 @@ def render(site: Site, plan: Plan, *, ref: str, name: str = "") -> str:
         SiteFileError: A seat cannot be filled here.
     """
     refuse_seats(site, "compose")
-    seats: dict[str, DeviceSpec | MeterSpec] = {**site.meters, **site.devices}
+    seats = site.seats
     document = CommentedMap()
     document["name"] = name or project(site.name)
     document["services"] = services = CommentedMap()
@@ -123,7 +123,7 @@ def _conductor(site: Site, plan: Plan) -> CommentedMap:
     return found
 
 
-def _devices(pack: Mapping[str, DeviceSpec | MeterSpec], site: Site, plan: Plan) -> CommentedMap:
+def _devices(pack: Mapping[str, SeatSpec], site: Site, plan: Plan) -> CommentedMap:
     """Return the container of a device, or of several, which is known by the first."""
     first = next(iter(pack))
     words = (f"{name}={spec.type}" for name, spec in pack.items())
@@ -162,7 +162,7 @@ def _kept_free(network: str, plan: Plan) -> dict[str, CommentedMap]:
     return {"aux_addresses": flow({service(one): plan.addresses[one] for one in further})} if further else {}
 
 
-def _foreign(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
+def _foreign(name: str, spec: SeatSpec, site: Site, plan: Plan) -> CommentedMap:
     """Return the user's own container: behind its link proxy, as it is, told where to ask for its terminals."""
     where = f"http://{plan.tester(plan.networks[name])}:{WIRES_PORT}/wires/{quote(name)}"
     found = CommentedMap({"image": spec.image, "stop_grace_period": "3s", "labels": flow({LABEL: site.name})})
@@ -173,7 +173,7 @@ def _foreign(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) ->
     return found
 
 
-def _proxy(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> CommentedMap:
+def _proxy(name: str, spec: SeatSpec, site: Site, plan: Plan) -> CommentedMap:
     """Return what is at the device's address instead of the user's container, so that its link can fail."""
     found = _process(site, "hil", "proxy", spec.type, "--name", name, "--to", plan.hidden[name])
     found["sysctls"] = flow({"net.ipv4.ip_unprivileged_port_start": 0})
@@ -181,7 +181,7 @@ def _proxy(name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> C
     return found
 
 
-def _place(found: CommentedMap, name: str, spec: DeviceSpec | MeterSpec, site: Site, plan: Plan) -> None:
+def _place(found: CommentedMap, name: str, spec: SeatSpec, site: Site, plan: Plan) -> None:
     """Say after whom a container starts, and where it is on the networks."""
     first = {one: meter.seat for one, meter in site.meters.items() if meter.seat != "real"}
     if isinstance(spec, DeviceSpec) and first:

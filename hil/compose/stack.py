@@ -18,7 +18,7 @@ from hil.compose.engine import LABEL
 from hil.compose.plan import relay_name, service
 from hil.compose.render import IMAGE, READY, flow, flow_list, text_of
 from hil.errors import ScenarioError
-from hil.site import DeviceSpec, MeterSpec, Site
+from hil.site import SeatSpec, Site
 
 RELAY: Final = "hil-relay"  #: Name of the relay's service.
 TOKEN_FILE: Final = "${HIL_TOKEN_FILE:?a file with a secret that the bench and its devices share}"
@@ -46,7 +46,7 @@ def render_stack(site: Site, *, ref: str, place: Mapping[str, str] | None = None
         ScenarioError: A seat cannot be a service of a stack, or ``place`` names what is not there.
     """
     place = place or {}
-    seats: dict[str, DeviceSpec | MeterSpec] = {**site.meters, **site.devices}
+    seats = site.seats
     _refuse(site, seats, place)
     document = CommentedMap({"version": _quoted("3.8")})
     document["services"] = services = CommentedMap()
@@ -75,7 +75,7 @@ def render_stack(site: Site, *, ref: str, place: Mapping[str, str] | None = None
     return text_of(document)
 
 
-def _refuse(site: Site, seats: Mapping[str, DeviceSpec | MeterSpec], place: Mapping[str, str]) -> None:
+def _refuse(site: Site, seats: Mapping[str, SeatSpec], place: Mapping[str, str]) -> None:
     for name, spec in seats.items():
         if spec.seat == "real" and str(spec.at).startswith("/dev/"):
             raise ScenarioError(

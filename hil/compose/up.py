@@ -165,7 +165,7 @@ class Containers:
         has_mb = int(docker("info", "--format", "{{.MemTotal}}")) / 1e6
         needs_mb = _needs_mb(site) + RUNNER_MB
         if needs_mb > has_mb:
-            count = len(site.meters) + len(site.devices)
+            count = len(site.seats)
             raise BenchError(
                 f"site {site.name}: the containers of {count} devices need about {needs_mb} MB, "
                 f"the engine has {has_mb:.0f} MB."

@@ -13,7 +13,7 @@ from typing import TypeVar
 from emulators.kit.modbus import ModbusClient, ModbusConnectionLost, ModbusFault, ModbusRefused, ModbusTimeout
 from emulators.kit.registers import Register, RegisterTable, UnknownRegister, Value
 from hil.errors import DeviceNonsense, DeviceRefused, DeviceSilent, ScenarioError
-from hil.site import DeviceSpec, MeterSpec
+from hil.site import SeatSpec
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class ModbusProbe:
         source_address: The tester's own address, None for any.
     """
 
-    def __init__(self, seat: DeviceSpec | MeterSpec, host: str, port: int, *, source_address: str | None) -> None:
+    def __init__(self, seat: SeatSpec, host: str, port: int, *, source_address: str | None) -> None:
         config = seat.config()
         if seat.family.registers is None:
             raise ScenarioError(f"{seat.name} has no Modbus registers.")

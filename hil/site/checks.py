@@ -15,7 +15,7 @@ from typing import Final
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase, to_grid
 from hil.site.backends import backend_remarks
-from hil.site.model import OUTSIDE, SERIAL_PORTS, SUPPLY, DeviceSpec, MeterSpec, Site
+from hil.site.model import OUTSIDE, SECTIONS, SERIAL_PORTS, SUPPLY, DeviceSpec, MeterSpec, SeatSpec, Site
 from hil.site.remarks import Remark
 
 ROLE: Final = "DLM Master/Slave"
@@ -117,6 +117,8 @@ def _role(device: DeviceSpec) -> str:
 def _names(site: Site) -> Iterator[Remark]:
     for name in site.devices.keys() & site.meters.keys():
         yield Remark(("meters", name), f"{name!r} is a charger too.", "Allowed: one name for one device.")
+    for name in site.backends.keys() & (site.devices.keys() | site.meters.keys()):
+        yield Remark(("backends", name), f"{name!r} is another device too.", "Allowed: one name for one device.")
     if SUPPLY in site.feeders:
         text = f"{SUPPLY!r} is the name of the main connection."
         yield Remark(("feeders", SUPPLY), text, "Allowed: any other name; its fuse is 'supply.main_fuse'.")
@@ -124,10 +126,10 @@ def _names(site: Site) -> Iterator[Remark]:
         yield Remark(("pv", name), f"{name!r} is a load too.", "Allowed: one name for one thing.")
 
 
-def _seats(site: Site) -> Iterator[tuple[str, DeviceSpec | MeterSpec]]:
-    for section, seats in (("devices", site.devices), ("meters", site.meters)):
+def _seats(site: Site) -> Iterator[tuple[str, SeatSpec]]:
+    for seats in (site.devices, site.meters, site.backends):
         for seat in seats.values():
-            yield section, seat
+            yield SECTIONS[seat.family.role], seat
 
 
 def shared_addresses(seats: Iterable[tuple[str, str, str, str | None]]) -> Iterator[Remark]:

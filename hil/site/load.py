@@ -14,7 +14,18 @@ from pydantic_core import ErrorDetails
 from hil.errors import Problem, ScenarioError, SiteFileError
 from hil.site import checks
 from hil.site.document import Document, Where, read_document
-from hil.site.model import DEFAULT_NETWORK, OUTSIDE, SUPPLY, DeviceSpec, Link, MeterSpec, Site, families_of
+from hil.site.model import (
+    DEFAULT_NETWORK,
+    OUTSIDE,
+    SECTIONS,
+    SUPPLY,
+    BackendSpec,
+    DeviceSpec,
+    Link,
+    MeterSpec,
+    Site,
+    families_of,
+)
 from hil.site.values import CUSTOM, Finding, Names, nearest
 
 SHIPPED: Final = Path(__file__).parent / "sites"
@@ -89,7 +100,7 @@ def with_serial_port(site: Site, meter: str, port: str, data_request: str) -> Si
     """
     raw = {"kind": "p1", "between": [meter, OUTSIDE], "port": port, "data_request": data_request}
     said = f"serial port {port} of {meter}"
-    names = Names(feeders=frozenset(), networks=frozenset(), endpoints=frozenset({*site.devices, *site.meters}))
+    names = Names(feeders=frozenset(), networks=frozenset(), endpoints=frozenset(site.seats))
     try:
         link = Link.model_validate(raw, context=names)
     except ValidationError as error:
@@ -153,7 +164,7 @@ def _names(data: Mapping[str, Any]) -> Names:
     return Names(
         feeders=keys("feeders") | {SUPPLY},
         networks=keys("networks") or frozenset({DEFAULT_NETWORK}),
-        endpoints=keys("devices") | keys("meters"),
+        endpoints=frozenset().union(*map(keys, SECTIONS.values())),
     )
 
 
@@ -161,7 +172,7 @@ def _addresses(
     data: dict[str, Any], wrong: Collection[tuple[str | int, ...]]
 ) -> Iterator[tuple[str, str, str, str | None]]:
     """Yield section, name, network and address of each device whose own network and address are right."""
-    for section in ("devices", "meters"):
+    for section in SECTIONS.values():
         seats = data.get(section)
         for name, seat in seats.items() if isinstance(seats, dict) else ():
             places = ((section,), (section, name), (section, name, "network"), (section, name, "address"))
@@ -260,7 +271,7 @@ def _range(where: Where) -> str:
 
 def _what_is_missing(where: Where) -> str:
     model = _model_at(where[:-1])
-    if where[-1] == "type" and model in (DeviceSpec, MeterSpec):
+    if where[-1] == "type" and model in (DeviceSpec, MeterSpec, BackendSpec):
         return f"Allowed: {', '.join(families_of(model.role()))}."
     return {"site": "Write 'site: a-name'.", "feeder": "Write the feeder it hangs on, or 'supply'."}.get(
         str(where[-1]), ""

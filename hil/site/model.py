@@ -174,7 +174,7 @@ class Load(_Named):
 
 
 class _Seat(_Named):
-    """What chargers and meters have in common: a family, a seat, an address, parameters."""
+    """What all devices have in common: a family, a seat, an address, parameters."""
 
     _role: str = PrivateAttr(default="")
 
@@ -196,8 +196,8 @@ class _Seat(_Named):
         if not is_one_of(raw, families):
             raise wrong(unknown("device type", raw, families_of(cls.role())))
         if families[str(raw)].role != cls.role():
-            other = "meters" if cls.role() == "charger" else "devices"
-            raise wrong(Finding(f"{raw!r} is a {families[str(raw)].role}.", f"Write it under '{other}:'."))
+            role = families[str(raw)].role
+            raise wrong(Finding(f"{raw!r} is a {role}.", f"Write it under '{SECTIONS[role]}:'."))
         return str(raw)
 
     @field_validator("firmware", "variant", mode="after")
@@ -342,6 +342,24 @@ class MeterSpec(_Seat):
     def config(self) -> kit.DeviceConfig:
         """Return what the family's device is created from."""
         return self._config("L1L2L3")
+
+
+class BackendSpec(_Seat):
+    """A central system, which has no terminals (fields as in :class:`DeviceSpec`)."""
+
+    @classmethod
+    def role(cls) -> str:
+        """Return the role of the families that fit here."""
+        return "backend"
+
+    def config(self) -> kit.DeviceConfig:
+        """Return what the family's device is created from."""
+        return self._config("L1L2L3")
+
+
+SeatSpec = DeviceSpec | MeterSpec | BackendSpec
+#: Where a family of each role stands in the site file.
+SECTIONS: Final[Mapping[kit.Role, str]] = {"charger": "devices", "meter": "meters", "backend": "backends"}
 
 
 class Battery(_Part):
@@ -592,6 +610,7 @@ class Site(_Part):
         pv: Generators by name; their currents are positive too.
         devices: Chargers by name.
         meters: Meters by name.
+        backends: Central systems by name.
         vehicles: Vehicles by name.
         networks: LANs and mobile networks by name.
         public_networks: Those of them that anybody can listen to, such as the Internet.
@@ -611,6 +630,7 @@ class Site(_Part):
     pv: Annotated[dict[str, Load], BeforeValidator(_no_empty)] = Field(default_factory=dict)
     devices: Annotated[dict[str, DeviceSpec], BeforeValidator(_no_empty)] = Field(default_factory=dict)
     meters: Annotated[dict[str, MeterSpec], BeforeValidator(_no_empty)] = Field(default_factory=dict)
+    backends: Annotated[dict[str, BackendSpec], BeforeValidator(_no_empty)] = Field(default_factory=dict)
     vehicles: Annotated[dict[str, VehicleSpec], BeforeValidator(_no_empty)] = Field(default_factory=dict)
     networks: Annotated[dict[str, Subnet], BeforeValidator(_no_empty)] = Field(default_factory=dict)
     public_networks: Annotated[tuple[NetworkName, ...], BeforeValidator(lambda raw: () if raw is None else raw)] = ()
@@ -637,7 +657,7 @@ class Site(_Part):
 
     def model_post_init(self, context: Any, /) -> None:
         """Tell every part its name."""
-        for section in (self.feeders, self.loads, self.pv, self.devices, self.meters, self.vehicles):
+        for section in (self.feeders, self.loads, self.pv, self.devices, self.meters, self.backends, self.vehicles):
             for name, part in section.items():
                 part._name = name
 
@@ -677,9 +697,14 @@ class Site(_Part):
         """Return the charging points in the order of the file."""
         return tuple(self.devices)
 
-    def seat(self, name: str) -> DeviceSpec | MeterSpec | None:
-        """Return a charger or meter by name."""
-        return self.devices.get(name) or self.meters.get(name)
+    @property
+    def seats(self) -> dict[str, SeatSpec]:
+        """Return every device by name, in the order in which they start: meters, central systems, chargers."""
+        return {**self.meters, **self.backends, **self.devices}
+
+    def seat(self, name: str) -> SeatSpec | None:
+        """Return a device by name."""
+        return self.devices.get(name) or self.meters.get(name) or self.backends.get(name)
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """Return a device's address, and its modem's, as far as it has them."""
@@ -732,15 +757,15 @@ class Site(_Part):
         """Return the grid phases that feed a charger's conductors."""
         return grid_phases(self.devices[charger].phase_order)
 
-    def require(self, device: str) -> DeviceSpec | MeterSpec:
-        """Return a charger or meter.
+    def require(self, device: str) -> SeatSpec:
+        """Return a device.
 
         Raises:
             ScenarioError: The site has none of that name.
         """
         found = self.seat(device)
         if found is None:
-            self._refuse("device", device, [*self.devices, *self.meters])
+            self._refuse("device", device, [*self.devices, *self.meters, *self.backends])
             raise AssertionError("unreachable")
         return found
 
@@ -835,7 +860,7 @@ def _with_trip(raw: dict[str, Any], trip: str) -> dict[str, Any]:
 
 def _network_of(raw: Mapping[str, Any]) -> ipaddress.IPv4Network:
     """Return the /24 of the first address in use; whoever lies outside is told by the checks."""
-    for section in ("devices", "meters"):
+    for section in SECTIONS.values():
         entries = raw.get(section)
         for entry in entries.values() if isinstance(entries, Mapping) else ():
             try:

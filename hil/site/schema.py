@@ -19,7 +19,7 @@ def json_schema() -> dict[str, Any]:
     schema["title"] = "Site"
     schema["properties"]["include"] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     schema["patternProperties"] = {"^x-": {"description": "Holds anchors."}}
-    for part, role in (("DeviceSpec", "charger"), ("MeterSpec", "meter")):
+    for part, role in (("DeviceSpec", "charger"), ("MeterSpec", "meter"), ("BackendSpec", "backend")):
         types = families_of(role)
         parts[part]["properties"]["type"] = {"enum": types}
         parts[part]["allOf"] = [

@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 import pytest
 
 from emulators.kit.host import NS_PER_S, Phase
+from emulators.kit.ocpp.security import Authority
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import NO_OFFER, Offer, PilotState
 
+AUTHORITY = Authority()
 EPOCH = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 
 
@@ -128,6 +130,9 @@ class FakeHost:
 
     def meter_wiring(self) -> Terminals:
         return self.terminals
+
+    def authority(self) -> tuple[bytes, bytes]:
+        return AUTHORITY.pem.chain, AUTHORITY.pem.key
 
     def contact(self, name: str) -> bool:
         return self.contacts.get(name, False)

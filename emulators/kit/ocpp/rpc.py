@@ -264,7 +264,8 @@ class Rpc:
 
 def _error(frame: list[Any]) -> CallError:
     """Return the error of a CALLERROR; one that lacks its last elements is taken as well."""
-    code, description, details = [*frame[2:5], *["GenericError", "", {}][len(frame[2:5]) :]]
+    given: list[Any] = frame[2:5]
+    code, description, details = given + ["GenericError", "", {}][len(given) :]
     return CallError(str(code), str(description), details if isinstance(details, dict) else {})
 
 

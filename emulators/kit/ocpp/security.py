@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -161,12 +160,6 @@ class Authority:
             name, *further, common_name=name, organization_name="hilfarm", not_before=begins, not_after=ends
         )
         return Certificate(b"".join(one.bytes() for one in made.cert_chain_pems), made.private_key_pem.bytes())
-
-
-@cache
-def authority() -> Authority:
-    """Return the authority of this process, made when it is asked for first."""
-    return Authority()
 
 
 def in_words(error: ssl.SSLError) -> str:

@@ -23,7 +23,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 BEGIN: dict[str, Any] = {
     "seed": 1, "nominal_v": 230.0, "networks": [["192.168.0.0/24", "127.201.1.0/24"]], "address": "192.168.0.12",
-    "epoch": "2026-01-01T00:00:00+00:00", "contacts": {}, "neighbours": [], "token": "",
+    "epoch": "2026-01-01T00:00:00+00:00", "contacts": {}, "neighbours": [], "authority": ["", ""], "token": "",
     "serial": {"own": B, "talks": [], "hears": {}},
 }  # fmt: skip
 GARBAGE = random.Random(1).randbytes(300_000)

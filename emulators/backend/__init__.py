@@ -1,0 +1,15 @@
+"""OCPP 1.6J central system: a thin binding of the kit's role."""
+
+from emulators.backend.device import FOLDER, PARAMETERS, Backend, services
+from emulators.kit.family import Family
+
+FAMILY = Family(
+    type="backend",
+    role="backend",
+    product="OCPP 1.6J central system",
+    firmware=("1",),
+    parameters=PARAMETERS,
+    services=services,
+    create=Backend,
+    sheet=FOLDER / "fidelity.md",
+)

@@ -1,0 +1,273 @@
+"""Binds the central system to WebSocket server and HTTP interface. No behaviour in here: that is :mod:`model`."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from emulators.backend.api import as_payload, verbs
+from emulators.backend.book import Book, Direction, Kind, NotOurFile
+from emulators.backend.model import CentralSystem, Payload, names, pairs
+from emulators.backend.script import Step
+from emulators.kit.family import DeviceConfig, Service
+from emulators.kit.front import Front
+from emulators.kit.host import Host
+from emulators.kit.ocpp.rpc import CallError
+from emulators.kit.ocpp.security import Authority, Certificate, ServerSecurity
+from emulators.kit.ocpp.server import Hello, Server
+from emulators.kit.ocpp.session import Answer, Cut, Garbage, Session, Silent, Unchecked
+from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
+from emulators.kit.sideband import Refused, Sideband
+
+FOLDER: Final = Path(__file__).parent
+PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
+TAG_STATUS: Final = PARAMETERS["Unknown id tags"].allowed
+OTHER_HOST: Final = "other-host.invalid"
+FAULTS: Final = ("closed_port", "silent")
+
+
+def services(setting: Callable[[str], object]) -> Mapping[str, Service]:
+    """Return the servers of a central system with these settings."""
+    scheme = "wss" if setting("Security profile") in ("2", "3") else "ws"
+    return {
+        "ocpp": Service(scheme, int(str(setting("Port"))), str(setting("Path")) or "/ocpp"),
+        "api": Service("http", int(str(setting("API port")))),
+    }
+
+
+class Backend:
+    """An OCPP 1.6J central system on a host."""
+
+    def __init__(self, host: Host, config: DeviceConfig) -> None:
+        self.name = config.name
+        self.parameters = ParameterStore(PARAMETERS, config.parameters)
+        self.front = Front(host)
+        self._host, self._address = host, config.address or ""
+        self._fault: str | None = None
+        self._known: dict[str, None] = {}
+        try:
+            self.book = Book(self._text("Database file"))
+        except NotOurFile as error:
+            raise ParameterError(
+                "Database file", str(error), "Allowed: a new file, or one of an earlier run."
+            ) from error
+        self.system = CentralSystem(self.book, heartbeat_s=300, tags={}, unknown_tag="Accepted")
+        self._set_up()
+        self._server: Server | None = None
+        self._api: Sideband | None = None
+
+    # --- power
+
+    async def start(self) -> None:
+        """Power up: listen for charge points, and for the API."""
+        if self._server is not None:
+            return
+        profile = int(self._text("Security profile"))
+        self._server = Server(
+            self._host,
+            on_call=self._called,
+            admit=self._admit,
+            on_open=self._came_in,
+            security=self._security(profile),
+            ping_interval_s=self._number("Ping interval [s]"),
+            is_validating=self.parameters["Check payloads"] is True,
+        )
+        if self._fault != "closed_port":
+            await self._server.start(*self._host.listen_at(self._number("Port")))
+        await self._start_api()
+
+    async def stop(self) -> None:
+        """Power down: connections are reset; what is booked stays."""
+        server, self._server = self._server, None
+        api, self._api = self._api, None
+        if server is not None:
+            await server.stop()
+        if api is not None:
+            await api.stop()
+
+    async def restart(self) -> None:
+        """Restart with what was saved."""
+        await self.stop()
+        self.parameters.restart()
+        self._set_up()
+        await self.start()
+
+    def parameters_changed(self) -> None:
+        """Let saved parameters that need no restart act."""
+        self._set_up()
+
+    def _set_up(self) -> None:
+        system = self.system
+        system.heartbeat_s = self._number("Heartbeat interval [s]")
+        system.unknown_tag = self._text("Unknown id tags")
+        system.tags |= self._pairs("Id tags", "Accepted", TAG_STATUS)
+        self._passwords = self._pairs("Passwords", "")
+        self._registered = frozenset(names(self._text("Charge points")))
+
+    def _security(self, profile: int) -> ServerSecurity:
+        if profile < 2:
+            return ServerSecurity(profile=1 if profile else 0, password_of=self._password)
+        authority = Authority(Certificate(*self._host.authority()))
+        kind = self._text("Certificate")
+        hosts = [OTHER_HOST] if kind == "other host" else [self._address, *names(self._text("Host names"))]
+        certificate = authority.issue(*filter(None, hosts), expired=kind == "expired")
+        return ServerSecurity(
+            profile=3 if profile == 3 else 2,
+            password_of=self._password,
+            certificate=certificate,
+            trusted=authority.root,
+        )
+
+    async def _start_api(self) -> None:
+        address, port = self._host.listen_at(self._number("API port"))
+        token = self._text("API token") or None
+        if token is None and not ipaddress.ip_address(address).is_loopback:
+            self._host.trace("api_closed", why="it listens beyond loopback only with a token: 'API token'")
+            return
+        self._api = Sideband(self.state, verbs(self), token, title="hilfarm central system")
+        await self._api.start_at(address, port)
+
+    # --- charge points
+
+    @property
+    def sessions(self) -> Mapping[str, Session]:
+        """Return the open session of each charge point that is connected."""
+        return self._server.sessions if self._server is not None else {}
+
+    def require(self, charge_point: str) -> Session:
+        """Return a charge point's session.
+
+        Raises:
+            Refused: It is not connected.
+        """
+        if charge_point not in self.sessions:
+            there = ", ".join(self.sessions) or "none"
+            raise Refused(f"charge_point: {charge_point!r} is not connected. Connected: {there}.")
+        return self.sessions[charge_point]
+
+    async def send(
+        self, charge_point: str, action: str, payload: Payload, *, timeout_s: float, is_checked: bool = True
+    ) -> Payload:
+        """Send a command and return the confirmation; both are recorded.
+
+        Raises:
+            Refused: The charge point is not connected.
+            CallError, CallTimeout, ConnectionLost, OwnPayloadInvalid: As :meth:`Session.call`.
+        """
+        session = self.require(charge_point)
+        self._record(charge_point, action, payload, direction="out", kind="call")
+        try:
+            answer = await session.call(action, payload, timeout_s=timeout_s, is_checked=is_checked)
+        except CallError as error:
+            self._record(charge_point, action, as_payload(error), direction="in", kind="error")
+            raise
+        self._record(charge_point, action, answer, direction="in", kind="result")
+        return answer
+
+    def _came_in(self, session: Session) -> None:
+        self._known[session.identity] = None
+        self.book.seen(session.identity)
+
+    def _admit(self, hello: Hello) -> HTTPStatus | None:
+        path = self._text("Path").rstrip("/")
+        is_known = not self._registered or hello.identity in self._registered
+        return None if is_known and path in ("", hello.prefix) else HTTPStatus.NOT_FOUND
+
+    def _password(self, identity: str) -> bytes | None:
+        password = self._passwords.get(identity)
+        return None if password is None else password.encode()
+
+    def _called(self, session: Session, action: str, request: Payload) -> Answer | Awaitable[Answer]:
+        try:
+            step, answer = self.system.take(self._now(), session.identity, action, request)
+        except CallError as error:
+            self._record(session.identity, action, as_payload(error), direction="out", kind="error")
+            raise
+        if self._fault == "silent":
+            return Silent()
+        found = self._reply(session.identity, action, step, answer)
+        return self._later(found, step.delay_s) if step.delay_s else found
+
+    def _reply(self, charge_point: str, action: str, step: Step, answer: Payload) -> Answer:
+        if step.manner == "silent":
+            return Silent()
+        if step.manner == "garbage":
+            return Garbage(step.text)
+        self._record(charge_point, action, answer, direction="out", kind="result")
+        if step.manner == "cut":
+            return Cut(answer)
+        return answer if step.is_checked else Unchecked(answer)
+
+    async def _later(self, answer: Answer, delay_s: float) -> Answer:
+        await asyncio.sleep(delay_s)
+        return answer
+
+    def _record(self, charge_point: str, action: str, payload: object, *, direction: Direction, kind: Kind) -> None:
+        self.book.message(self._now(), charge_point, action, payload, direction=direction, kind=kind)
+
+    # --- what a person sees
+
+    def state(self) -> Mapping[str, object]:
+        """Return what the central system looks like now, as JSON has it."""
+        connectors = self.book.rows("connectors")
+        return {
+            "name": self.name,
+            "utc": self._now(),
+            "charge_points": [
+                {
+                    **point,
+                    "is_connected": point["identity"] in self.sessions,
+                    "connectors": [one for one in connectors if one["charge_point"] == point["identity"]],
+                }
+                for point in self.book.rows("charge_points")
+            ],
+            "open_transactions": [one for one in self.book.rows("transactions") if one["stopped_at"] is None],
+            "script": self.system.script.waiting(),
+        }
+
+    def page(self) -> Mapping[str, str]:
+        """Return each charge point with its state."""
+        return {one: "connected" if one in self.sessions else "not connected" for one in self._known}
+
+    def explain(self) -> str:
+        """Return in one sentence what the central system does now."""
+        if self._fault is not None:
+            return f"{self.name} has the fault {self._fault}."
+        there = ", ".join(self.sessions) or "no charge point"
+        return f"{self.name} is connected with {there}."
+
+    async def fault(self, kind: str | None) -> None:
+        """Plant a fault: ``closed_port``, or ``silent``, which answers nothing; None heals.
+
+        Raises:
+            ValueError: There is no such fault.
+        """
+        if kind is not None and kind not in FAULTS:
+            raise ValueError(f"{self.name} has no fault {kind!r}. It has: {', '.join(FAULTS)}.")
+        was, self._fault = self._fault, kind
+        self._host.trace("fault", fault=kind or "none")
+        if self._server is not None and "closed_port" in (was, kind) and was != kind:
+            await self.stop()
+            await self.start()
+
+    # --- inside
+
+    def _now(self) -> str:
+        return self._host.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _text(self, name: str) -> str:
+        return str(self.parameters[name])
+
+    def _number(self, name: str) -> int:
+        return int(self._text(name))
+
+    def _pairs(self, name: str, default: str, allowed: tuple[str, ...] = ()) -> dict[str, str]:
+        def refuse(entry: str) -> ParameterError:
+            form = f"NAME=STATUS with {', '.join(allowed)}" if allowed else "NAME=VALUE"
+            return ParameterError(name, f"{entry.strip()!r} is not possible.", f"Allowed: {form}, separated by commas.")
+
+        return pairs(self._text(name), default, refuse, allowed)

@@ -1,0 +1,125 @@
+"""``hil backend``: the central system of a running farm, from a second shell."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from hil.cli.command import Commands, add_command
+from hil.errors import ScenarioError
+from hil.hand.client import Client, backend_at, find
+from hil.report.runner import ExitCode
+
+TOKEN: Final = "HIL_BACKEND_TOKEN"
+NOT_CONNECTED: Final = "not connected"
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    text = "list charge points and transactions of a running farm's central system, or send a command"
+    backend = add_command(commands, "backend", _list, text)
+    _where(backend)
+    backend.add_argument("--json", action="store_true", help="as JSON")
+    verbs = backend.add_subparsers(title="commands", metavar="VERB")
+    send = add_command(verbs, "send", _send, "send a command to a charge point, and print its answer")
+    _where(send, default=argparse.SUPPRESS)
+    send.add_argument("charge_point", metavar="CHARGE_POINT", help="its identity")
+    send.add_argument("action", metavar="ACTION", help="such as RemoteStartTransaction")
+    send.add_argument("fields", metavar="FIELD", nargs="*", help="as idTag=T1 connectorId=1, or one JSON object")
+    send.add_argument("--timeout", type=float, default=30.0, metavar="S", help="farm seconds to wait (default: 30)")
+
+
+def _where(parser: argparse.ArgumentParser, **default: object) -> None:
+    """Add the options that say which central system is meant; a verb's own leave those of the command as they are."""
+    text = "which farm (default: the one that runs in this folder)"
+    parser.add_argument("--endpoints", type=Path, metavar="FILE", help=text, **default)  # type: ignore[arg-type]
+    text = "which central system, where there are several"
+    parser.add_argument("--backend", metavar="NAME", help=text, **({"default": ""} | default))  # type: ignore[arg-type]
+
+
+def _ask(args: argparse.Namespace, verb: str, body: Mapping[str, object] | None) -> dict[str, Any]:
+    async def ask() -> dict[str, Any]:
+        where = backend_at(find(args.endpoints), args.backend, os.environ.get(TOKEN, ""))
+        async with Client(where) as client:
+            return await client.state() if body is None else await client.do(verb, body)
+
+    return asyncio.run(ask())
+
+
+def _list(args: argparse.Namespace) -> int:
+    found = _ask(args, "state", None)
+    transactions = _ask(args, "transactions", {})["transactions"]
+    if args.json:
+        print(json.dumps({**found, "transactions": transactions}, indent=2))
+        return ExitCode.PASSED
+    for point in found["charge_points"]:
+        print("   ".join(filter(None, _charge_point(point))))
+    for one in transactions:
+        print(_transaction(one))
+    if not found["charge_points"]:
+        print("no charge point has come in yet")
+    return ExitCode.PASSED
+
+
+def _charge_point(point: Mapping[str, Any]) -> list[str]:
+    product = " ".join(filter(None, (point["vendor"], point["model"], point["firmware"])))
+    connectors = ", ".join(f"{one['connector']} {one['status']}" for one in point["connectors"])
+    return [point["identity"], product, "connected" if point["is_connected"] else NOT_CONNECTED, connectors]
+
+
+def _transaction(one: Mapping[str, Any]) -> str:
+    text = f"transaction {one['id']}: {one['charge_point']} connector {one['connector']}, {one['id_tag']}, "
+    if one["stopped_at"] is None:
+        return f"{text}since {one['started_at']}, from {one['meter_start_wh']} Wh"
+    used_wh = one["meter_stop_wh"] - one["meter_start_wh"]
+    return f"{text}{one['started_at']} to {one['stopped_at']}, {used_wh} Wh, {one['reason']}"
+
+
+def _send(args: argparse.Namespace) -> int:
+    body = {
+        "charge_point": args.charge_point,
+        "action": args.action,
+        "payload": payload(args.fields),
+        "timeout_s": args.timeout,
+    }
+    found = _ask(args, "send", body)
+    match found["outcome"]:
+        case "answered":
+            print(json.dumps(found["answer"], indent=2))
+            return ExitCode.PASSED
+        case "refused":
+            print("{code}: {description}".format(**found["error"]))
+        case outcome:
+            print(outcome)
+    return ExitCode.FAILED
+
+
+def payload(fields: Sequence[str]) -> dict[str, Any]:
+    """Return a message's fields from words ``idTag=T1 connectorId=1``, or from one JSON object.
+
+    A value that is JSON is taken as that (``1``, ``true``, ``{...}``), any other as text; ``idTag="1"`` is a text too.
+
+    Raises:
+        ScenarioError: A word is neither.
+    """
+    if len(fields) == 1 and fields[0].lstrip().startswith("{"):
+        try:
+            found = json.loads(fields[0])
+        except ValueError as error:
+            raise ScenarioError(f"{fields[0]} is no JSON object: {error}.") from error
+        return dict(found)
+    result: dict[str, Any] = {}
+    for field in fields:
+        name, equals, value = field.partition("=")
+        if not name or not equals:
+            raise ScenarioError(f"{field!r} is no field. Allowed: NAME=VALUE, or one JSON object.")
+        try:
+            result[name] = json.loads(value)
+        except ValueError:
+            result[name] = value
+    return result
