@@ -51,5 +51,7 @@ def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: 
         },
         url=str(parameters[URL]) if parameters["OCPP version"] == "1.6" else "",
         identity=identity,
-        security=Security(profile=profile, password=str(parameters["Authorization key"]).encode()),
+        security=Security(
+            profile=profile, password=str(parameters["Authorization key"]).encode(), trusted=host.authority()[0]
+        ),
     )

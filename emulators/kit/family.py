@@ -90,6 +90,7 @@ class Family:
         tables: Further tables of its interface by title (CSV), for the sheet: telegrams, versions.
         observations: Where a tester reads a quantity through the public port: names of registers, or OBIS references of
             a meter with a P1 port. A ``meter power`` gives its sign to a ``meter current`` that has none.
+        has_card_reader: Its devices are :class:`~emulators.kit.host.CardReader`.
         create: Makes the device on a host.
         sheet: Fidelity notes (Markdown).
     """
@@ -112,6 +113,7 @@ class Family:
     serial_ports: Mapping[str, SerialSettings] = field(default_factory=dict)
     tables: Mapping[str, Path] = field(default_factory=dict)
     observations: Mapping[Quantity, tuple[str, ...]] = field(default_factory=dict)
+    has_card_reader: bool = False
     create: Callable[[Host, DeviceConfig], Device]
     sheet: Path
 

@@ -252,6 +252,14 @@ class Host(Protocol):
         ...
 
 
+class CardReader(Protocol):
+    """A device with an RFID reader (its family says so)."""
+
+    def card(self, id_tag: str) -> None:
+        """Take a card that is held to the reader."""
+        ...
+
+
 class Device(Protocol):
     """A running device, as the bench handles it.
 

@@ -23,6 +23,8 @@ URL: Final = "WebSockets JSON OCPP URL of the Backend"
 IDENTITY: Final = "OCPP ChargeBoxIdentity (ChargePointID)"
 PASSWORD: Final = "HTTP Basic Authentication password"
 FREE_TAG: Final = "RFID Tag for Free Charging with OCPP Full, fixed rfid modes"
+#: Keys that limit the group of a DLM master, phase by phase [A].
+OPERATOR_KEYS: Final = ("DlmOperatorPhase1Limit", "DlmOperatorPhase2Limit", "DlmOperatorPhase3Limit")
 #: Register 104 by OCPP's name of a status (ECU Modbus TCP Server Specification rev 1.07).
 STATUS_NUMBERS: Final = {
     "Available": 0,
@@ -107,6 +109,10 @@ def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: 
         settings={},
         url=url if route is not None else "",
         identity=str(parameters[IDENTITY]) or config.name,
-        security=Security(profile=(2 if url.startswith("wss:") else 1) if password else 0, password=password),
+        security=Security(
+            profile=(2 if url.startswith("wss:") else 1) if password else 0,
+            password=password,
+            trusted=host.authority()[0],
+        ),
         route=route,
     )

@@ -22,7 +22,7 @@ from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
 from emulators.kit.registers import RegisterBank, RegisterTable
 from emulators.mennekes_ecu import dlm
-from emulators.mennekes_ecu.backend import STATUS_NUMBERS, backend_of, gateway_of, way_to
+from emulators.mennekes_ecu.backend import OPERATOR_KEYS, STATUS_NUMBERS, backend_of, gateway_of, way_to
 from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
 from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint, per_phase
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
@@ -210,14 +210,21 @@ class MennekesEcu:
         schedule = parameters["Maximum Current Scheduler"]
         return dlm.Limits(
             evse_a=per_phase(parameters["EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]),
-            operator_a=self.operator_override_a
-            or per_phase(parameters["Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]),
+            operator_a=self._operator_a(),
             scheduled_a=dlm.scheduled_current(schedule, self._host.utc().hour) if isinstance(schedule, tuple) else None,
             main_a=per_phase(parameters["Main Distribution Limit (L1/L2/L3) [A]"]) if metered else None,
             headroom_a=per_phase(parameters["External Load Headroom (L1/L2/L3) [A]"]),
             fallback_a=per_phase(parameters["External Load Fallback (L1/L2/L3) [A]"]),
             meter_includes_evse=str(parameters["External Meter Location"]).startswith("Including"),
         )
+
+    def _operator_a(self) -> PerPhase:
+        """Return the operator's limit of the group: the written one, and never more than the backend's keys say [A]."""
+        parameter = self.parameters["Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]
+        operator_a = self.operator_override_a or per_phase(parameter)
+        if self.backend is None:
+            return operator_a
+        return operator_a.combine(PerPhase(*(float(self.backend.key(name)) for name in OPERATOR_KEYS)), min)
 
     # --- Modbus TCP server
 

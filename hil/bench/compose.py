@@ -218,6 +218,10 @@ class RemoteDevice:
         """Return in one sentence what the device does now and why."""
         return str(self.look("explain"))
 
+    def card(self, id_tag: str) -> None:
+        """Hold a card to its reader."""
+        self.tell("card", id_tag=id_tag)
+
     async def fault(self, kind: str | None) -> None:
         """Plant one of the device's own faults, None to heal it."""
         await self.call("fault", kind)

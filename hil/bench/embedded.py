@@ -10,11 +10,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from emulators.ev.model import VehicleTraits
 from emulators.kit.family import DeviceConfig, Family
-from emulators.kit.host import NS_PER_S, Cancel, Device, Phase, SerialPort, SerialSettings
+from emulators.kit.host import NS_PER_S, Cancel, CardReader, Device, Phase, SerialPort, SerialSettings
 from emulators.kit.modbus import CLIENT
 from emulators.kit.ocpp.security import Authority
 from emulators.kit.phases import PerPhase
@@ -37,8 +37,9 @@ from hil.plant import (
     Node,
     Plant,
 )
-from hil.probes import ModbusProbe
+from hil.probes import BackendProbe, ModbusProbe
 from hil.site import SERIAL_PORTS, DeviceSpec, Fuse, Load, MeterSpec, Site
+from hil.site.backends import backend_link
 from hil.trace import TraceWriter
 
 if TYPE_CHECKING:
@@ -194,6 +195,7 @@ class Farm:
         self._tasks: set[asyncio.Task[None]] = set()
         self._probes: dict[tuple[str, int], ModbusProbe] = {}
         self._p1_probes: dict[str, P1Probe] = {}
+        self._backends: dict[str, BackendProbe] = {}
         self._plant_due: Cancel | None = None
         self._slot: Slot | None = None
         self._muted = False
@@ -235,6 +237,8 @@ class Farm:
         """Power down everything and give the addresses back."""
         for probe in self._probes.values():
             probe.close()
+        for backend in self._backends.values():
+            await backend.close()
         for device in reversed(self.devices.values()):
             await device.stop()
         await self.serial.close()
@@ -365,6 +369,47 @@ class Farm:
     def plug(self, name: str, traits: VehicleTraits) -> None:
         """Plug a vehicle in."""
         self.bay(name).plug(traits, self.rng(f"{name}/vehicle/{self.instants.now_ns()}"))
+
+    def card(self, name: str, id_tag: str) -> None:
+        """Hold a card to a charging point's reader.
+
+        Raises:
+            ScenarioError: It has none that the farm reaches.
+        """
+        device = self.device(name)
+        if not self.site.require(name).family.has_card_reader or not hasattr(device, "card"):
+            readers = [one for one, spec in self.site.seats.items() if spec.family.has_card_reader]
+            raise ScenarioError(f"{name} has no card reader here. With one: {', '.join(readers) or 'none'}.")
+        cast(CardReader, device).card(id_tag)
+
+    def services(self, name: str) -> dict[str, str]:
+        """Return the URLs of a device's servers beside Modbus, by what they are."""
+        spec = self.site.require(name)
+        if spec.address is None:
+            return {}
+        local, port = self.resolver.local(spec.address), self.resolver.port
+        return {
+            what: f"{one.scheme}://{local}:{port(one.port)}{one.path}"
+            for what, one in spec.family.services(self.devices[name].parameters.__getitem__).items()
+        }
+
+    def backend_of(self, point: str) -> tuple[BackendProbe, str]:
+        """Return the tester's probe of the central system that a charging point reports to, and the point's identity.
+
+        Raises:
+            ScenarioError: The point has no backend, or one whose interface the farm does not know.
+        """
+        link = backend_link(self.site.require_charger(point), self.devices[point].parameters.__getitem__)
+        if link is None:
+            raise ScenarioError(f"{point} is set up for no backend.")
+        name = next((one for one, spec in self.site.backends.items() if spec.address == link.host), None)
+        if name is None or self.site.backends[name].seat != "emulated":
+            raise ScenarioError(f"{point} reports to {link.host}, whose interface the farm does not know.")
+        if name not in self._backends:
+            spec, token = self.site.backends[name], str(self.devices[name].parameters["API token"])
+            source = self.resolver.tester(spec.network)
+            self._backends[name] = BackendProbe(name, self.services(name)["api"], token, source_address=source)
+        return self._backends[name], link.identity
 
     def set_load(self, name: str, current_a: PerPhase) -> None:
         """Set what a consumer draws [A]; a feeder's name means its only load, or a new one."""
@@ -505,9 +550,7 @@ class Farm:
         """Return who has an address of this bench: a device, or ``tester``."""
         if not self._names:
             self._names = {
-                self.resolver.local(address): name
-                for name in self.site.seats
-                for address in self.site.addresses(name)
+                self.resolver.local(address): name for name in self.site.seats for address in self.site.addresses(name)
             }
         return self._names.get(local, "tester")
 

@@ -6,7 +6,7 @@ The rules look for parameters by the names of the manuals, and so apply to every
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
@@ -15,11 +15,15 @@ from urllib.parse import urlsplit
 from hil.site.model import DeviceSpec, Site
 from hil.site.remarks import Remark
 
-#: Parameters with the backend's URL, and the password that goes with it.
-BACKEND_URL: Final = {
-    "WebSockets JSON OCPP URL of the Backend": "HTTP Basic Authentication password",
-    "Back office URL": "Authorization key",
-}
+#: Parameters with the backend's URL, the identity and the password that go with it.
+BACKEND_URLS: Final = (
+    (
+        "WebSockets JSON OCPP URL of the Backend",
+        "OCPP ChargeBoxIdentity (ChargePointID)",
+        "HTTP Basic Authentication password",
+    ),
+    ("Back office URL", "Identity", "Authorization key"),
+)
 CONNECTION: Final = "Connection Type"
 MODE: Final = "OCPP Mode"
 ROUTER: Final = "WAN-Router"
@@ -38,12 +42,14 @@ class BackendLink:
         parameter: The parameter that says it.
         scheme: ``ws`` or ``wss``, or whatever else is written there.
         host: Host name or address.
+        identity: The device's identity there.
         password: For HTTP basic authentication, empty for none.
     """
 
     parameter: str
     scheme: str
     host: str
+    identity: str
     password: str
 
     def network(self, site: Site) -> str | None:
@@ -55,14 +61,21 @@ class BackendLink:
         return next((name for name, subnet in site.networks.items() if address in subnet), None)
 
 
-def backend_link(device: DeviceSpec) -> BackendLink | None:
-    """Return where a device looks for its backend, None when it looks for none."""
-    if device.parameter(CONNECTION) == "No backend":
-        return None
-    for parameter, password in BACKEND_URL.items():
-        if url := str(device.parameter(parameter) or ""):
-            parts = urlsplit(url)
-            return BackendLink(parameter, parts.scheme, parts.hostname or "", str(device.parameter(password) or ""))
+def backend_link(device: DeviceSpec, setting: Callable[[str], object] | None = None) -> BackendLink | None:
+    """Return where a device looks for its backend, None when it looks for none.
+
+    Args:
+        device: The device.
+        setting: Returns a parameter's value by its name; those of the site unless said.
+    """
+    setting = setting or device.parameter
+    known = device.family.parameters
+    for url, identity, password in BACKEND_URLS:
+        if url not in known or (CONNECTION in known and setting(CONNECTION) == "No backend") or not setting(url):
+            continue
+        parts = urlsplit(str(setting(url)))
+        who = str(setting(identity) or device.name)
+        return BackendLink(url, parts.scheme, parts.hostname or "", who, str(setting(password) or ""))
     return None
 
 
@@ -150,3 +163,11 @@ def _listeners(site: Site, device: DeviceSpec, link: BackendLink) -> Iterator[Re
     else:
         text = f"{device.name} sends all data readably, and without a password, over the public network."
         yield Remark(where, text, "Recommended: wss://, and at least a password.", refuses=False)
+
+
+def route_of(device: DeviceSpec, setting: Callable[[str], object]) -> str:
+    """Return the gateway that a device's connection goes through by its settings, empty for none."""
+    known = device.family.parameters
+    if GATEWAY not in known or setting(ETHERNET_MODE) != "Static" or setting(CONNECTION) != "Ethernet":
+        return ""
+    return str(setting(GATEWAY) or "")

@@ -99,6 +99,10 @@ class OneConnector:
         limit = self.ocpp.limit(CONNECTOR)
         return None if limit is None else limit.current_a
 
+    def key(self, name: str) -> str:
+        """Return a configuration key's value in force."""
+        return self.ocpp.point.keys.text(name)
+
     def pilot_changed(self, state: PilotState) -> None:
         """Take the control pilot's state."""
         self.ocpp.pilot_changed(CONNECTOR, state)
@@ -134,6 +138,11 @@ class OneConnector:
 
     def obey(self) -> None:
         """Let what the backend allows act."""
+        self._device.refresh()
+
+    def configured(self, name: str, value: str) -> None:
+        """Let a key act that the backend has set."""
+        self._device.front.log(f"{name} set to {value!r} by the backend")
         self._device.refresh()
 
     def reboot(self, *, hard: bool) -> None:
