@@ -177,11 +177,28 @@ class MeterWiring(Protocol):
         ...
 
 
+class Memory(Protocol):
+    """What a device keeps without power, beside its parameters: a text under each name."""
+
+    def read(self, name: str) -> str | None:
+        """Return what was kept, None for nothing."""
+        ...
+
+    def write(self, name: str, text: str) -> None:
+        """Keep a text in the place of the one before."""
+        ...
+
+
 class Host(Protocol):
     """A device's view of the bench it runs on."""
 
     name: str
     rng: random.Random
+
+    @property
+    def memory(self) -> Memory:
+        """Return what outlives this device's power."""
+        ...
 
     def now_ns(self) -> int:
         """Return farm time since the scenario's start [ns]."""

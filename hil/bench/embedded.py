@@ -21,6 +21,7 @@ from emulators.kit.phases import PerPhase
 from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot, is_outside
 from hil.bench.faults import Faults
 from hil.bench.instants import Instants
+from hil.bench.kept import KeptMemory
 from hil.bench.lan import Group, Member
 from hil.bench.seats import refuse_seats
 from hil.bench.serial import SerialLines
@@ -72,6 +73,7 @@ class SeatHost:
     def __init__(self, farm: Farm, name: str, spec_network: str, address: str | None, contacts: Mapping[str, bool]):
         self.name = name
         self.rng = farm.rng(name)
+        self.memory = KeptMemory()
         self._farm, self._network, self._address = farm, spec_network, address
         self.contacts = dict(contacts)
 

@@ -224,6 +224,7 @@ class Faults:
         device = self._farm.devices[name]
         if settings == "factory":
             device.parameters.reset()
+            self._farm.hosts[name].memory.forget()
         device.parameters.restart()
         await device.start()
 

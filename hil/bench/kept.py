@@ -1,4 +1,4 @@
-"""A device's saved parameters in a file, which outlives the device's process."""
+"""A device's saved parameters, and what else it keeps, in files that outlive the device's process."""
 
 from __future__ import annotations
 
@@ -19,16 +19,59 @@ class NothingKept(ValueError):
     """A device is to begin with what it has saved, but there is none, or it cannot be read."""
 
 
+class KeptMemory:
+    """What one device keeps beside its parameters (``emulators.kit.host.Memory``).
+
+    Args:
+        path: Each text gets a file beside this one, None to keep them in this process only.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._texts: dict[str, str] = {}
+
+    def read(self, name: str) -> str | None:
+        """Return what was kept, None for nothing."""
+        if self._path is None:
+            return self._texts.get(name)
+        file = self._file(self._path, name)
+        return file.read_text(encoding="utf-8") if file.exists() else None
+
+    def write(self, name: str, text: str) -> None:
+        """Keep a text; all of it or nothing, also when the process ends meanwhile."""
+        if self._path is None:
+            self._texts[name] = text
+            return
+        file = self._file(self._path, name)
+        new = file.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(file)
+
+    def forget(self) -> None:
+        """Keep nothing any more: the device is as it left the factory."""
+        self._texts.clear()
+        for file in self._path.parent.glob(f"{self._path.name}.*.kept") if self._path is not None else ():
+            file.unlink()
+
+    @staticmethod
+    def _file(path: Path, name: str) -> Path:
+        return path.with_name(f"{path.name}.{name}.kept")
+
+
 class KeptSettings:
     """The settings file of one device.
 
     Args:
         path: The file, None where there is no place for one.
         family: The device's family.
+
+    Attributes:
+        memory: What else the device keeps, beside that file.
     """
 
     def __init__(self, path: Path | None, family: Family) -> None:
         self._path, self._family = path, family
+        self.memory = KeptMemory(path)
 
     def follow(self, store: ParameterStore) -> None:
         """Keep what a store has saved, now and after each save."""

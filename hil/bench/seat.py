@@ -69,7 +69,7 @@ class PoweredDevice:
         if await anext(messages, None) is None:  # "make"; in lock-step this process has a turn of its own then
             self._writer.close()
             return
-        host = self._host = SeatHost(self.loop, self._begin, self._name, self.tell)
+        host = self._host = SeatHost(self.loop, self._begin, self._name, self.tell, self._kept.memory)
         self.local = host.local
         try:
             self._device = self._create(host)
@@ -137,6 +137,8 @@ class PoweredDevice:
         parameters = {name: table[name].parse(text) for name, text in config.pop("parameters").items()}
         if self._begin["settings"] == "kept":
             parameters = self._kept.read()
+        else:
+            self._kept.memory.forget()
         device = self._family.create(host, DeviceConfig(name=self._name, parameters=parameters, **config))
         if self._begin["settings"] == "factory":
             device.parameters.reset()
@@ -201,6 +203,7 @@ class PoweredDevice:
             self.loop.links.power_on(self._host.local)
         if settings == "factory":
             self._device.parameters.reset()
+            self._kept.memory.forget()
         self._device.parameters.restart()
         await self._device.start()
 

@@ -17,6 +17,7 @@ from emulators.kit.pilot import Offer, PilotState
 from hil.bench.addresses import Translation, is_outside
 from hil.bench.control import Message, Terminals
 from hil.bench.instants import Instants
+from hil.bench.kept import KeptMemory
 from hil.bench.relay import RelayedMember
 from hil.bench.serial_tcp import DevicePorts
 from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
@@ -32,10 +33,14 @@ class SeatHost:
         begin: The bench's message.
         name: The device.
         tell: Sends a message to the bench.
+        memory: What the device keeps without power.
     """
 
-    def __init__(self, loop: FarmLoop, begin: Message, name: str, tell: Callable[..., None]) -> None:
+    def __init__(
+        self, loop: FarmLoop, begin: Message, name: str, tell: Callable[..., None], memory: KeptMemory | None = None
+    ) -> None:
         self.name, self.loop, self._tell = name, loop, tell
+        self.memory = memory or KeptMemory()
         self.rng = random.Random(begin["seed"])
         self.terminals = Terminals.idle(begin["nominal_v"])
         self.pilot, self.cable = PilotState.A, cast("float | None", None)

@@ -1,14 +1,14 @@
 """One charge point of OCPP 1.6J: what it tells its central system, and what it lets its device do. Sans-I/O.
 
-Inputs are methods that name their moment (nanoseconds of farm time); :meth:`ChargePoint.advance_to` ends the inputs of
-an instant. Outputs: the next call to send, the limit of each connector, whether it may charge, a reboot that is due, and
-the state that outlives a restart. What the standard leaves open and what was chosen: ``docs/ocpp-charge-point.md``.
+Inputs are methods that name their moment (nanoseconds of farm time); those of an instant are followed by
+:meth:`ChargePoint.advance_to` and :meth:`ChargePoint.tell_states`. Outputs: the next call to send, the limit of each
+connector, whether it may charge, a reboot that is due, and the state that outlives a restart. What the standard leaves
+open and what was chosen stands in ``docs/ocpp-charge-point.md``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
@@ -18,13 +18,14 @@ from emulators.kit.ocpp.calls import Call, Outbox
 from emulators.kit.ocpp.certificates import CertificateStore
 from emulators.kit.ocpp.clock import DeviceClock
 from emulators.kit.ocpp.commands import Commands
+from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.connector import ERROR_CODES, Connector
 from emulators.kit.ocpp.engine import ProfileEngine, ProfileKeys
 from emulators.kit.ocpp.equipment import Equipment
 from emulators.kit.ocpp.keys import Keys, KeyTable
 from emulators.kit.ocpp.meter_values import MeterValues
 from emulators.kit.ocpp.payload import PayloadError, timestamp
-from emulators.kit.ocpp.rates import Limit, Supply
+from emulators.kit.ocpp.rates import Limit
 from emulators.kit.ocpp.rpc import Payload
 from emulators.kit.ocpp.sessions import Sessions
 from emulators.kit.ocpp.transactions import START, Message, TransactionQueue
@@ -36,50 +37,6 @@ BOOT_AGAIN_S: Final = 60
 #: A soft reset waits so long for the messages of the transactions that it ends (chosen).
 SOFT_RESET_WAITS_S: Final = 30
 POWER_LOSS: Final = "PowerLoss"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargePointConfig:
-    """What a charge point is, as it says of itself in its BootNotification, and what it hangs on.
-
-    Attributes:
-        vendor: ``chargePointVendor``.
-        model: ``chargePointModel``.
-        firmware: ``firmwareVersion``.
-        serial: ``chargePointSerialNumber``; empty: not said.
-        meter_type: ``meterType``; empty: not said.
-        meter_serial: ``meterSerialNumber``; empty: not said.
-        connectors: How many it has, numbered from 1.
-        supply: Its phases and their nominal voltage.
-        maximum_a: What one connector can offer [A per phase].
-        free_id_tag: Charging is free: whoever plugs in starts a transaction with this idTag. None: a card or the
-            backend starts one.
-        transaction_id_needed: Whether a TxProfile has to name its transaction.
-        clock_ahead_s: How far the device's own clock is ahead of UTC when it leaves the factory [s].
-    """
-
-    vendor: str
-    model: str
-    firmware: str
-    serial: str = ""
-    meter_type: str = ""
-    meter_serial: str = ""
-    connectors: int = 1
-    supply: Supply = field(default_factory=Supply)
-    maximum_a: float = 32.0
-    free_id_tag: str | None = None
-    transaction_id_needed: bool = False
-    clock_ahead_s: float = 0.0
-
-    def boot_notification(self) -> Payload:
-        """Return the payload of its ``BootNotification`` (6.9)."""
-        payload = {"chargePointVendor": self.vendor, "chargePointModel": self.model, "firmwareVersion": self.firmware}
-        more = {
-            "chargePointSerialNumber": self.serial,
-            "meterType": self.meter_type,
-            "meterSerialNumber": self.meter_serial,
-        }
-        return payload | {name: text for name, text in more.items() if text}
 
 
 class ChargePoint:
@@ -164,6 +121,8 @@ class ChargePoint:
         self._down_reason = POWER_LOSS
         self._files = 0
         self._revision = 0
+        self._interrupted: list[tuple[int, Payload]] = []  # transactions that ran when the device went down
+        self._interrupted_by = POWER_LOSS
         self._events: list[Payload] = kept.get("events", [])
         if kept:
             self._restore(kept)
@@ -247,19 +206,13 @@ class ChargePoint:
             else:
                 call.done(payload)
                 self.outbox.remove(call)
-        except PayloadError as error:
-            self.failed(call, str(error), now_ns)
+        except PayloadError:
+            self.failed(call, now_ns)
             return
         self._under_way = self._message = None
 
-    def failed(self, call: Call, error: str, now_ns: int) -> None:
-        """Take that the call under way was answered by a CALLERROR, or not in time.
-
-        Args:
-            call: The call under way.
-            error: Why, for the trace; what is done does not depend on it.
-            now_ns: Farm time.
-        """
+    def failed(self, call: Call, now_ns: int) -> None:
+        """Take that the call under way was answered by a CALLERROR, or not in time."""
         self.clock.now_ns = now_ns
         if call is not self._under_way:
             return
@@ -284,8 +237,11 @@ class ChargePoint:
     # --- time
 
     def advance_to(self, now_ns: int) -> None:
-        """Let time pass, and let what came in at this moment act."""
+        """Let time pass."""
         self.clock.now_ns = now_ns
+        interrupted, self._interrupted = self._interrupted, []
+        for number, transaction in interrupted:
+            self.sessions.end_after_restart(number, transaction, self._interrupted_by)
         self.sessions.advance()
         self.meters.advance()
         self.transfers.advance(now_ns, is_idle=self._is_idle)
@@ -293,6 +249,10 @@ class ChargePoint:
             due_ns = self._heartbeat_due_ns()
             if due_ns is not None and now_ns >= due_ns:
                 self.heartbeat()
+
+    def tell_states(self, now_ns: int) -> None:
+        """End the inputs of an instant: states that have lasted are told, others never were."""
+        self.clock.now_ns = now_ns
         for connector in self.connectors.values():
             self.sessions.tell(connector)
 
@@ -430,8 +390,7 @@ class ChargePoint:
         self.certificates.restore(kept["certificates"])
         for number in kept["sessions"]["inoperative"]:
             self.connectors[number].operative = False
-        for number, transaction in kept["sessions"]["running"]:
-            self.sessions.end_after_restart(number, transaction, kept["down_reason"])
+        self._interrupted, self._interrupted_by = kept["sessions"]["running"], kept["down_reason"]
 
     def _next_boot(self) -> Call | None:
         if self.registration == "Accepted" or self.clock.now_ns < self._boot_ns:

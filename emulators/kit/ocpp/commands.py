@@ -196,7 +196,8 @@ class Commands:
 
     def _update_firmware(self, asked: Payload) -> Payload:
         clock = self._point.clock
-        self._point.transfers.update_firmware(asked, max(clock.now_ns, clock.farm_ns(timestamp(asked["retrieveDate"]))))
+        at_ns = max(clock.now_ns, clock.farm_ns(timestamp(asked["retrieveDate"])))
+        self._point.transfers.begin(transfers.FIRMWARE, asked["location"], at_ns, asked)
         return {}
 
     def _signed_update_firmware(self, asked: Payload) -> Payload:
@@ -205,15 +206,16 @@ class Commands:
         if not self._point.certificates.can_read(firmware["signingCertificate"]):
             self._point.security_event("InvalidFirmwareSigningCertificate")
             return _status("InvalidCertificate")
-        replaced = self._point.transfers.update_signed_firmware(asked, at_ns)
+        replaced = self._point.transfers.begin(transfers.SIGNED_FIRMWARE, firmware["location"], at_ns, asked)
         return _status("AcceptedCanceled" if replaced else "Accepted")
 
     def _get_diagnostics(self, asked: Payload) -> Payload:
-        self._point.transfers.upload_diagnostics(asked, self._point.clock.now_ns)
+        self._point.transfers.begin(transfers.DIAGNOSTICS, asked["location"], self._point.clock.now_ns, asked)
         return {"fileName": self._point.file_name("diagnostics")}
 
     def _get_log(self, asked: Payload) -> Payload:
-        replaced = self._point.transfers.upload_log(asked, self._point.clock.now_ns)
+        location = asked["log"]["remoteLocation"]
+        replaced = self._point.transfers.begin(transfers.LOG, location, self._point.clock.now_ns, asked)
         status = "AcceptedCanceled" if replaced else "Accepted"
         return {"status": status, "filename": self._point.file_name(asked["logType"])}
 

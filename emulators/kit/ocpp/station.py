@@ -1,8 +1,8 @@
 """Binds a charge point to its backend: keeps the connection, sends what is due, hands answers in. No behaviour in here.
 
-How a device uses it (one :class:`OcppStation` from power-up to power-down)::
+How a device uses it, one station from power-up to power-down::
 
-    self.ocpp = OcppStation(host, self, config, KEYS, url=..., identity=..., security=...)
+    self.ocpp = OcppStation(host, equipment, config, keys, url=..., identity=..., security=...)
     self.ocpp.start()
     self.ocpp.pilot_changed(1, state)          # each change of the pilot
     self.ocpp.offered(1, current_a)            # each change of the offer, also when it was obey() that asked for it
@@ -12,14 +12,31 @@ How a device uses it (one :class:`OcppStation` from power-up to power-down)::
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
 
-from emulators.kit.host import Host
-from emulators.kit.ocpp.charge_point import ChargePoint, ChargePointConfig
+from emulators.kit.host import Cancel, Host
+from emulators.kit.ocpp.charge_point import ChargePoint
+from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Equipment
 from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.rates import Limit
+from emulators.kit.ocpp.rpc import CallError, MessageIds, Payload
+from emulators.kit.ocpp.security import Profile, Security
+from emulators.kit.ocpp.session import CallTimeout, ConnectionLost, Refused, Session, Unreachable, connect
 from emulators.kit.pilot import PilotState
+
+ANSWER_S: Final = 30.0  #: How long the backend may take to answer a call (chosen).
+FIRST_PAUSE_S: Final = 1.0  #: Before the first try to connect again; it doubles with each try (chosen) ...
+LONGEST_PAUSE_S: Final = 64.0  #: ... up to this, and up to as much again is added by chance.
+MEMORY: Final = "ocpp"  #: Under which name the charge point's state is kept.
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: An offer may change what the charge point says, which a device may answer by another offer; not for ever.
+_ROUNDS: Final = 5
 
 
 class OcppStation:
@@ -30,16 +47,16 @@ class OcppStation:
         equipment: The device.
         config: What it is.
         keys: Its configuration keys.
-        url: Of the backend, without the identity (``ws://backend.example:8080/ocpp``).
+        url: Of the backend, without the identity (``ws://192.168.0.100:8080/ocpp``); empty: it has none and stays
+            offline.
         identity: The charge point's identity, the last element of the path.
-        security: What the session needs for its security profile (``session.Security`` of the kit).
+        security: What it shows and trusts; None for a trusted network.
         settings: Values of keys that the device's own parameters give.
+        connection: What else :func:`~emulators.kit.ocpp.session.connect` takes.
 
     Attributes:
         point: The model, to be looked at.
     """
-
-    point: ChargePoint
 
     def __init__(
         self,
@@ -50,44 +67,227 @@ class OcppStation:
         *,
         url: str,
         identity: str,
-        security: object = None,
+        security: Security | None = None,
         settings: Mapping[str, str] | None = None,
-    ) -> None: ...
+        **connection: Any,
+    ) -> None:
+        self._host, self._equipment = host, equipment
+        self._url, self._identity, self._connection = url, identity, connection
+        kept, now_ns = host.memory.read(MEMORY), host.now_ns()
+        self.point = ChargePoint(
+            config,
+            keys,
+            equipment,
+            epoch_utc_ns=(host.utc() - _EPOCH) // timedelta(microseconds=1) * 1000 - now_ns // 1000 * 1000,
+            now_ns=now_ns,
+            rng=host.rng,
+            kept=None if kept is None else json.loads(kept),
+            settings=settings,
+        )
+        self._given = security or Security()
+        if self._given.profile > self.point.keys.integer("SecurityProfile"):
+            self.point.keys.give("SecurityProfile", str(self._given.profile))
+        self._ids = MessageIds(host.name)
+        self._wake = asyncio.Event()
+        self._session: Session | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._shown: Security | None = None  # what the session was opened with
+        self._deadline: Cancel | None = None
+        self._decided = self._decisions()
+        self._is_settling = self._is_rebooting = False
+        self._revision = -1
 
     def start(self) -> None:
-        """Begin: restore what was kept, connect and stay connected. Without a URL the charge point stays offline."""
+        """Begin: connect and stay connected."""
+        self._settle()
+        if self._url:
+            self._task = self._host.spawn(self._stay_connected(), name=f"{self._host.name} keeps its backend")
 
     async def stop(self) -> None:
-        """Close the connection and stop at once, as without power; may be called twice."""
+        """Go silent at once, as without power; may be called twice."""
+        task, self._task = self._task, None
+        self._is_settling = True  # nothing acts any more
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._session is not None:
+            self._session.cut()
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    # --- the device
 
     @property
     def connected(self) -> bool:
         """Return whether the backend is reached."""
-        return False
+        return self._session is not None and self._session.is_open
 
     def pilot_changed(self, connector: int, state: PilotState) -> None:
         """Take the control pilot's state of a connector."""
+        self.point.pilot_changed(connector, state, self._host.now_ns())
+        self._settle()
 
     def offered(self, connector: int, current_a: float) -> None:
         """Take what a connector offers to its vehicle now [A]; 0: the station pauses."""
+        self.point.offered(connector, current_a, self._host.now_ns())
+        self._settle()
 
     def card(self, id_tag: str, connector: int | None = None) -> None:
         """Take a card at the reader."""
+        self.point.card(id_tag, self._host.now_ns(), connector)
+        self._settle()
 
     def fault(self, connector: int, error_code: str | None, info: str = "") -> None:
-        """Take a fault of a connector (0: the station), None when it is over."""
+        """Take a fault of a connector (0: the station), None when it is over (errors as the model's)."""
+        self.point.fault(connector, error_code, self._host.now_ns(), info)
+        self._settle()
 
     def end_transaction(self, connector: int, reason: str) -> None:
         """End a connector's transaction, if one runs, for a reason of the device (``Local``, ``EmergencyStop`` ...)."""
+        self.point.end_transaction(connector, reason, self._host.now_ns())
+        self._settle()
+
+    def going_down(self, reason: str) -> None:
+        """Note why the device is about to restart by itself (``Reboot``); without that it is ``PowerLoss``."""
+        self.point.going_down(reason)
+        self._settle()
 
     def limit(self, connector: int) -> Limit | None:
         """Return what the charging profiles allow on a connector [A per phase]; 0: the station; None: no limit."""
-        return None
+        return self.point.limit(connector)
 
     def may_charge(self, connector: int) -> bool:
         """Return whether a connector may offer current."""
-        return False
+        return self.point.may_charge(connector)
 
     def status(self, connector: int) -> str:
         """Return a connector's ``ChargePointStatus``."""
-        return "Available"
+        return self.point.status(connector)
+
+    # --- inside
+
+    def _settle(self) -> None:
+        """Let what came in act: on the device, on the backend, and on what is kept."""
+        if self._is_settling:
+            return
+        self._is_settling = True
+        now_ns = self._host.now_ns()
+        self.point.advance_to(now_ns)
+        for _ in range(_ROUNDS):
+            before, self._decided = self._decided, self._decisions()
+            if before == self._decided:
+                break
+            self._trace_states(before)
+            self._equipment.obey()
+        self.point.tell_states(now_ns)
+        self._is_settling = False
+        if self.point.revision != self._revision:
+            self._revision = self.point.revision
+            self._host.memory.write(MEMORY, json.dumps(self.point.as_json()))
+        self._plan(now_ns)
+        self._wake.set()
+        hard = self.point.reboot_due
+        if hard is not None and not self._is_rebooting:
+            self._is_rebooting = True
+            self._host.spawn(self._reboot(hard=hard), name=f"{self._host.name} reboots for its backend")
+
+    def _decisions(self) -> list[tuple[Limit | None, bool, str]]:
+        point = self.point
+        return [(point.limit(number), point.may_charge(number), point.status(number)) for number in point.connectors]
+
+    def _trace_states(self, before: list[tuple[Limit | None, bool, str]]) -> None:
+        for number, ((_, _, old), (_, _, new)) in enumerate(zip(before, self._decided, strict=True)):
+            if old != new:
+                self._host.trace("ocpp_status", connector=number, status=new)
+
+    def _plan(self, now_ns: int) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        due_ns = self.point.next_deadline_ns()
+        self._deadline = None if due_ns is None else self._host.call_at(max(due_ns, now_ns + 1), self._settle)
+
+    async def _reboot(self, *, hard: bool) -> None:
+        if self._session is not None:
+            await self._session.close(1001, "the charge point reboots")
+        self._equipment.reboot(hard=hard)
+
+    async def _stay_connected(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                session = await self._connect()
+            except (Refused, Unreachable) as error:
+                self._host.trace("ocpp_not_connected", why=str(error))
+                if "certificate is refused" in str(error):
+                    self.point.security_event("InvalidCentralSystemCertificate", str(error))
+                    self._settle()
+            else:
+                pause_s = FIRST_PAUSE_S
+                self._host.trace("ocpp_connected", url=self._url)
+                try:
+                    await self._serve(session)
+                finally:
+                    self._session = None
+                self._host.trace("ocpp_disconnected", code=(await session.closed()).code)
+            await asyncio.sleep(pause_s * (1 + self._host.rng.random()))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _connect(self) -> Session:
+        self._shown = self._security()
+        return await connect(
+            self._host,
+            self._url,
+            identity=self._identity,
+            on_call=self._called,
+            security=self._shown,
+            ping_interval_s=self.point.keys.integer("WebSocketPingInterval"),
+            ids=self._ids,
+            **self._connection,
+        )
+
+    def _security(self) -> Security:
+        """Return what is shown now: the backend may have given another key, or raised the profile."""
+        keys = self.point.keys
+        profile = cast(Profile, max(self._given.profile, keys.integer("SecurityProfile")))
+        password = bytes.fromhex(keys.text("AuthorizationKey")) or self._given.password
+        return replace(self._given, profile=profile, password=password)
+
+    async def _serve(self, session: Session) -> None:
+        """Send one call after the other until the connection ends."""
+        self._session = session
+        closed = asyncio.ensure_future(session.closed())
+        closed.add_done_callback(lambda _: self._wake.set())
+        self.point.connected(self._host.now_ns())
+        self._settle()
+        try:
+            while session.is_open:
+                self._wake.clear()
+                call = self.point.next_call(self._host.now_ns())
+                if call is None:
+                    await self._wake.wait()
+                    continue
+                try:
+                    answer = await session.call(call.action, call.payload, timeout_s=ANSWER_S)
+                except (CallError, CallTimeout) as error:
+                    self._host.trace("ocpp_call_failed", action=call.action, why=str(error))
+                    self.point.failed(call, self._host.now_ns())
+                except ConnectionLost:
+                    break
+                else:
+                    self.point.answered(call, answer, self._host.now_ns())
+                self._settle()
+        finally:
+            closed.cancel()
+            self.point.disconnected(self._host.now_ns())
+            self._settle()
+
+    def _called(self, action: str, payload: Payload) -> Payload:
+        answer = self.point.called(action, payload, self._host.now_ns())
+        asyncio.get_running_loop().call_soon(self._after_command)  # the answer goes first
+        return answer
+
+    def _after_command(self) -> None:
+        self._settle()
+        if self._session is not None and self._shown is not None and self._security().password != self._shown.password:
+            self._shown = None
+            self._host.spawn(self._session.close(1000, "another key"), name=f"{self._host.name} shows its new key")

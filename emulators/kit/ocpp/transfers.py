@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from emulators.kit.host import NS_PER_S
 from emulators.kit.ocpp.rpc import Payload
@@ -27,19 +26,31 @@ SIGNED_FIRMWARE: Final = "SignedFirmwareStatusNotification"
 DIAGNOSTICS: Final = "DiagnosticsStatusNotification"
 LOG: Final = "LogStatusNotification"
 
+Steps = list[tuple[int, str]]  #: States that come, each with the time after the one before [s].
+_FETCH: Final[Steps] = [(0, "Downloading"), (DOWNLOAD_S, "Downloaded")]
+_INSTALL: Final[Steps] = [(0, WAITS_FOR_IDLE), (INSTALL_S, "Installed")]
+_SEND: Final[Steps] = [(0, "Uploading"), (UPLOAD_S, "Uploaded")]
+#: How a transfer goes, by the action that tells it, and its state where the location is no good.
+_COURSES: Final[dict[str, tuple[Steps, str]]] = {
+    FIRMWARE: ([*_FETCH, *_INSTALL], "DownloadFailed"),
+    SIGNED_FIRMWARE: ([*_FETCH, (VERIFY_S, "SignatureVerified"), *_INSTALL], "DownloadFailed"),
+    DIAGNOSTICS: (_SEND, "UploadFailed"),
+    LOG: (_SEND, "UploadFailure"),
+}
+
 
 @dataclass(slots=True)
 class Job:
     """A transfer.
 
     Attributes:
-        steps: States that come, each with the time after the one before [s].
+        steps: What is to come.
         at_ns: When the next one does [farm time].
         status: The state it is in.
         request_id: ``requestId`` of the security extension's messages.
     """
 
-    steps: list[tuple[int, str]]
+    steps: Steps
     at_ns: int
     status: str = "Idle"
     request_id: int | None = None
@@ -56,58 +67,22 @@ class Transfers:
         self._send = send
         self._jobs: dict[str, Job] = {}
 
-    def update_firmware(self, payload: Payload, at_ns: int) -> None:
-        """Take an ``UpdateFirmware``: fetch at a farm time, then install while nobody charges."""
-        good = [(0, "Downloading"), (DOWNLOAD_S, "Downloaded"), (0, WAITS_FOR_IDLE), (INSTALL_S, "Installed")]
-        self._begin(
-            FIRMWARE,
-            Job([*good], at_ns, request_id=payload.get("requestId")),
-            "DownloadFailed",
-            payload["location"],
-            payload,
-        )
+    def begin(self, action: str, location: str, at_ns: int, asked: Payload) -> bool:
+        """Begin a transfer; return whether it takes the place of one that was under way.
 
-    def update_signed_firmware(self, payload: Payload, at_ns: int) -> bool:
-        """Take a ``SignedUpdateFirmware``; return whether it takes the place of one that was under way."""
-        good = [
-            (0, "Downloading"),
-            (DOWNLOAD_S, "Downloaded"),
-            (VERIFY_S, "SignatureVerified"),
-            (0, WAITS_FOR_IDLE),
-            (INSTALL_S, "Installed"),
-        ]
-        was_busy = self.is_busy(SIGNED_FIRMWARE)
-        self._begin(
-            SIGNED_FIRMWARE,
-            Job([*good], at_ns, request_id=payload.get("requestId")),
-            "DownloadFailed",
-            payload["firmware"]["location"],
-            payload,
-        )
-        return was_busy
-
-    def upload_diagnostics(self, payload: Payload, now_ns: int) -> None:
-        """Take a ``GetDiagnostics``."""
-        good = [(0, "Uploading"), (UPLOAD_S, "Uploaded")]
-        self._begin(
-            DIAGNOSTICS,
-            Job([*good], now_ns, request_id=payload.get("requestId")),
-            "UploadFailed",
-            payload["location"],
-            payload,
-        )
-
-    def upload_log(self, payload: Payload, now_ns: int) -> bool:
-        """Take a ``GetLog``; return whether it takes the place of one that was under way."""
-        was_busy = self.is_busy(LOG)
-        good = [(0, "Uploading"), (UPLOAD_S, "Uploaded")]
-        self._begin(
-            LOG,
-            Job([*good], now_ns, request_id=payload.get("requestId")),
-            "UploadFailure",
-            payload["log"]["remoteLocation"],
-            payload,
-        )
+        Args:
+            action: What tells its states.
+            location: Where from or where to.
+            at_ns: Farm time.
+            asked: The request, for ``retries``, ``retryInterval`` and ``requestId``.
+        """
+        was_busy = self.is_busy(action)
+        steps, bad = _COURSES[action]
+        if location.partition("://")[0].lower() not in SCHEMES:
+            again, pause_s = asked.get("retries", 0), asked.get("retryInterval", RETRY_S)
+            first = steps[0][1]
+            steps = [(0, first), *[(pause_s, first)] * again, (DOWNLOAD_S, bad)]
+        self._jobs[action] = Job([*steps], at_ns, request_id=asked.get("requestId"))
         return was_busy
 
     def is_busy(self, action: str) -> bool:
@@ -141,13 +116,6 @@ class Transfers:
         """Return when something is due [farm time]."""
         waiting = [job for job in self._jobs.values() if job.steps]
         return [job.at_ns for job in waiting if is_idle or job.steps[0][1] != WAITS_FOR_IDLE]
-
-    def _begin(self, action: str, job: Job, bad: str, location: str, asked: Payload) -> None:
-        if urlsplit(location).scheme.lower() not in SCHEMES:
-            again, pause_s = asked.get("retries", 0), asked.get("retryInterval", RETRY_S)
-            first = job.steps[0][1]
-            job.steps = [(0, first), *[(pause_s, first)] * again, (DOWNLOAD_S, bad)]
-        self._jobs[action] = job
 
     @staticmethod
     def _told(job: Job) -> Payload:

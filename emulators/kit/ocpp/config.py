@@ -1,0 +1,52 @@
+"""What a charge point is. Sans-I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from emulators.kit.ocpp.rates import Supply
+from emulators.kit.ocpp.rpc import Payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargePointConfig:
+    """What a charge point is, as it says of itself in its BootNotification, and what it hangs on.
+
+    Attributes:
+        vendor: ``chargePointVendor``.
+        model: ``chargePointModel``.
+        firmware: ``firmwareVersion``.
+        serial: ``chargePointSerialNumber``; empty: not said.
+        meter_type: ``meterType``; empty: not said.
+        meter_serial: ``meterSerialNumber``; empty: not said.
+        connectors: How many it has, numbered from 1.
+        supply: Its phases and their nominal voltage.
+        maximum_a: What one connector can offer [A per phase].
+        free_id_tag: Charging is free: whoever plugs in starts a transaction with this idTag. None: a card or the
+            backend starts one.
+        transaction_id_needed: Whether a TxProfile has to name its transaction.
+        clock_ahead_s: How far the device's own clock is ahead of UTC when it leaves the factory [s].
+    """
+
+    vendor: str
+    model: str
+    firmware: str
+    serial: str = ""
+    meter_type: str = ""
+    meter_serial: str = ""
+    connectors: int = 1
+    supply: Supply = field(default_factory=Supply)
+    maximum_a: float = 32.0
+    free_id_tag: str | None = None
+    transaction_id_needed: bool = False
+    clock_ahead_s: float = 0.0
+
+    def boot_notification(self) -> Payload:
+        """Return the payload of its ``BootNotification`` (6.9)."""
+        payload = {"chargePointVendor": self.vendor, "chargePointModel": self.model, "firmwareVersion": self.firmware}
+        more = {
+            "chargePointSerialNumber": self.serial,
+            "meterType": self.meter_type,
+            "meterSerialNumber": self.meter_serial,
+        }
+        return payload | {name: text for name, text in more.items() if text}
