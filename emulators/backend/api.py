@@ -123,7 +123,7 @@ def verbs(backend: Backend) -> dict[str, Verb[Any]]:
                 body.charge_point, body.action, body.payload, timeout_s=body.timeout_s, is_checked=body.is_checked
             )
         except OwnPayloadInvalid as error:
-            raise Refused(f"{error}. Or send it as it is: is_checked false.") from error
+            raise Refused(f"{error} It goes over as it is with is_checked false.") from error
         except CallError as error:
             return {"outcome": "refused", "error": as_payload(error)}
         except CallTimeout:

@@ -16,7 +16,7 @@ from emulators.backend.script import Step
 from emulators.kit.family import DeviceConfig, Service
 from emulators.kit.front import Front
 from emulators.kit.host import Host
-from emulators.kit.ocpp.rpc import CallError
+from emulators.kit.ocpp.rpc import CallError, check_own
 from emulators.kit.ocpp.security import Authority, Certificate, ServerSecurity
 from emulators.kit.ocpp.server import Hello, Server
 from emulators.kit.ocpp.session import Answer, Cut, Garbage, Session, Silent, Unchecked
@@ -74,7 +74,6 @@ class Backend:
             on_open=self._came_in,
             security=self._security(profile),
             ping_interval_s=self._number("Ping interval [s]"),
-            is_validating=self.parameters["Check payloads"] is True,
         )
         if self._fault != "closed_port":
             await self._server.start(*self._host.listen_at(self._number("Port")))
@@ -159,6 +158,8 @@ class Backend:
             CallError, CallTimeout, ConnectionLost, OwnPayloadInvalid: As :meth:`Session.call`.
         """
         session = self.require(charge_point)
+        if is_checked:
+            check_own(action, "request", payload)
         self._record(charge_point, action, payload, direction="out", kind="call")
         try:
             answer = await session.call(action, payload, timeout_s=timeout_s, is_checked=is_checked)

@@ -142,8 +142,8 @@ class Rpc:
         """
         if self._outstanding is not None:
             raise RuntimeError(f"{action}: {self._outstanding[1]} is not answered yet")
-        if is_checked:
-            self._check_own(action, "request", payload)
+        if is_checked and self._is_validating:
+            check_own(action, "request", payload)
         frame = _packed([CALL, unique := self._ids.next(), action, payload])
         self._outstanding = (unique, action)
         return frame
@@ -160,8 +160,8 @@ class Rpc:
         Raises:
             OwnPayloadInvalid: The payload breaks the schema; the call still waits for an answer.
         """
-        if is_checked:
-            self._check_own(self._open[unique], "confirmation", payload)
+        if is_checked and self._is_validating:
+            check_own(self._open[unique], "confirmation", payload)
         frame = _packed([CALL_RESULT, unique, payload])
         del self._open[unique]
         return frame
@@ -192,7 +192,7 @@ class Rpc:
         if type(frame) is not list or not frame:
             return Dropped("no JSON array with elements")
         match frame[0]:
-            case int(kind) if kind == CALL and kind is not True:
+            case int(kind) if kind == CALL:
                 return self._called(frame)
             case int(kind) if kind in (CALL_RESULT, CALL_ERROR):
                 return self._answered(kind, frame)
@@ -251,15 +251,19 @@ class Rpc:
             except PayloadError as error:
                 raise CallError(error.violation, str(error)) from None
 
-    def _check_own(self, action: str, kind: Kind, payload: object) -> None:
-        if not self._is_validating:
-            return
-        try:
-            validator(action, kind)(payload)
-        except KeyError:
-            raise OwnPayloadInvalid(f"{action} is no action of OCPP 1.6") from None
-        except PayloadError as error:
-            raise OwnPayloadInvalid(f"{action} {kind}: {error}") from None
+
+def check_own(action: str, kind: Kind, payload: object) -> None:
+    """Check a payload of our own.
+
+    Raises:
+        OwnPayloadInvalid: It breaks the schema.
+    """
+    try:
+        validator(action, kind)(payload)
+    except KeyError:
+        raise OwnPayloadInvalid(f"{action} is no action of OCPP 1.6") from None
+    except PayloadError as error:
+        raise OwnPayloadInvalid(f"{action} {kind}: {error}") from None
 
 
 def _error(frame: list[Any]) -> CallError:

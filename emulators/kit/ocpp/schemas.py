@@ -2,8 +2,8 @@
 few microseconds, and the first thing that is wrong is told with its path.
 
 What the schemas get wrong is put right here: the unit is spelt ``Celcius`` and ``Celsius`` in the standard, ``Hertz``
-came by an erratum, and ``multipleOf: 0.1`` means one decimal, whatever binary fractions make of it. Formats
-(``date-time``, ``uri``) are not checked: what reads the text does.
+came by an erratum, ``multipleOf: 0.1`` means one decimal, whatever binary fractions make of it, and a whole number has
+32 bits. Formats (``date-time``, ``uri``) are not checked: what reads the text does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 import ocpp.v16
 
-from emulators.kit.ocpp.payload import PayloadError, Violation, shown
+from emulators.kit.ocpp.payload import LARGEST_RATE, PayloadError, Violation, shown
 
 FOLDER: Final = Path(ocpp.v16.__file__).parent / "schemas"
 #: Every action of OCPP 1.6 and of its security extension that has schemas.
@@ -137,10 +137,13 @@ def _text(words: list[str] | None, longest: float) -> Check:
 
 def _plain(kind: str, *, one_decimal: bool) -> Check:
     types = _TYPES[kind][0]
+    low, high = (-(2**31), 2**31 - 1) if kind == "integer" else (-LARGEST_RATE, LARGEST_RATE)
 
     def check(value: object) -> None:
         if type(value) not in types:  # a bool is an int to Python, not to JSON
             raise _wrong_type(value, kind)
+        if kind != "boolean" and not low <= value <= high:  # type: ignore[operator]
+            raise PayloadError(Violation.PROPERTY, "", f"{shown(value)} is out of range.", f"Allowed: {low} to {high}.")
         if one_decimal and not math.isclose(value * 10, round(value * 10), abs_tol=1e-6):  # type: ignore[operator]
             raise PayloadError(Violation.PROPERTY, "", f"{shown(value)} is too fine.", "Allowed: one decimal at most.")
 

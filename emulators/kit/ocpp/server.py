@@ -101,6 +101,7 @@ class Server:
             subprotocols=[SUBPROTOCOL],
             select_subprotocol=_agreed,
             process_request=self._look,
+            process_response=_without_date,
             server_header=None,
             compression=None,
             open_timeout=OPEN_WITHIN_S,
@@ -213,6 +214,11 @@ class _Connection(ServerConnection):
         await super().handshake(*args, **settings)
         if self.protocol.handshake_exc is not None:
             self._on_failure(f"no WebSocket: {self.protocol.handshake_exc}")
+
+
+def _without_date(_connection: ServerConnection, _request: Request, response: Response) -> None:
+    """Take away the machine's time, which is not the site's."""
+    response.headers.pop("Date", None)
 
 
 def _agreed(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

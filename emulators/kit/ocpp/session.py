@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,7 @@ from typing import Any, Final, cast
 from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as _connect
+from websockets.asyncio.client import connect as _Connect
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.frames import Frame, Opcode
@@ -48,6 +49,7 @@ LONGEST_FRAME: Final = 1 << 20  #: Bytes; a longer frame closes the connection w
 CLOSE_WITHIN_S: Final = 5.0  #: How long a peer may take to answer a closing frame [s].
 UNSUPPORTED_DATA: Final = 1003
 LAN: Final = Route()  #: The direct way.
+PROTOCOL_CODES: Final = (1002, 1007, 1009)  #: What the library closes with: no WebSocket, no UTF-8, too long.
 ABNORMAL: Final = 1006  #: What stands for a connection that was lost without a closing frame.
 
 LOG: Final = logging.getLogger("hilfarm.websockets")
@@ -229,8 +231,9 @@ class Session:
                     return
                 self._note("rx", frame)
                 await self._take(frame)
-        except ConnectionClosed:
-            pass
+        except ConnectionClosed as closed:
+            if closed.sent is not None and closed.sent.code in PROTOCOL_CODES:
+                self._trace("ocpp_dropped", why=f"{closed.sent.reason}: closed with {closed.sent.code:d}")
         finally:
             self._end()
 
@@ -318,8 +321,9 @@ class Session:
         """Let everybody who waits know that the connection is gone."""
         if self._closed.done():
             return
-        code, reason = self._connection.close_code, self._connection.close_reason
-        self._closed.set_result(Closed(ABNORMAL if code is None else code, reason or ""))
+        protocol = self._connection.protocol
+        frame = protocol.close_rcvd or protocol.close_sent
+        self._closed.set_result(Closed(ABNORMAL, "") if frame is None else Closed(int(frame.code), frame.reason))
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(ConnectionLost("the connection was lost before the answer"))
         self._asked.clear()
@@ -342,6 +346,13 @@ class _Client(ClientConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = exc
         super().connection_lost(exc)
+
+
+class _Opening(_Connect):
+    """Follows no redirect: a charge point goes where its setting says."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
 
 
 async def connect(
@@ -393,7 +404,7 @@ async def connect(
 
     tls: dict[str, Any] = {"ssl": security.context(), "server_hostname": parts.hostname} if is_tls else {}
     try:
-        connection = await _connect(
+        connection = await _Opening(
             f"{url.rstrip('/')}/{quote(identity, safe='')}",
             subprotocols=[SUBPROTOCOL],
             additional_headers=security.headers(identity),
@@ -448,7 +459,7 @@ def _refusal(url: str, error: Exception, lost: Exception | None) -> Refused | Un
         case TimeoutError():
             return Unreachable(f"{url}: no answer")
         case OSError():
-            return Unreachable(f"{url}: {error.strerror or error}")
+            return Unreachable(f"{url}: {os.strerror(error.errno) if error.errno else error}")
     if isinstance(lost, ssl.SSLError):
         return Refused(f"{url}: {in_words(lost)}")
     if isinstance(error, InvalidMessage):
