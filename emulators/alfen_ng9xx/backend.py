@@ -8,7 +8,7 @@ from typing import Final, cast
 from emulators.alfen_ng9xx.registers import serial_number
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import ChargerWiring, Host
-from emulators.kit.ocpp.charge_point import ChargePointConfig
+from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.one_connector import Charger, OneConnector
 from emulators.kit.ocpp.rates import Supply

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import ChargerWiring, Host
-from emulators.kit.ocpp.charge_point import ChargePointConfig
+from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.one_connector import Charger, OneConnector
 from emulators.kit.ocpp.security import Security

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from emulators.kit.front import Front
 from emulators.kit.host import ChargerWiring, Host
-from emulators.kit.ocpp.charge_point import ChargePointConfig
+from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Readings, Unlocked
 from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.station import OcppStation
