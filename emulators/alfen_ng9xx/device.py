@@ -136,7 +136,7 @@ class AlfenNg9xx:
         shown = live_monitoring(self.station, self.meter.currents_a, ems_in_use=spoken)
         if self.backend is None:
             return shown
-        return {**shown, "Back office": "connected" if self.backend.connected else "not connected"}
+        return {**shown, "Back office": self.backend.connection_text}
 
     def explain(self) -> str:
         """Return in one sentence what is offered, since when, and which limit decides."""

@@ -10,6 +10,7 @@ import csv
 import math
 import struct
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -144,13 +145,17 @@ class MennekesEcu:
             self._update()
 
     async def fault(self, kind: str | None) -> None:
-        """Refuse: a charging point's faults come from outside (link, kill, vehicle).
+        """Let the clock go wrong, ``clock:7200`` (seconds ahead); the backend sets it. All else comes from outside.
 
         Raises:
-            ValueError: Any fault but None.
+            ValueError: Another fault, or the point has no backend.
         """
-        if kind is not None:
-            raise ValueError(f"{self.name} has no fault {kind!r}. It has none of its own: cut its link or stop it.")
+        name, _, ahead_s = (kind or "").partition(":")
+        if self.backend is not None and (kind is None or name == "clock"):
+            self.backend.set_clock_ahead(float(ahead_s or 0))
+        elif kind is not None:
+            text = f"{self.name} has no fault {kind!r}. With a backend it has clock:SECONDS; for all else"
+            raise ValueError(f"{text} cut its link or stop it.")
 
     def page(self) -> Mapping[str, str]:
         """Return what the dashboard shows (System Status, DLM Status), as text by field."""
@@ -173,7 +178,8 @@ class MennekesEcu:
                 fields["Second Meter"] = f"{self._meter_currents_a} A"
         if self.backend is not None:
             fields["Connection Type"] = way_to(self.parameters, self._config, self._host).text
-            fields["Backend"] = "connected" if self.backend.connected else "not connected"
+            fields["Backend"] = self.backend.connection_text
+            fields["System Time"] = f"{self.backend.utc:%Y-%m-%d %H:%M:%S}"
         return fields
 
     def card(self, id_tag: str) -> None:
@@ -211,12 +217,16 @@ class MennekesEcu:
         return dlm.Limits(
             evse_a=per_phase(parameters["EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]),
             operator_a=self._operator_a(),
-            scheduled_a=dlm.scheduled_current(schedule, self._host.utc().hour) if isinstance(schedule, tuple) else None,
+            scheduled_a=dlm.scheduled_current(schedule, self._utc().hour) if isinstance(schedule, tuple) else None,
             main_a=per_phase(parameters["Main Distribution Limit (L1/L2/L3) [A]"]) if metered else None,
             headroom_a=per_phase(parameters["External Load Headroom (L1/L2/L3) [A]"]),
             fallback_a=per_phase(parameters["External Load Fallback (L1/L2/L3) [A]"]),
             meter_includes_evse=str(parameters["External Meter Location"]).startswith("Including"),
         )
+
+    def _utc(self) -> datetime:
+        """Return what the point's own clock shows; without a backend it is right."""
+        return self._host.utc() if self.backend is None else self.backend.utc
 
     def _operator_a(self) -> PerPhase:
         """Return the operator's limit of the group: the written one, and never more than the backend's keys say [A]."""
@@ -313,7 +323,7 @@ class MennekesEcu:
     def _own_report(self) -> dlm.Report:
         return dlm.Report(
             name=self.name,
-            connected=self.point.connected,
+            connected=self.point.connected and self.point.permitted,
             charging=self.point.charging,
             cap_a=self.point.cap_a(self._host.now_ns()),
             offered_a=self.point.signalled_a,

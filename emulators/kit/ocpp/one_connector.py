@@ -5,10 +5,11 @@ What such devices have in common when they meet a backend; the family says who i
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from emulators.kit.front import Front
-from emulators.kit.host import ChargerWiring, Host
+from emulators.kit.host import NS_PER_S, ChargerWiring, Host
 from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Readings, Unlocked
 from emulators.kit.ocpp.keys import KeyTable
@@ -18,6 +19,7 @@ from emulators.kit.phases import grid_phases, to_grid
 from emulators.kit.pilot import PilotState
 
 CONNECTOR: Final = 1
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Charger(Protocol):
@@ -79,9 +81,22 @@ class OneConnector:
         await self.ocpp.stop()
 
     @property
-    def connected(self) -> bool:
-        """Return whether the backend is reached."""
-        return self.ocpp.connected
+    def connection_text(self) -> str:
+        """Return whether the backend is reached, and why not, for a page."""
+        if self.ocpp.connected:
+            return "connected"
+        return f"not connected: {self.ocpp.trouble}" if self.ocpp.trouble else "not connected"
+
+    @property
+    def utc(self) -> datetime:
+        """Return what the device's own clock shows, which the backend sets."""
+        clock = self.ocpp.point.clock
+        utc_ns: int = clock.utc_ns + self._host.now_ns() - clock.now_ns
+        return _EPOCH + timedelta(microseconds=utc_ns // 1000)
+
+    def set_clock_ahead(self, ahead_s: float) -> None:
+        """Let the device's own clock be wrong, until the backend sets it [s]."""
+        self.ocpp.point.clock.ahead_ns = round(ahead_s * NS_PER_S)
 
     @property
     def status(self) -> str:
