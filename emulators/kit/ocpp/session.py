@@ -345,7 +345,8 @@ class _Client(ClientConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = exc
-        super().connection_lost(exc)
+        if hasattr(self, "recv_messages"):  # behind a gateway TLS fails before the connection is said to be made
+            super().connection_lost(exc)
 
 
 class _Opening(_Connect):
