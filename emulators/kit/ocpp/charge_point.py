@@ -332,9 +332,9 @@ class ChargePoint:
         """Take a key's value of the central system; return the ``ConfigurationStatus``."""
         status = self.keys.change(name, value)
         if status in ("Accepted", "RebootRequired"):
-            if name == "HeartbeatInterval":
+            if self.keys.name_of(name) == "HeartbeatInterval":
                 self._heartbeat_ns = self.clock.now_ns
-            self.equipment.configured(name, value)
+            self.equipment.configured(self.keys.name_of(name), self.keys.kept(name))
         return status
 
     def reset(self, *, hard: bool) -> None:

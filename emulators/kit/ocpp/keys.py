@@ -223,6 +223,15 @@ class Keys:
         """Return the entries of a list in force."""
         return entries_of(self.text(name))
 
+    def name_of(self, name: str) -> str:
+        """Return a key's name as the table spells it."""
+        key = self._table.find(name)
+        return name if key is None else key.name
+
+    def kept(self, name: str) -> str:
+        """Return the value that is kept; one that waits for a reboot is not in force yet."""
+        return self._kept[self.name_of(name)]
+
     def get(self, names: list[str]) -> Payload:
         """Return the answer to ``GetConfiguration`` (5.8); no names: every key."""
         found = [(name, self._table.find(name)) for name in names or self._table]

@@ -19,6 +19,7 @@ from typing import Final, Literal
 import trustme
 
 Profile = Literal[0, 1, 2, 3]
+OnFailure = Callable[[ssl.SSLError], None]
 #: OpenSSL looks at the machine's clock, devices at the site's: a valid certificate covers both, whatever they say.
 VALID: Final = (datetime(2000, 1, 1), datetime(2999, 12, 31))
 #: An expired one lies before both.
@@ -49,10 +50,15 @@ class Security:
     trusted: bytes = b""
     certificate: Certificate | None = None
 
-    def context(self) -> ssl.SSLContext:
-        """Return the TLS settings of a client."""
+    def context(self, on_failure: OnFailure) -> ssl.SSLContext:
+        """Return the TLS settings of a client.
+
+        Args:
+            on_failure: Told why a handshake failed.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        _watch(context, on_failure)
         if self.trusted:
             context.load_verify_locations(cadata=self.trusted.decode("ascii"))
         if self.profile == 3 and self.certificate is not None:
@@ -83,7 +89,7 @@ class ServerSecurity:
     certificate: Certificate | None = None
     trusted: bytes = b""
 
-    def context(self, on_failure: Callable[[str], None]) -> ssl.SSLContext | None:
+    def context(self, on_failure: OnFailure) -> ssl.SSLContext | None:
         """Return the TLS settings of a server, None for a plain one.
 
         Args:
@@ -94,19 +100,9 @@ class ServerSecurity:
         if self.certificate is None:
             raise ValueError(f"security profile {self.profile} needs a certificate of the server")
 
-        class Watched(ssl.SSLObject):
-            def do_handshake(self) -> None:
-                try:
-                    super().do_handshake()
-                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                    raise
-                except ssl.SSLError as error:
-                    on_failure(in_words(error))
-                    raise
-
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.sslobject_class = Watched
+        _watch(context, on_failure)
         _load(context, self.certificate)
         if self.profile == 3:
             context.verify_mode = ssl.CERT_REQUIRED
@@ -162,6 +158,33 @@ class Authority:
         return Certificate(b"".join(one.bytes() for one in made.cert_chain_pems), made.private_key_pem.bytes())
 
 
+def _watch(context: ssl.SSLContext, on_failure: OnFailure) -> None:
+    """Tell of handshakes that fail, and let the peer know as well: asyncio closes before OpenSSL's alert is sent.
+
+    A handshake that fails here asks for more bytes first, which sends what is to be sent; the peer closes on the alert.
+    One that fails by the peer's alert, or because the peer speaks no TLS, ends at once.
+    """
+
+    class Watched(ssl.SSLObject):
+        failure: ssl.SSLError | None = None
+
+        def do_handshake(self) -> None:
+            if self.failure is not None:
+                raise self.failure
+            try:
+                super().do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError as error:
+                self.failure = error
+                on_failure(error)
+                if "ALERT" in str(error.reason) or error.reason in _NO_TLS:
+                    raise
+                raise ssl.SSLWantReadError from error
+
+    context.sslobject_class = Watched
+
+
 def in_words(error: ssl.SSLError) -> str:
     """Return why TLS failed, for a person."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -178,6 +201,10 @@ _REASONS: Final = {
     "WRONG_VERSION_NUMBER": "the server speaks no TLS",
     "RECORD_LAYER_FAILURE": "the server speaks no TLS",
 }
+
+
+#: Reasons that say that the peer speaks something else.
+_NO_TLS: Final = ("HTTP_REQUEST", "WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 
 
 def _load(context: ssl.SSLContext, certificate: Certificate) -> None:

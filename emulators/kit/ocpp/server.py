@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 
 from emulators.kit.host import Host
 from emulators.kit.ocpp.rpc import MessageIds, Payload
-from emulators.kit.ocpp.security import ServerSecurity, basic
+from emulators.kit.ocpp.security import ServerSecurity, basic, in_words
 from emulators.kit.ocpp.session import CLOSE_WITHIN_S, LOG, LONGEST_FRAME, SUBPROTOCOL, Answer, Session
 
 OPEN_WITHIN_S: Final = 10.0
@@ -94,6 +94,7 @@ class Server:
         def make(*args: Any, **settings: Any) -> _Connection:
             return _Connection(self._connections, self._bad, *args, **settings)
 
+        tls = self.security.context(lambda error: self._bad(in_words(error)))
         self._listener = await serve(
             self._serve,
             address,
@@ -111,7 +112,8 @@ class Server:
             max_size=LONGEST_FRAME,
             logger=LOG,
             create_connection=cast(type[ServerConnection], make),
-            ssl=self.security.context(self._bad),
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else OPEN_WITHIN_S,
             reuse_address=True,
         )
 

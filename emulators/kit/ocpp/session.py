@@ -403,7 +403,12 @@ async def connect(
         opened.append(_Client(*args, **settings))
         return opened[-1]
 
-    tls: dict[str, Any] = {"ssl": security.context(), "server_hostname": parts.hostname} if is_tls else {}
+    failures: list[Exception] = []
+    tls: dict[str, Any] = {
+        "ssl": security.context(failures.append),
+        "server_hostname": parts.hostname,
+        "ssl_handshake_timeout": open_timeout_s,
+    }
     try:
         connection = await _Opening(
             f"{url.rstrip('/')}/{quote(identity, safe='')}",
@@ -418,11 +423,12 @@ async def connect(
             max_size=LONGEST_FRAME,
             logger=LOG,
             create_connection=cast(type[ClientConnection], make),
-            **tls,
+            **(tls if is_tls else {}),
             **way,
         )
     except (OSError, InvalidHandshake, ValueError, EOFError) as error:
-        raise _refusal(url, error, opened[-1].lost if opened else None) from error
+        failures += [one.lost for one in opened if one.lost is not None]
+        raise _refusal(url, error, *failures) from error
     if connection.subprotocol != SUBPROTOCOL:
         connection.transport.abort()
         raise Refused(f"{url} does not agree on the subprotocol {SUBPROTOCOL}", 101)
@@ -450,19 +456,20 @@ def _way(host: Host, name: str, port: int, route: Route) -> dict[str, Any]:
     return {"host": address, "port": port, "proxy": None, "local_addr": (source, 0)}
 
 
-def _refusal(url: str, error: Exception, lost: Exception | None) -> Refused | Unreachable:
-    """Return what a station shows when no session came about."""
-    match error:
+def _refusal(url: str, *errors: Exception) -> Refused | Unreachable:
+    """Return what a station shows when no session came about, by what was raised and what lay behind it."""
+    for error in errors:
+        if isinstance(error, ssl.SSLError):
+            return Refused(f"{url}: {in_words(error)}")
+    match error := errors[0]:
         case InvalidStatus(response=response):
             return Refused(f"{url}: HTTP {response.status_code} {response.reason_phrase}", response.status_code)
-        case ssl.SSLError():
-            return Refused(f"{url}: {in_words(error)}")
         case TimeoutError():
             return Unreachable(f"{url}: no answer")
+        case ConnectionResetError() if url.startswith("wss"):
+            return Refused(f"{url}: the server broke TLS off; it may speak plain ws://")
         case OSError():
             return Unreachable(f"{url}: {os.strerror(error.errno) if error.errno else error}")
-    if isinstance(lost, ssl.SSLError):
-        return Refused(f"{url}: {in_words(lost)}")
-    if isinstance(error, InvalidMessage):
-        return Refused(f"{url}: no HTTP is spoken there; it may want TLS (wss://)")
+        case InvalidMessage():
+            return Refused(f"{url}: no HTTP is spoken there; it may want TLS (wss://)")
     return Refused(f"{url}: {error}")
