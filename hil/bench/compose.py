@@ -23,12 +23,13 @@ from emulators.kit.parameters import ParameterStore, ParameterTable, Value, as_t
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer
 from hil.bench import control, kept
+from hil.bench.addresses import is_outside
 from hil.bench.containers import Containers
 from hil.bench.control import Message, Terminals, encode
 from hil.bench.embedded import PLANT, Farm
 from hil.bench.foreign import ForeignDevice
 from hil.bench.remote_faults import EngineFaults, TransportFaults
-from hil.bench.seats import WHAT, others, refuse_speed
+from hil.bench.seats import WHAT, others, refuse_speed, unknown_backends
 from hil.bench.serial_tcp import CarriedLines
 from hil.bench.wires import Access, Wires
 from hil.bench.wiring import Bay
@@ -468,6 +469,11 @@ class ComposeFarm(Farm):
     def _refuse_ports(self) -> None:
         for (_, name), link in self.site.outside_ports().items():
             raise ScenarioError(f"{name}: the serial port {link.port} is this machine's, and no container has it.")
+
+    def _refuse_outside_backends(self) -> None:
+        for host in unknown_backends(self.site):
+            if is_outside(host, self.site.networks.values()):
+                raise ScenarioError(f"the backend at {host} is outside the site's networks, and no container has more.")
 
     def _claim_addresses(self) -> Plan:
         return Plan(self.site, self._subnets, on_host=self._on_host)

@@ -23,7 +23,7 @@ from hil.bench.faults import Faults
 from hil.bench.instants import Instants
 from hil.bench.kept import KeptMemory
 from hil.bench.lan import Group, Member
-from hil.bench.seats import refuse_seats
+from hil.bench.seats import refuse_seats, unknown_backends
 from hil.bench.serial import SerialLines
 from hil.bench.wiring import Bay, Terminals
 from hil.clock import FarmLoop, ScaledLoop
@@ -217,6 +217,7 @@ class Farm:
         """
         refuse_seats(self.site, self.bench)
         self._refuse_ports()
+        self._refuse_outside_backends()
         self.loop.set_exception_handler(self._loop_complained)
         self.resolver = self._claim_addresses()
         for network in self.site.networks:
@@ -582,6 +583,14 @@ class Farm:
             return
         for (_, name), link in self.site.outside_ports().items():
             raise ScenarioError(f"{name}: the serial port {link.port} works in real time only. Allowed: --speed 1.")
+
+    def _refuse_outside_backends(self) -> None:
+        """Refuse a backend outside the farm where time is not real: nobody there keeps farm time."""
+        if isinstance(self.loop, ScaledLoop) and self.loop.factor == 1:
+            return
+        for host in unknown_backends(self.site):
+            if is_outside(host, self.site.networks.values()):
+                raise ScenarioError(f"the backend at {host} is outside the farm. Allowed: --speed 1.")
 
     def low_port_notice(self) -> str:
         """Return what to say once when low ports are offered elsewhere, or nothing."""

@@ -3,7 +3,7 @@ Documentation       OCPP 1.6 smart charging: Alfen smart charging implementation
 ...                 The station's meters are looked at through the back office and at the main connection.
 Resource            hil/keywords/farm.resource
 Test Setup          Start With Vehicle
-Test Tags           alfen    ocpp
+Test Tags           alfen    ocpp    needs:backend-api
 
 
 *** Variables ***

@@ -2,7 +2,7 @@
 Documentation       Charging with a backend: cards, remote starts, charging profiles, and what happens when it is lost.
 Resource            backend.resource
 Test Setup          Start Site    mennekes/backend-lan
-Test Tags           mennekes    backend
+Test Tags           mennekes    backend    needs:backend-api
 
 
 *** Variables ***

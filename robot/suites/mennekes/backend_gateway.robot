@@ -4,7 +4,7 @@ Documentation       Several charging points with one SIM card: application note 
 Library             Collections
 Resource            backend.resource
 Test Setup          Start Site    mennekes/backend-gateway
-Test Tags           mennekes    backend    gateway
+Test Tags           mennekes    backend    gateway    needs:backend-api
 
 
 *** Variables ***

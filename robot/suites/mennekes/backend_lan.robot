@@ -2,7 +2,7 @@
 Documentation       Backend over LAN and an external router: application note AMTRON Professional, chapter 5.
 Resource            backend.resource
 Test Setup          Start Site    mennekes/backend-lan
-Test Tags           mennekes    backend
+Test Tags           mennekes    backend    needs:backend-api
 
 
 *** Variables ***
