@@ -1,5 +1,6 @@
 *** Settings ***
-Documentation       Active Load Balancing and charging profiles together: Alfen smart charging implementation guide, 9.1, 9.2.5.
+Documentation       Active Load Balancing and charging profiles together: Alfen smart charging implementation guide,
+...                 9.1, 9.2.5.
 Resource            hil/keywords/farm.resource
 Test Setup          Start With Vehicle
 Test Tags           alfen    ocpp    alb    needs:backend-api

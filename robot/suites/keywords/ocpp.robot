@@ -56,6 +56,8 @@ What The Backend Has
     Should Be Equal    ${boots}[0][chargePointVendor]    MENNEKES
     @{transactions} =    Get Backend Transactions    CP1
     Should Be Equal    ${transactions}[0][id_tag]    ABC
+
+What The Backend Has Been Told Of Current And Settings
     Advance Clock    2 minutes
     ${current} =    Get Metered Value    CP1    Current.Import    phase=L1
     Should Be Equal As Numbers    ${current}    16

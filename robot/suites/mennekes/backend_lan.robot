@@ -15,7 +15,7 @@ ${SECRET}           secret-1
 
 *** Test Cases ***
 Both Kinds Of Address Reach The Backend And Without The Router Nobody Does
-    [Documentation]    CP3 has a static address, the others are DHCP clients. Load management goes on without the backend.
+    [Documentation]    CP3 has a static address, the others are DHCP clients. Load management goes on without a backend.
     [Tags]    MEN-OCPP-008
     [Setup]    Start With Load Management    ${CP3}.${LAN}=Show    ${CP3}.${ETHERNET}=Static
     ...    ${CP3}.${STATIC_IP}=192.168.0.13
@@ -23,11 +23,8 @@ Both Kinds Of Address Reach The Backend And Without The Router Nobody Does
     Vehicle Charges With Card    CP2    current=32 A
     Vehicle Charges With Card    CP3    current=32 A
     Cut Link    backend
-    FOR    ${point}    IN    CP1    CP2    CP3
-        Page Should Show    ${point}    Backend    not connected    within=3 minutes
-    END
+    Points Notice The Loss    CP1    CP2    CP3
     Signalled Current    CP2    settles at    20 A    within=65 s
-    Signalled Current    CP3    is    20 A
     Unplug Vehicle    CP3
     Signalled Current    CP2    settles at    32 A    within=65 s
     Restore Link    backend
@@ -50,7 +47,7 @@ OCPP Leaves Through The LAN With Connection Type Ethernet
     Backend Should See    CP1    connected    within=60 s
     Page Should Show    CP1    Connection Type    Ethernet
 
-OCPP-J 1.6 Connects And Other Modes Do Not
+The JSON Mode Connects And Other Modes Do Not
     [Tags]    MEN-OCPP-011
     [Setup]    Start Site    mennekes/backend-lan    ${CP1}.${MODE}=OCPP-S
     Advance Clock    60 s
@@ -127,8 +124,8 @@ The Backend Sets The Clock For The Profile Of The Day
 Start With Load Management
     [Documentation]    CP1 is the master of the three; together they may take 40 A.
     [Arguments]    &{fields}
-    ${slave} =    Set Variable    DLM Slave (Master-Auto-Discovery)
-    ${limit} =    Set Variable    Sub-Distribution Limit (L1/L2/L3) [A]
+    VAR    ${slave}    DLM Slave (Master-Auto-Discovery)
+    VAR    ${limit}    Sub-Distribution Limit (L1/L2/L3) [A]
     Start Site    mennekes/backend-lan    ${CP1}.DLM Master/Slave=DLM Master (With internal DLM-Slave)
     ...    ${CP1}.EVSE ${limit}=40/40/40    ${CP1}.Operator EVSE ${limit}=40/40/40
     ...    ${CP2}.DLM Master/Slave=${slave}    ${CP3}.DLM Master/Slave=${slave}    &{fields}
