@@ -1,0 +1,344 @@
+"""Our charge point at our central system over real sockets in virtual time: cuts, restarts, commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import pytest
+
+from emulators.backend.device import Backend
+from emulators.backend.script import Step
+from emulators.kit.family import DeviceConfig
+from emulators.kit.host import NS_PER_S, Phase
+from emulators.kit.ocpp.config import ChargePointConfig
+from emulators.kit.ocpp.equipment import Readings, Unlocked
+from emulators.kit.ocpp.keys import KeyTable
+from emulators.kit.ocpp.security import Security
+from emulators.kit.ocpp.station import OcppStation
+from emulators.kit.phases import PerPhase
+from emulators.kit.pilot import PilotState
+from hil.clock import VirtualTimeLoop
+from tests.protocol.conftest import FakeHost
+
+KEYS = KeyTable.load()
+SETTINGS = {"MeterValueSampleInterval": "10", "AllowOfflineTxForUnknownId": "true"}
+ABOUT = ("StartTransaction", "StopTransaction", "MeterValues")
+Farm = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@dataclass
+class Memory:
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def read(self, name: str) -> str | None:
+        return self.texts.get(name)
+
+    def write(self, name: str, text: str) -> None:
+        self.texts[name] = text
+
+
+class VirtualHost(FakeHost):
+    """A host whose time is the loop's."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name, self.memory = name, Memory()
+        self.pem = (b"", b"")
+
+    def now_ns(self) -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        self.now = loop.now_ns()
+        return self.now
+
+    def utc(self) -> Any:
+        self.now_ns()
+        return super().utc()
+
+    def call_at(  # type: ignore[override]
+        self, when_ns: int, callback: Callable[[], None], *, phase: Phase = Phase.DEVICES
+    ) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later((when_ns - self.now_ns()) / NS_PER_S, callback)
+
+
+@pytest.fixture
+def farm() -> Iterator[Farm]:
+    """Run one coroutine in virtual time; anything the loop had to complain about fails the test."""
+    complaints: list[dict[str, Any]] = []
+    loop = VirtualTimeLoop()
+    loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+
+    async def flowing(work: Coroutine[Any, Any, None]) -> None:
+        async with loop.time_flows():
+            await work
+
+    yield lambda work: loop.run_until_complete(flowing(work))
+    loop.run_until_complete(end_the_rest())
+    loop.close()
+    assert complaints == []
+
+
+async def end_the_rest() -> None:
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
+class Device:
+    """A station that offers 16 A whenever it may."""
+
+    def __init__(self, host: VirtualHost, url: str, security: Security | None = None) -> None:
+        self.host, self.url, self.security = host, url, security
+        self.offered_a = 0.0
+        self.plugged = False
+        self.made: list[tuple[str, dict[str, Any]]] = []
+        self.reboots: list[bool] = []
+        self.power_up()
+
+    def power_up(self) -> None:
+        config = ChargePointConfig(vendor="ACME", model="One", firmware="1")
+        self.ocpp = OcppStation(
+            self.host,
+            self,
+            config,
+            KEYS,
+            url=self.url,
+            identity="CP1",
+            settings=SETTINGS,
+            security=self.security,
+        )
+        put = self.ocpp.point.queue.put
+
+        def noted(action: str, transaction: int, payload: dict[str, Any], order: tuple[int, int]) -> None:
+            self.made.append((action, payload))
+            put(action, transaction, payload, order)
+
+        self.ocpp.point.queue.put = noted  # type: ignore[method-assign]
+        self.offered_a = 0.0
+        self.ocpp.start()
+        self.ocpp.pilot_changed(1, PilotState.C if self.plugged else PilotState.A)
+
+    def plug(self, *, there: bool) -> None:
+        self.plugged = there
+        self.ocpp.pilot_changed(1, PilotState.C if there else PilotState.A)
+
+    def readings(self, connector: int) -> Readings | None:
+        if connector == 0:
+            return None
+        current_a = PerPhase.all(self.offered_a)
+        return Readings(energy_wh=self.host.now_ns() / 1e9, current_a=current_a)
+
+    def unlock(self, connector: int) -> Unlocked:
+        return Unlocked.UNLOCKED
+
+    def obey(self) -> None:
+        limit = self.ocpp.limit(1)
+        wanted_a = 0.0 if not self.ocpp.may_charge(1) else 16.0 if limit is None else min(16.0, limit.current_a)
+        if wanted_a != self.offered_a:
+            self.offered_a = wanted_a
+            self.ocpp.offered(1, wanted_a)
+
+    def configured(self, key: str, value: str) -> None:
+        pass
+
+    def reboot(self, *, hard: bool) -> None:
+        self.reboots.append(hard)
+
+
+async def farm_time(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+async def until(holds: Callable[[], object], seconds: float = 300) -> None:
+    """Wait in farm time."""
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await farm_time(0.1)
+
+
+async def start(**parameters: Any) -> Backend:
+    host = VirtualHost("CSMS")
+    names = {"name": "CSMS", "address": "127.0.0.1", "firmware": "1", "variant": "", "phase_order": "L1L2L3"}
+    backend = Backend(host, DeviceConfig(parameters=parameters, **names))
+    await backend.start()
+    return backend
+
+
+def url(backend: Backend) -> str:
+    assert backend._server is not None
+    return f"ws://127.0.0.1:{backend._server.port}/ocpp"
+
+
+def told(backend: Backend, *actions: str) -> list[tuple[str, dict[str, Any]]]:
+    rows = backend.book.rows("messages", direction="in", kind="call")
+    return [(row["action"], row["payload"]) for row in rows if row["action"] in actions]
+
+
+def key(action: str, payload: dict[str, Any]) -> tuple[str, str]:
+    return action, repr(sorted((name, value) for name, value in payload.items() if name != "transactionId"))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_hundred_disconnects(farm: Farm, seed: int) -> None:
+    """Half of them between CALL and CALLRESULT: nothing lost, order kept, nothing booked twice, repeats <= cuts."""
+    rng = Random(seed)
+
+    async def scenario() -> None:
+        backend = await start()
+        device = Device(VirtualHost("CP1"), url(backend))
+        await until(lambda: told(backend, "BootNotification"))
+        cuts = 0
+        for number in range(100):
+            await until(lambda: "CP1" in backend.sessions)
+            session = backend.sessions["CP1"]
+            running = device.ocpp.point.connectors[1].transaction is not None
+            if number % 2:
+                action = rng.choice(["MeterValues", "StopTransaction"]) if running else "StartTransaction"
+                step = Step(manner="cut", is_booked=rng.random() < 0.5)
+                backend.system.script.add("CP1", action, step)
+                if action != "MeterValues":
+                    change(device)
+            else:
+                if rng.random() < 0.5:
+                    change(device)
+                await farm_time(rng.uniform(0, 25))
+                session.cut()
+            await session.closed()
+            cuts += 1
+            if rng.random() < 0.3:  # somebody comes or goes meanwhile
+                change(device)
+        if device.ocpp.point.connectors[1].transaction is not None:
+            change(device)
+        await until(lambda: not len(device.ocpp.point.queue))
+        await device.ocpp.stop()
+        delivered = [key(*one) for one in told(backend, *ABOUT)]
+        once = [one for before, one in zip([None, *delivered], delivered, strict=False) if one != before]
+        assert once == [key(*one) for one in device.made]
+        assert cuts == 100
+        assert 25 < len(delivered) - len(once) <= cuts
+        transactions = backend.book.rows("transactions")
+        starts = [payload for action, payload in device.made if action == "StartTransaction"]
+        assert [row["started_at"] for row in transactions] == [payload["timestamp"] for payload in starts]
+        assert all(row["stopped_at"] is not None for row in transactions)
+        moments = [row["at"] for row in backend.book.rows("meter_values", context="Sample.Periodic", connector=1)]
+        values = [payload for action, payload in device.made if action == "MeterValues"]
+        assert moments == [payload["meterValue"][0]["timestamp"] for payload in values]
+        assert len(starts) > 20 and len(values) > 20
+        await backend.stop()
+
+    farm(scenario())
+
+
+def change(device: Device) -> None:
+    """Come and charge, or end it and go."""
+    if device.plugged:
+        device.ocpp.card("TAG")
+        device.plug(there=False)
+    else:
+        device.plug(there=True)
+        device.ocpp.card("TAG")
+
+
+def test_the_queue_outlives_the_power(farm: Farm) -> None:
+    async def scenario() -> None:
+        backend = await start()
+        device = Device(VirtualHost("CP1"), url(backend))
+        await until(lambda: told(backend, "StatusNotification"))
+        await backend.stop()
+        device.plug(there=True)
+        device.ocpp.card("TAG")
+        await farm_time(35)
+        await device.ocpp.stop()
+        await farm_time(10)
+        await backend.start()
+        device.url = url(backend)
+        device.power_up()
+        await until(lambda: told(backend, "StopTransaction"))
+        assert [action for action, _ in told(backend, *ABOUT)] == [
+            "StartTransaction",
+            *["MeterValues"] * 3,
+            "StopTransaction",
+        ]
+        (transaction,) = backend.book.rows("transactions")
+        assert transaction["reason"] == "PowerLoss"
+        assert len(told(backend, "BootNotification")) == 2
+        await device.ocpp.stop()
+        await backend.stop()
+
+    farm(scenario())
+
+
+def test_what_the_backend_wants_reaches_the_device(farm: Farm) -> None:
+    async def scenario() -> None:
+        backend = await start()
+        device = Device(VirtualHost("CP1"), url(backend))
+        await until(lambda: told(backend, "StatusNotification"))
+        device.plug(there=True)
+
+        async def send(action: str, **payload: Any) -> str:
+            answer = await backend.send("CP1", action, payload, timeout_s=10)
+            await farm_time(0.1)
+            return str(answer["status"])
+
+        assert await send("RemoteStartTransaction", idTag="T1", connectorId=1) == "Accepted"
+        assert device.offered_a == 16
+        schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": []}
+        schedule["chargingSchedulePeriod"] = [{"startPeriod": 0, "limit": 10}, {"startPeriod": 60, "limit": 0}]
+        profile = {
+            "chargingProfileId": 1,
+            "stackLevel": 0,
+            "chargingProfilePurpose": "TxProfile",
+            "chargingProfileKind": "Relative",
+            "chargingSchedule": schedule,
+        }
+        assert await send("SetChargingProfile", connectorId=1, csChargingProfiles=profile) == "Accepted"
+        assert device.offered_a == 10
+        await until(lambda: device.offered_a == 0, 61)
+        await until(lambda: told(backend, "StatusNotification")[-1][1]["status"] == "SuspendedEVSE", 1)
+        assert ("ocpp_status", {"connector": 1, "status": "SuspendedEVSE"}) in device.host.traced
+        assert await send("Reset", type="Soft") == "Accepted"
+        assert device.reboots == [False]
+        assert told(backend, "StopTransaction")[0][1]["reason"] == "SoftReset"
+        assert not device.ocpp.connected
+        await device.ocpp.stop()
+        await backend.stop()
+
+    farm(scenario())
+
+
+def test_another_authorization_key_is_shown_at_once(farm: Farm) -> None:
+    first, second = "0123456789abcdef", "fedcba9876543210"
+
+    async def scenario() -> None:
+        backend = await start(**{"Security profile": "1", "Passwords": f"CP1={first}"})
+        device = Device(VirtualHost("CP1"), url(backend), Security(profile=1, password=first.encode()))
+        await until(lambda: told(backend, "StatusNotification"))
+        hexadecimal = second.encode().hex()
+        change_key = {"key": "AuthorizationKey", "value": hexadecimal}
+        assert await backend.send("CP1", "ChangeConfiguration", change_key, timeout_s=10) == {"status": "Accepted"}
+        await until(lambda: any("401" in str(fields) for _, fields in device.host.traced))
+        backend.parameters.set("Passwords", f"CP1={second}")
+        backend.parameters.save()
+        backend.parameters_changed()
+        await until(lambda: "CP1" in backend.sessions)
+        await device.ocpp.stop()
+        await backend.stop()
+
+    farm(scenario())
+
+
+def test_nobody_there_is_tried_again_with_growing_pauses(farm: Farm) -> None:
+    async def scenario() -> None:
+        device = Device(VirtualHost("CP1"), "ws://127.0.0.1:9/ocpp")
+        await farm_time(600)
+        tries = sum(event == "ocpp_not_connected" for event, _ in device.host.traced)
+        assert 600 / 128 < tries < 6 + 600 / 64
+        await device.ocpp.stop()
+        await device.ocpp.stop()
+
+    farm(scenario())
