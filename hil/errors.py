@@ -25,6 +25,10 @@ class ScenarioError(HilError):
     """The test or the site asks for something that cannot be: unknown device, wrong unit, missing capability."""
 
 
+class OutsideTheSite(ScenarioError, ValueError):
+    """An address is in none of the site's networks; to a device that looks for somebody there, nobody is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong with a site file.

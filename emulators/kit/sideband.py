@@ -24,6 +24,8 @@ from emulators.kit.phases import PerPhase
 LOOPBACK: Final = "127.0.0.1"
 PORTS: Final = range(7300, 7400)  #: The first free one is taken, so that several farms run side by side.
 
+STOP_S: Final = 0.5  #: How long a request that is worked on may take when the server stops.
+
 Current = Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)]
 
 
@@ -147,7 +149,7 @@ class Sideband:
         app.router.add_get("/v1/state", self._state)
         app.router.add_get("/v1/openapi.json", self._describe)
         app.router.add_post("/v1/{verb}", self._post)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_S)
         self.url = ""
 
     async def start(self) -> None:
@@ -159,7 +161,7 @@ class Sideband:
         await self._runner.setup()
         for port in PORTS:
             with suppress(OSError):
-                await web.TCPSite(self._runner, LOOPBACK, port, shutdown_timeout=0.5).start()
+                await web.TCPSite(self._runner, LOOPBACK, port).start()
                 self.url = f"http://{LOOPBACK}:{port}"
                 return
         raise OSError(f"no side-band port from {PORTS.start} to {PORTS.stop - 1} is free on {LOOPBACK}")
@@ -171,7 +173,7 @@ class Sideband:
             OSError: It cannot be bound.
         """
         await self._runner.setup()
-        await web.TCPSite(self._runner, address, port, shutdown_timeout=0.5, reuse_address=True).start()
+        await web.TCPSite(self._runner, address, port, reuse_address=True).start()
         self.url = f"http://{address}:{self._runner.addresses[0][1]}"
 
     async def stop(self) -> None:

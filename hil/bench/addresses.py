@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Final, Protocol
 
-from hil.errors import BenchError, ScenarioError
+from hil.errors import BenchError, OutsideTheSite
 
 SLOTS: Final = range(1, 255)
 LOW_PORTS_END: Final = 1024
@@ -79,13 +79,13 @@ class Resolver:
         """Return the loopback address that stands for a site address.
 
         Raises:
-            ScenarioError: The address is in none of the site's networks.
+            OutsideTheSite: The address is in none of the site's networks.
         """
         ip = ipaddress.IPv4Address(address)
         for number, network in enumerate(self._networks, start=1):
             if ip in network:
                 return f"127.{self._slot}.{number}.{int(ip) & 0xFF}"
-        raise ScenarioError(
+        raise OutsideTheSite(
             f"address {address} is in none of the site's networks {', '.join(map(str, self._networks))}"
         )
 
@@ -147,7 +147,7 @@ class Translation:
         """Return the address that stands for a site address.
 
         Raises:
-            ScenarioError: The address is in none of the site's networks.
+            OutsideTheSite: The address is in none of the site's networks.
         """
         return self._moved(address, self.pairs)
 
@@ -162,7 +162,7 @@ class Translation:
             if ip in here:
                 return str(there.network_address + (int(ip) - int(here.network_address)))
         networks = ", ".join(str(here) for here, _ in pairs)
-        raise ScenarioError(f"address {address} is in none of the site's networks {networks}")
+        raise OutsideTheSite(f"address {address} is in none of the site's networks {networks}")
 
 
 def is_outside(name: str, networks: Iterable[ipaddress.IPv4Network]) -> bool:

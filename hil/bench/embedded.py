@@ -17,6 +17,7 @@ from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import NS_PER_S, Cancel, CardReader, Device, Phase, SerialPort, SerialSettings
 from emulators.kit.modbus import CLIENT
 from emulators.kit.ocpp.security import Authority
+from emulators.kit.parameters import ParameterError
 from emulators.kit.phases import PerPhase
 from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot, is_outside
 from hil.bench.faults import Faults
@@ -472,7 +473,10 @@ class Farm:
         elif isinstance(spec, DeviceSpec):
             self.bays[name] = Bay(name, self.plant, self.instants, self.trace_state, self._plan_plant)
         self.hosts[name] = SeatHost(self, name, network, config.address, contacts)
-        self.devices[name] = family.create(self.hosts[name], config)
+        try:
+            self.devices[name] = family.create(self.hosts[name], config)
+        except ParameterError as error:
+            raise ScenarioError(f"{name}: {error}") from error
 
     def _build_plant(self) -> Plant:
         site = self.site

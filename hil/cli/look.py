@@ -88,7 +88,12 @@ def _ports(device: Family) -> str:
     """Return the documented ports, and how its serial lines are set with the default firmware."""
     units = ", ".join(map(str, (device.modbus_unit, *device.modbus_more_units)))
     modbus = [f"Modbus TCP {device.modbus_port}, unit {units}"] if device.modbus_port is not None else []
-    return "; ".join([*modbus, *(f"{label} {settings}" for label, settings in device.serial_ports.items())]) or "-"
+    defaults = {name: row.parse(row.default) for name, row in device.parameters.items()}
+    services = [f"{what} {one.scheme} {one.port}" for what, one in device.services(defaults.__getitem__).items()]
+    return (
+        "; ".join([*modbus, *services, *(f"{label} {settings}" for label, settings in device.serial_ports.items())])
+        or "-"
+    )
 
 
 def _table(rows: Sequence[Sequence[str]]) -> None:
