@@ -240,8 +240,8 @@ class Host(Protocol):
         """Return the local address this device's own connections come from."""
         ...
 
-    def is_outside(self, name: str) -> bool:
-        """Return whether a host name or address is none of the site's networks: in the world outside the farm."""
+    def reaches_outside(self) -> bool:
+        """Return whether connections get out of the farm: in real time only, for nobody there keeps farm time."""
         ...
 
     async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> UdpGroup:

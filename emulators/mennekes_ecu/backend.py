@@ -69,9 +69,11 @@ def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host) -> Way:
 def _by_ethernet(parameters: ParameterStore, config: DeviceConfig, host: Host) -> Way:
     """Return the way by the LAN: to a neighbour, through the gateway, or out by a router that is not the farm's."""
     backend = urlsplit(str(parameters[URL])).hostname or ""
-    if host.is_outside(backend):
-        return Way("Ethernet", Route())
     own = IPv4Interface(f"{config.address}/{parameters['Static network configuration netmask']}")
+    try:
+        host.resolve(backend, 0)
+    except ValueError:
+        return Way("Ethernet", Route())  # nobody of the site
     if IPv4Address(backend) in own.network:
         return Way("Ethernet", Route())
     gateway = str(parameters["Static network configuration gateway"])

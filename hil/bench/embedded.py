@@ -121,9 +121,9 @@ class SeatHost:
         """Return where this device's own connections come from."""
         return self.listen_at(0)[0]
 
-    def is_outside(self, name: str) -> bool:
-        """Return whether a host name or address is none of the site's networks."""
-        return is_outside(name, self._farm.site.networks.values())
+    def reaches_outside(self) -> bool:
+        """Return whether connections get out of the farm."""
+        return self._farm.is_in_real_time
 
     async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> Member:
         """Join the device's LAN."""
@@ -454,6 +454,11 @@ class Farm:
             for text in self.plant.check(now_ns):
                 self._find("invariant", text, PLANT)
 
+    @property
+    def is_in_real_time(self) -> bool:
+        """Return whether farm time is the machine's."""
+        return isinstance(self.loop, ScaledLoop) and self.loop.factor == 1
+
     def lag_s(self) -> float:
         """Return how late the latest timer was, and 0 in virtual time [s of farm time]."""
         return self.loop.lag_max_s if isinstance(self.loop, ScaledLoop) else 0.0
@@ -583,14 +588,14 @@ class Farm:
 
     def _refuse_ports(self) -> None:
         """Refuse real serial ports where time is not real: their bytes take the time of a real wire."""
-        if isinstance(self.loop, ScaledLoop) and self.loop.factor == 1:
+        if self.is_in_real_time:
             return
         for (_, name), link in self.site.outside_ports().items():
             raise ScenarioError(f"{name}: the serial port {link.port} works in real time only. Allowed: --speed 1.")
 
     def _refuse_outside_backends(self) -> None:
         """Refuse a backend outside the farm where time is not real: nobody there keeps farm time."""
-        if isinstance(self.loop, ScaledLoop) and self.loop.factor == 1:
+        if self.is_in_real_time:
             return
         for host in unknown_backends(self.site):
             if is_outside(host, self.site.networks.values()):

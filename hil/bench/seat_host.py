@@ -14,7 +14,7 @@ from emulators.kit.host import NS_PER_S, Cancel, Phase, SerialPort, SerialSettin
 from emulators.kit.modbus import CLIENT
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
-from hil.bench.addresses import Translation, is_outside
+from hil.bench.addresses import Translation
 from hil.bench.control import Message, Terminals
 from hil.bench.instants import Instants
 from hil.bench.kept import KeptMemory
@@ -112,9 +112,9 @@ class SeatHost:
         """Return where this device's own connections come from."""
         return self.listen_at(0)[0]
 
-    def is_outside(self, name: str) -> bool:
-        """Return whether a host name or address is none of the site's networks."""
-        return is_outside(name, (here for here, _ in self._where.pairs))
+    def reaches_outside(self) -> bool:
+        """Return whether connections get out of the farm: the site's networks are internal."""
+        return False
 
     async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> UdpGroup:
         """Join the device's LAN by broadcasts, or by a relay where the network carries none.

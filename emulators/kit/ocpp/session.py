@@ -450,9 +450,12 @@ def _way(host: Host, name: str, port: int, route: Route) -> dict[str, Any]:
     if route.gateway is not None:
         gateway, at = host.resolve(route.gateway, wan_router.PORT)
         return {"proxy": f"http://{gateway}:{at}", "local_addr": (source, 0)}
-    if host.is_outside(name):
-        return {"host": name, "port": port, "proxy": None}
-    address, port = host.resolve(name, port)
+    try:
+        address, port = host.resolve(name, port)
+    except ValueError:
+        if host.reaches_outside():
+            return {"host": name, "port": port, "proxy": None}
+        raise Unreachable(f"{name!r} is not known here. Allowed: an address of the site.") from None
     return {"host": address, "port": port, "proxy": None, "local_addr": (source, 0)}
 
 
