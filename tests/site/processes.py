@@ -51,7 +51,7 @@ class SiteProcesses:
         }
         self.plan = Plan(site, self.subnets)
         self._settings = TemporaryDirectory(prefix="hilfarm-settings-")
-        seats = {**site.meters, **site.devices}
+        seats = site.seats
         self.types = {name: spec.type for name, spec in seats.items()}
         self.running: dict[str, Process] = {}  # by who is first in it
         for pack in self.plan.containers:
@@ -112,7 +112,7 @@ class Processes:
         return list(self._sites.values())[-1]
 
     def need(self, site: Site) -> Mapping[str, ipaddress.IPv4Network]:
-        seats = {**site.meters, **site.devices}
+        seats = site.seats
         each = [(name, one.type, one.address, one.seat) for name, one in seats.items()]
         shape = repr((sorted(site.networks.items()), each, site.pack))
         found = self._sites.pop(shape, None)

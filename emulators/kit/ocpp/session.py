@@ -191,6 +191,8 @@ class Session:
                 raise ConnectionLost(f"{action}: the connection is closed") from None
             finally:
                 self._waiting = None
+                if waiting.done() and not waiting.cancelled():
+                    waiting.exception()  # looked at, also where sending or the timeout ended the call first
                 self._rpc.give_up()
 
     async def send_frame(self, frame: str | bytes) -> None:
