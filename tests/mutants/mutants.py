@@ -10,6 +10,7 @@ from mutant import Check, Mutant
 from mutants_alfen import MUTANTS_ALFEN
 from mutants_lockstep import MUTANTS_LOCKSTEP
 from mutants_ocpp import MUTANTS_OCPP
+from mutants_ocpp_point import MUTANTS_OCPP_POINT
 
 DLM = "emulators/mennekes_ecu/dlm.py"
 DEVICE = "emulators/mennekes_ecu/device.py"
@@ -398,4 +399,5 @@ MUTANTS = (
     *MUTANTS_ALFEN,
     *MUTANTS_LOCKSTEP,
     *MUTANTS_OCPP,
+    *MUTANTS_OCPP_POINT,
 )

@@ -58,12 +58,26 @@ class Every:
         self.cancelled = True
 
 
+@dataclass
+class Memory:
+    """What a device keeps without power."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def read(self, name: str) -> str | None:
+        return self.texts.get(name)
+
+    def write(self, name: str, text: str) -> None:
+        self.texts[name] = text
+
+
 class FakeHost:
     """The host of one device: periodic work runs when the test moves the time, everything listens on a free port."""
 
     def __init__(self) -> None:
         self.name = "M1"
         self.rng = random.Random(7)
+        self.memory = Memory()
         self.now = 0
         self.terminals = Terminals()
         self.contacts: dict[str, bool] = {}

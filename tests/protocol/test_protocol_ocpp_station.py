@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -30,24 +29,12 @@ ABOUT = ("StartTransaction", "StopTransaction", "MeterValues")
 Farm = Callable[[Coroutine[Any, Any, None]], None]
 
 
-@dataclass
-class Memory:
-    texts: dict[str, str] = field(default_factory=dict)
-
-    def read(self, name: str) -> str | None:
-        return self.texts.get(name)
-
-    def write(self, name: str, text: str) -> None:
-        self.texts[name] = text
-
-
 class VirtualHost(FakeHost):
     """A host whose time is the loop's."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.name, self.memory = name, Memory()
-        self.pem = (b"", b"")
+        self.name = name
 
     def now_ns(self) -> int:
         loop = asyncio.get_running_loop()

@@ -141,6 +141,17 @@ def test_settings_are_kept_or_lost_and_edits_are_lost(start: Start) -> None:
     assert parameters["DLM Master/Slave"] == "Disabled"
 
 
+def test_what_a_device_keeps_beside_its_settings(start: Start) -> None:
+    session = start(CAR_PARK)
+    memory = session.farm.hosts["CP2"].memory
+    memory.write("diary", "1")
+    restart(session, "CP2")
+    assert memory.read("diary") == "1"
+    assert session.farm.hosts["CP1"].memory.read("diary") is None
+    restart(session, "CP2", "factory")
+    assert memory.read("diary") is None
+
+
 def test_every_device_survives_a_power_cut(start: Start) -> None:
     for site in (METER_SITE, "alfen/alb-p1", "alfen/alb-modbus-meter"):
         session = start(site)

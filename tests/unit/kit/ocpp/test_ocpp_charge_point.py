@@ -198,7 +198,8 @@ def test_after_a_gap_only_the_present_state_is_told(desk: Any) -> None:
     one.offer(0).wait(5)
     one.connect()
     assert one.states() == ["SuspendedEVSE"]
-    one.forget().cut().wait(5).connect()
+    one.forget().cut().offer(16).wait(5)
+    one.offer(0).connect()
     assert one.states() == []
 
 
