@@ -74,12 +74,12 @@ A Certificate For Another Host Is Refused
 
 Only A Saved URL Is Used After The Restart
     [Tags]    MEN-OCPP-007
-    [Setup]    Start Site    ${SITE}    ${CS2}.${URL}=ws://10.64.0.99:8080/ocpp
+    [Setup]    Start Site    ${SITE}    ${CS2}.${URL}=ws://10.64.0.200:8099/ocpp
     Every Point Is Connected    CS1
     Set Parameter    CS2    ${URL}    ${WS}
     Restart Device    CS2
     Advance Clock    30 s
-    Page Should Show    CS2    Backend    not connected: ws://10.64.0.99
+    Page Should Show    CS2    Backend    not connected: ws://10.64.0.200:8099
     Configure    CS2    ${URL}    ${WS}
     Backend Should See    CS2    connected    within=60 s
 
