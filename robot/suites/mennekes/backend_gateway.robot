@@ -123,14 +123,39 @@ Settings Of The Gateway
     CS1    ${NETMASK}    255.255.255.0    Network > LAN
 
 Settings Of The Other Stations
-    [Tags]    MEN-GW-025    MEN-GW-026    MEN-GW-027    MEN-GW-028    MEN-GW-030
+    [Documentation]    Every emulated station has a modem, the menu with it, and keeps what was saved.
+    [Tags]    MEN-GW-015    MEN-GW-016    MEN-GW-017    MEN-GW-018    MEN-GW-025    MEN-GW-026    MEN-GW-027
+    ...       MEN-GW-028    MEN-GW-030
     [Template]    Setting Is Saved And Read Back
     CS2    ${TYPE}    Ethernet    Backend > Connection
+    CS2    ${MODEM}    Show    Network > GSM
+    CS2    ${ROUTER}    Off    Network > GSM
     CS2    ${LAN}    Show    Network > LAN
     CS2    ${ETHERNET}    Static    Network > LAN
     CS2    ${STATIC_IP}    192.168.0.3    Network > LAN
     CS2    ${NETMASK}    255.255.255.0    Network > LAN
     CS2    ${GATEWAY}    192.168.0.2    Network > LAN
+
+A Further Station Is Set Up Like The Others
+    [Tags]    MEN-GW-034
+    [Setup]    Start With Further Stations    1
+    Get Parameter    CS4    ${STATIC_IP}    ==    192.168.0.5
+    Get Parameter    CS4    ${GATEWAY}    ==    192.168.0.2
+    Every Point Is Connected    CS1    CS2    CS3    CS4
+
+Fifty Charging Points Share A SIM Card
+    [Documentation]    With one more the site check names the recommendation.
+    [Tags]    MEN-GW-010
+    [Setup]    Start With Further Stations    47
+    FOR    ${number}    IN RANGE    1    51
+        Plug In Vehicle    CS${number}    phases=1    max_current=1 A
+        Hold Card To Reader    CS${number}    ABC
+    END
+    FOR    ${number}    IN RANGE    1    51
+        Backend Should Have Received    CS${number}    StartTransaction    times=1    within=60 s
+    END
+    &{fields}    Further Stations    48
+    Site Check Should Say    ${SITE}    51 charging points share the SIM card of CS1.    &{fields}
 
 WAN-Router Makes The Gateway
     [Tags]    MEN-GW-011    MEN-GW-014
@@ -204,6 +229,25 @@ Start With Master
     ...    ${parameters}.Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]=40/40/40
     Start Site    ${SITE}    &{roles}
     Every Point Is Connected    CS1    CS2    CS3
+
+Further Stations
+    [Documentation]    Fields of the site for CS4, CS5, ... with consecutive addresses, set up as CS2.
+    [Arguments]    ${count}
+    VAR    ${parameters}    Connection Type: Ethernet, ${LAN}: Show, ${ETHERNET}: Static, "${URL}": "${WS}"
+    VAR    ${station}    type: mennekes_ecu, feeder: supply, address: 192.168.0
+    VAR    &{fields}    supply.main_fuse=null
+    FOR    ${number}    IN RANGE    4    ${4 + ${count}}
+        VAR    ${own}    ${STATIC_IP}: 192.168.0.${${number} + 1}, ${GATEWAY}: 192.168.0.2
+        VAR    ${one}    ${station}.${${number} + 1}, parameters: {${parameters}, ${own}}
+        Set To Dictionary    ${fields}    devices.CS${number}={${one}}
+    END
+    RETURN    ${fields}
+
+Start With Further Stations
+    [Documentation]    CS1 to CS3 and so many more.
+    [Arguments]    ${count}
+    &{fields}    Further Stations    ${count}
+    Start Site    ${SITE}    &{fields}
 
 Two Vehicles Share 40 A
     [Documentation]    Whoever is the master.
