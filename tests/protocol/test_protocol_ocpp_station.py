@@ -260,7 +260,29 @@ def test_the_queue_outlives_the_power(farm: Farm) -> None:
     farm(scenario())
 
 
-def test_what_the_backend_wants_reaches_the_device(farm: Farm) -> None:
+def test_a_wrong_clock_is_right_after_the_boot(farm: Farm) -> None:
+    """MEN-OCPP-017."""
+
+    async def scenario() -> None:
+        device = Device(VirtualHost("CP1"), "")
+        device.ocpp.set_clock_ahead(7200)
+        await farm_time(5)
+        assert device.ocpp.utc.isoformat() == "2026-06-01T08:00:05+00:00"
+        await device.ocpp.stop()
+        backend = await start()
+        device.url = url(backend)
+        device.power_up()
+        assert device.ocpp.utc.hour == 8  # a clock goes on without power
+        await until(lambda: told(backend, "StatusNotification"))
+        assert abs((device.ocpp.utc - device.host.utc()).total_seconds()) < 1
+        await device.ocpp.stop()
+        await backend.stop()
+
+    farm(scenario())
+
+
+@pytest.mark.parametrize("kind", ["Soft", "Hard"])
+def test_what_the_backend_wants_reaches_the_device(farm: Farm, kind: str) -> None:
     async def scenario() -> None:
         backend = await start()
         device = Device(VirtualHost("CP1"), url(backend))
@@ -288,10 +310,14 @@ def test_what_the_backend_wants_reaches_the_device(farm: Farm) -> None:
         await until(lambda: device.offered_a == 0, 61)
         await until(lambda: told(backend, "StatusNotification")[-1][1]["status"] == "SuspendedEVSE", 1)
         assert ("ocpp_status", {"connector": 1, "status": "SuspendedEVSE"}) in device.host.traced
-        assert await send("Reset", type="Soft") == "Accepted"
-        assert device.reboots == [False]
-        assert told(backend, "StopTransaction")[0][1]["reason"] == "SoftReset"
+        assert await send("Reset", type=kind) == "Accepted"
+        assert device.reboots == [kind == "Hard"]
         assert not device.ocpp.connected
+        if kind == "Hard":
+            await device.ocpp.stop()
+            device.power_up()
+            await until(lambda: told(backend, "StopTransaction"))
+        assert told(backend, "StopTransaction")[0][1]["reason"] == f"{kind}Reset"
         await device.ocpp.stop()
         await backend.stop()
 

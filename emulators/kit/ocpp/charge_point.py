@@ -18,7 +18,7 @@ from emulators.kit.ocpp.calls import Call, Outbox
 from emulators.kit.ocpp.certificates import CertificateStore
 from emulators.kit.ocpp.clock import DeviceClock
 from emulators.kit.ocpp.commands import Commands
-from emulators.kit.ocpp.config import ChargePointConfig
+from emulators.kit.ocpp.config import LONGEST_ID_TAG, ChargePointConfig
 from emulators.kit.ocpp.connector import ERROR_CODES, Connector
 from emulators.kit.ocpp.engine import ProfileEngine, ProfileKeys
 from emulators.kit.ocpp.equipment import Equipment
@@ -36,6 +36,7 @@ from emulators.kit.pilot import PilotState
 BOOT_AGAIN_S: Final = 60
 #: A soft reset waits so long for the messages of the transactions that it ends (chosen).
 SOFT_RESET_WAITS_S: Final = 30
+LONGEST_TECH_INFO: Final = 255
 POWER_LOSS: Final = "PowerLoss"
 
 
@@ -144,7 +145,13 @@ class ChargePoint:
         self.connectors[number].offered_a = current_a
 
     def card(self, id_tag: str, now_ns: int, number: int | None = None) -> None:
-        """Take a card at the reader: it starts or stops a transaction."""
+        """Take a card at the reader: it starts or stops a transaction.
+
+        Raises:
+            ValueError: Its number is no idTag.
+        """
+        if not 0 < len(id_tag) <= LONGEST_ID_TAG:
+            raise ValueError(f"{id_tag!r} is no idTag. Allowed: 1 to {LONGEST_ID_TAG} characters.")
         self.clock.now_ns = now_ns
         self.sessions.card(id_tag, number)
 
@@ -367,7 +374,7 @@ class ChargePoint:
         if self.keys.integer("SecurityProfile") < 1:
             return
         event: Payload = {"type": kind, "timestamp": self.clock.timestamp}
-        self._events.append(event | {"techInfo": tech_info} if tech_info else event)
+        self._events.append(event | {"techInfo": tech_info[:LONGEST_TECH_INFO]} if tech_info else event)
         self.changed()
         if self.outbox.online:
             self._post_event(self._events[-1])

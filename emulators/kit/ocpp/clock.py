@@ -31,7 +31,11 @@ class DeviceClock:
     @property
     def utc_ns(self) -> int:
         """Return what the device takes for UTC now [ns since 1970]."""
-        return max(self._epoch_utc_ns + self.now_ns + self.ahead_ns, 0)
+        return self.utc_at(self.now_ns)
+
+    def utc_at(self, at_ns: int) -> int:
+        """Return what the device takes for UTC at a farm time [ns since 1970]."""
+        return max(self._epoch_utc_ns + at_ns + self.ahead_ns, 0)
 
     @property
     def timestamp(self) -> str:
@@ -40,8 +44,7 @@ class DeviceClock:
 
     def stamp(self, at_ns: int) -> str:
         """Return a farm time as OCPP writes it, by the device's clock, in milliseconds."""
-        utc_ns = max(self._epoch_utc_ns + at_ns + self.ahead_ns, 0)
-        return format_utc(utc_ns // 1_000_000 * 1_000_000)
+        return format_utc(self.utc_at(at_ns) // 1_000_000 * 1_000_000)
 
     def set(self, utc_ns: int) -> bool:
         """Take the central system's time; return whether the clock was wrong and has been set."""

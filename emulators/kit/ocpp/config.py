@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from emulators.kit.ocpp.rates import Supply
 from emulators.kit.ocpp.rpc import Payload
+
+LONGEST_ID_TAG: Final = 20  #: Characters (7.28).
+#: Characters of what a charge point says of itself (6.9).
+_LONGEST: Final = {"vendor": 20, "model": 20, "serial": 25, "firmware": 50, "meter_type": 25, "meter_serial": 25}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,9 @@ class ChargePointConfig:
             backend starts one.
         transaction_id_needed: Whether a TxProfile has to name its transaction.
         clock_ahead_s: How far the device's own clock is ahead of UTC when it leaves the factory [s].
+
+    Raises:
+        ValueError: A text is longer than OCPP's messages take.
     """
 
     vendor: str
@@ -40,6 +48,12 @@ class ChargePointConfig:
     free_id_tag: str | None = None
     transaction_id_needed: bool = False
     clock_ahead_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, longest in (*_LONGEST.items(), ("free_id_tag", LONGEST_ID_TAG)):
+            text = getattr(self, name) or ""
+            if len(text) > longest:
+                raise ValueError(f"{name} of a charge point: {text!r} is too long. Allowed: {longest} characters.")
 
     def boot_notification(self) -> Payload:
         """Return the payload of its ``BootNotification`` (6.9)."""

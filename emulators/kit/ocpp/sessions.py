@@ -25,6 +25,7 @@ from emulators.kit.ocpp.transactions import START, Message, TransactionQueue
 
 #: The energy of a card that the backend does not accept is looked at this often.
 LOOK_NS: Final = NS_PER_S
+LONGEST_INFO: Final = 50  #: Characters of a StatusNotification's text (6.47).
 
 
 class Sessions:
@@ -65,6 +66,7 @@ class Sessions:
         self._station, self._connectors, self._keys, self._equipment = station, connectors, keys, equipment
         self._clock, self._outbox, self._queue, self._engine = clock, outbox, queue, engine
         self._id_tags, self._meters, self._free_id_tag = id_tags, meters, free_id_tag
+        self._shown: set[str] = set()  # cards that somebody is asked about
         self.revision = 0
 
     # --- what the device and its users do
@@ -79,21 +81,26 @@ class Sessions:
                     self._equipment.unlock(connector.number)
             return
         waiting = connector.waiting
-        if connector.transaction is not None:
-            return
         if waiting is not None:
             self._begin(connector, waiting.id_tag, waiting.parent_id_tag, waiting.profile)
-        elif self._free_id_tag is not None and self._place([connector], self._free_id_tag, None) is not None:
-            self._begin(connector, self._free_id_tag, None, None)
 
     def card(self, id_tag: str, number: int | None) -> None:
-        """Take a card: it ends its own transaction, or begins one."""
+        """Take a card: it ends its own transaction, or begins one; one that is being dealt with changes nothing."""
+        tag = id_tag.casefold()
         for connector in self._asked(number):
-            transaction = connector.transaction
-            if transaction is not None and transaction.id_tag.casefold() == id_tag.casefold():
+            if connector.transaction is not None and connector.transaction.id_tag.casefold() == tag:
                 self.end(connector, "Local", id_tag)
                 return
-        self._authorize(id_tag, lambda info: self._authorized(id_tag, number, info, None))
+        waiting = [one.waiting.id_tag.casefold() for one in self._connectors.values() if one.waiting is not None]
+        if tag in waiting or tag in self._shown:
+            return
+        self._shown.add(tag)
+
+        def then(info: IdTagInfo | None) -> None:
+            self._shown.discard(tag)
+            self._authorized(id_tag, number, info, None)
+
+        self._authorize(id_tag, then)
 
     def end(self, connector: Connector, reason: str, id_tag: str | None = None) -> None:
         """End a connector's transaction, if one runs.
@@ -241,6 +248,7 @@ class Sessions:
             transaction = connector.transaction
             if transaction is not None and transaction.barred_from_wh is not None and not transaction.barred:
                 transaction.barred = self._meters.register_wh(connector.number) >= transaction.barred_from_wh
+            self._charge_freely(connector)
 
     def due_ns(self) -> list[int]:
         """Return when something is due [farm time]."""
@@ -331,6 +339,14 @@ class Sessions:
         open_to = [one for one in asked if one in free and _fits(one.reservation, id_tag, group)]
         return min(open_to, key=lambda one: (not one.plugged, one.reservation is None, one.number), default=None)
 
+    def _charge_freely(self, connector: Connector) -> None:
+        """Begin a transaction where charging is free, a vehicle is there and nothing stands against it."""
+        tag = self._free_id_tag
+        if tag is None or not connector.plugged or connector.finished or connector.transaction is not None:
+            return
+        if self._place([connector], tag, None) is not None:
+            self._begin(connector, tag, None, None)
+
     def _admit(self, place: Connector, id_tag: str, group: str | None, profile: ChargingProfile | None) -> None:
         if place.plugged:
             self._begin(place, id_tag, group, profile)
@@ -405,7 +421,7 @@ class Sessions:
             "status": report.status.value,
             "timestamp": self._clock.stamp(report.since_ns),
         }
-        return payload | {"info": report.info} if report.info else payload
+        return payload | {"info": report.info[:LONGEST_INFO]} if report.info else payload
 
 
 def _fits(reservation: Reservation | None, id_tag: str, group: str | None) -> bool:

@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
-from emulators.kit.host import Cancel, Host
+from emulators.kit.host import NS_PER_S, Cancel, Host
 from emulators.kit.ocpp.charge_point import ChargePoint
 from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Equipment
@@ -124,6 +124,17 @@ class OcppStation:
         """Return whether the backend is reached."""
         return self._session is not None and self._session.is_open
 
+    @property
+    def utc(self) -> datetime:
+        """Return what the device's own clock shows; the backend sets it."""
+        return _EPOCH + timedelta(microseconds=self.point.clock.utc_at(self._host.now_ns()) // 1000)
+
+    def set_clock_ahead(self, ahead_s: float) -> None:
+        """Let the device's own clock be wrong until the backend sets it [s]."""
+        self.point.clock.ahead_ns = round(ahead_s * NS_PER_S)
+        self.point.changed()
+        self._settle()
+
     def pilot_changed(self, connector: int, state: PilotState) -> None:
         """Take the control pilot's state of a connector."""
         self.point.pilot_changed(connector, state, self._host.now_ns())
@@ -135,7 +146,7 @@ class OcppStation:
         self._settle()
 
     def card(self, id_tag: str, connector: int | None = None) -> None:
-        """Take a card at the reader."""
+        """Take a card at the reader (errors as the model's)."""
         self.point.card(id_tag, self._host.now_ns(), connector)
         self._settle()
 

@@ -1,7 +1,8 @@
 """The queue of messages about transactions (OCPP 1.6, 3.7): kept, in order, delivered at least once. Sans-I/O.
 
 A message leaves the queue when it is confirmed, or when the central system has failed to process it
-``TransactionMessageAttempts`` times. A lost connection is no such failure: the message is sent again with the next one.
+``TransactionMessageAttempts`` times (0, where a family allows it: never). A lost connection is no such failure: the
+message is sent again with the next one.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ class TransactionQueue:
     def failed(self, message: Message, now_ns: int) -> bool:
         """Take that the central system has failed to process a message; return whether it is given up."""
         message.attempts += 1
-        if message.attempts >= self._keys.integer("TransactionMessageAttempts"):
+        attempts = self._keys.integer("TransactionMessageAttempts")
+        if 0 < attempts <= message.attempts:
             self._leave(message)
             return True
         interval_s = self._keys.integer("TransactionMessageRetryInterval")

@@ -19,6 +19,18 @@ def registration(status: str, interval: int = 30) -> dict[str, Any]:
     return {"status": status, "interval": interval, "currentTime": NOW}
 
 
+def test_texts_that_no_message_takes_are_refused(make_desk: Any) -> None:
+    with pytest.raises(ValueError, match="vendor .* Allowed: 20 characters"):
+        make_desk(vendor="V" * 21)
+    with pytest.raises(ValueError, match="free_id_tag"):
+        make_desk(free_id_tag="T" * 21)
+    one = make_desk().connect()
+    with pytest.raises(ValueError, match="1 to 20 characters"):
+        one.card("T" * 21)
+    one.point.fault(1, "OtherError", one.now_ns, "a long story " * 10)
+    assert len(one.settle().all("StatusNotification")[-1]["info"]) == 50
+
+
 # --- boot
 
 
@@ -176,6 +188,32 @@ def test_free_charging_begins_with_the_plug(desk: Any) -> None:
     assert one.all("StartTransaction")[0]["idTag"] == "FREE"
     assert one.point.may_charge(1)
     assert not one.all("Authorize")
+
+
+def test_free_charging_begins_as_soon_as_nothing_stands_against_it(desk: Any) -> None:
+    one = desk(free_id_tag="FREE")
+    one.point.fault(1, "GroundFailure", one.now_ns)
+    one.pilot("B")
+    assert not one.all("StartTransaction")
+    one.point.fault(1, None, one.now_ns)
+    assert len(one.settle().all("StartTransaction")) == 1
+    one.command("RemoteStopTransaction", transactionId=101)
+    assert len(one.wait(100).all("StartTransaction")) == 1  # who was stopped has to plug in again
+    one.pilot("A").pilot("B")
+    assert len(one.all("StartTransaction")) == 2
+
+
+def test_a_card_that_is_shown_twice_counts_once(desk: Any) -> None:
+    one = desk(connectors=2)
+    one.answers["Authorize"] = None
+    one.pilot("B", 1).pilot("B", 2).card("TAG").card("tag")
+    one.answers.clear()
+    one.give({"idTagInfo": {"status": "Accepted"}})
+    assert len(one.all("Authorize")) == 1
+    assert [start["connectorId"] for start in one.all("StartTransaction")] == [1]
+    other = desk(connectors=2)
+    other.card("TAG").card("TAG")
+    assert [other.point.status(number) for number in (1, 2)] == ["Preparing", "Available"]
 
 
 def test_a_state_too_short_is_not_told(desk: Any) -> None:

@@ -64,6 +64,17 @@ def test_a_message_that_fails_is_sent_again_with_growing_pauses_and_given_up(des
     assert one.all("StopTransaction")[0]["transactionId"] == -1
 
 
+def test_no_number_of_attempts_is_enough_where_it_is_0(desk: Any) -> None:
+    one = desk(settings={"TransactionMessageRetryInterval": "1"})
+    one.point.keys.fix("TransactionMessageAttempts", "0")
+    one.answers["StartTransaction"] = RuntimeError
+    one.charge().wait(1000)
+    assert one.actions().count("StartTransaction") > 40
+    one.answers.clear()
+    one.wait(100).card("TAG")
+    assert one.all("StopTransaction")[0]["transactionId"] == 101
+
+
 def test_the_others_wait_behind_a_message_that_fails(desk: Any) -> None:
     one = desk(settings=KEYS | {"TransactionMessageAttempts": "2"})
     one.answers["StartTransaction"] = RuntimeError
