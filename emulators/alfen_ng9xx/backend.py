@@ -8,7 +8,7 @@ from typing import Final, cast
 from emulators.alfen_ng9xx.registers import serial_number
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import ChargerWiring, Host
-from emulators.kit.ocpp.config import ChargePointConfig
+from emulators.kit.ocpp.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
 from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.one_connector import Charger, OneConnector
 from emulators.kit.ocpp.rates import Supply
@@ -17,6 +17,8 @@ from emulators.kit.phases import SINGLE_PHASE_ORDERS
 
 KEYS: Final = Path(__file__).parent / "ocpp_keys.csv"
 VENDOR: Final = "Alfen BV"
+#: BootNotification goes out so long after the WebSocket is up (steve-community/steve issue 1347, lbbrhzn/ocpp issue 337).
+BOOT_AFTER_S: Final = 5
 URL: Final = "Back office URL"
 
 
@@ -38,8 +40,12 @@ def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: 
             model=config.variant,
             firmware=config.firmware,
             serial=number,
+            box_serial=identity[:LONGEST_SERIAL],
+            boot_after_s=BOOT_AFTER_S,
             supply=Supply(phases=1 if is_single else 3),
-            free_id_tag=plug_and_charge if parameters["Authorization mode"] == "Plug and charge" else None,
+            free_id_tag=plug_and_charge[:LONGEST_ID_TAG]
+            if parameters["Authorization mode"] == "Plug and charge"
+            else None,
         ),
         keys=KeyTable.load(KEYS, config.firmware),
         settings={

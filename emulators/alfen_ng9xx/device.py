@@ -263,6 +263,7 @@ class AlfenNg9xx:
         station, now_ns = self.station, self._host.now_ns()
         if self.backend is not None:
             station.profile_a, station.permitted = self.backend.profile_a, self.backend.permits
+            station.reaches_back_office = self.backend.ocpp.connected
         before = (station.limit_a, station.offered_a, station.binding)
         output = station.advance_to(now_ns)
         if self._output is None or output.offer != self._output.offer:

@@ -89,6 +89,7 @@ class Station:
         balancer: What the meter leaves, None when the meter is not the data source.
         permitted: Whether the back office lets it charge; always, without one.
         profile_a: What the back office's charging profiles allow, None for everything [A].
+        reaches_back_office: Whether the back office is reached (register 1104).
     """
 
     def __init__(self, store: ParameterStore, *, now_ns: int, log: Callable[[str], None]) -> None:
@@ -103,6 +104,7 @@ class Station:
         self.source_lost = False
         self.permitted = True
         self.profile_a: float | None = None
+        self.reaches_back_office = False
         self.probing = Probing()
         self.setpoint: Setpoint | None = None
         self.balancer: Balancer | None = None

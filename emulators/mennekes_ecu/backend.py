@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import ChargerWiring, Host
-from emulators.kit.ocpp.config import ChargePointConfig
+from emulators.kit.ocpp.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
 from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.one_connector import Charger, OneConnector
 from emulators.kit.ocpp.security import Security
@@ -104,8 +104,8 @@ def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: 
             vendor=VENDOR,
             model=MODEL,
             firmware=config.firmware,
-            serial=config.name,
-            free_id_tag=str(parameters[FREE_TAG]) if parameters["Free Charging"] else None,
+            serial=config.name[:LONGEST_SERIAL],
+            free_id_tag=str(parameters[FREE_TAG])[:LONGEST_ID_TAG] if parameters["Free Charging"] else None,
         ),
         keys=KeyTable.load(KEYS, config.firmware),
         settings={},

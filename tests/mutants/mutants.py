@@ -11,6 +11,7 @@ from mutants_alfen import MUTANTS_ALFEN
 from mutants_lockstep import MUTANTS_LOCKSTEP
 from mutants_ocpp import MUTANTS_OCPP
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
+from mutants_wire import MUTANTS_WIRE
 
 DLM = "emulators/mennekes_ecu/dlm.py"
 DEVICE = "emulators/mennekes_ecu/device.py"
@@ -400,4 +401,5 @@ MUTANTS = (
     *MUTANTS_LOCKSTEP,
     *MUTANTS_OCPP,
     *MUTANTS_OCPP_POINT,
+    *MUTANTS_WIRE,
 )

@@ -55,6 +55,7 @@ def dropped(host: FakeHost) -> list[object]:
         ("[" * 50_000, "nested too deep"),
         ("[" * 40 + "]" * 40, "nested deeper than 32"),
     ],
+    ids=["no JSON", "no array", "no id", "unknown type", "no call", "very deep", "deep"],
 )
 def test_what_belongs_to_nothing_is_dropped_and_traced(
     run: Run, host: FakeHost, role: Role, frame: str, why: str

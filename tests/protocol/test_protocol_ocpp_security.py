@@ -229,6 +229,14 @@ def test_another_process_signs_with_the_same_authority(run: Run, host: FakeHost)
     run(scenario())
 
 
+def test_no_password_is_no_password() -> None:
+    """A station without one is not proved by a header without one."""
+    server = server_security(1)
+    assert server.admits("CP1", "Basic Q1AxOjAxMjM0NTY3ODlhYmNkZWY=")
+    for identity, header in (("", ""), ("CP9", "Basic Q1A5Og=="), ("CP9", ""), ("", "Bearer x")):
+        assert not server.admits(identity, header), (identity, header)
+
+
 @pytest.mark.parametrize(
     ("header", "found"),
     [

@@ -29,7 +29,7 @@ backends:
 """
 
 
-class Tester:
+class Guest:
     """A host at the tester's own address, for a charge point in the bench's process."""
 
     name = "CP1"
@@ -70,7 +70,7 @@ def test_a_day_with_a_central_system_in_its_own_process(session: Session) -> Non
     assert isinstance(farm, ComposeFarm)
     authority = Authority(Certificate(*farm.authority))
     security = Security(profile=3, trusted=authority.root, certificate=authority.issue("CP1"))
-    host: Any = Tester(farm)
+    host: Any = Guest(farm)
 
     async def day() -> float:
         loop = farm.loop

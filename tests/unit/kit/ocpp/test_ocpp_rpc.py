@@ -86,6 +86,7 @@ def test_ids_stay_short_and_are_never_used_twice() -> None:
         ('[2,"7","DataTransfer",' + '{"a":' * DEEPEST + "1" + "}" * DEEPEST + "]", "nested deeper than 32"),
         ('[2,"\\ud800","Heartbeat",{}]', "half a surrogate"),
     ],
+    ids=lambda text: text[:30],
 )
 def test_what_belongs_to_nothing_is_dropped(frame: str, why: str) -> None:
     decision = rpc().receive(frame)
