@@ -17,7 +17,7 @@ from emulators.kit.phases import SINGLE_PHASE_ORDERS
 
 KEYS: Final = Path(__file__).parent / "ocpp_keys.csv"
 VENDOR: Final = "Alfen BV"
-#: BootNotification goes out so long after the WebSocket is up (steve-community/steve issue 1347, lbbrhzn/ocpp issue 337).
+#: BootNotification goes out so long after the WebSocket is up (steve-community/steve issue 1347, lbbrhzn/ocpp 337).
 BOOT_AFTER_S: Final = 5
 URL: Final = "Back office URL"
 

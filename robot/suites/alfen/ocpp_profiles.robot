@@ -28,7 +28,7 @@ ChargePointMaxProfile Limits The Whole Station
 TxDefaultProfile Is The Default For New Transactions
     [Tags]    ALF-OCPP-003
     [Setup]    Start Site    ${SITE}
-    Backend Should See    CP1    connected    within=30 s
+    Station Is Registered
     Charging Profile Is Set    CP1    purpose=TxDefaultProfile    limits=10 A
     Plug In Vehicle    CP1    phases=1    max_current=16 A
     Advance Clock    90 s
@@ -155,7 +155,7 @@ Phase Currents And Status Are There For The Verification
 
 Nothing Goes Out Before The Boot Is Accepted
     [Setup]    Start Site    ${SITE}
-    Backend Should See    CP1    connected    within=30 s
+    Station Is Registered
     Backend Answers    CP1    BootNotification    status=Rejected    interval=20    times=2
     Restart    CP1
     Plug In Vehicle    CP1    phases=1    max_current=16 A
@@ -165,7 +165,7 @@ Nothing Goes Out Before The Boot Is Accepted
 
 A Card Starts A Session In The Mode RFID
     [Setup]    Start Site    ${SITE}    devices.CP1.parameters.Authorization mode=RFID
-    Backend Should See    CP1    connected    within=30 s
+    Station Is Registered
     Plug In Vehicle    CP1    phases=1    max_current=16 A
     Advance Clock    30 s
     Vehicle Draws    0 A    within=0 s
@@ -180,11 +180,16 @@ Start With Vehicle
     [Documentation]    A vehicle, single-phase and 16 A, has been probed and charges in a transaction.
     [Arguments]    ${vehicle}=van    &{fields}
     Start Site    ${SITE}    vehicles.van={phases: 1, max_current_a: 16}    &{fields}
-    Backend Should See    CP1    connected    within=30 s
+    Station Is Registered
     Plug In Vehicle    CP1    vehicle=${vehicle}
     Backend Should Have Received    CP1    StartTransaction    within=60 s
     Advance Clock    90 s
     Vehicle Draws    16 A    within=0 s
+
+Station Is Registered
+    [Documentation]    Its BootNotification goes out 5 s after the connection stands; then it says how its connectors are.
+    Backend Should See    CP1    connected    within=30 s
+    Backend Should Have Received    CP1    StatusNotification    connectorId=1    within=30 s
 
 Vehicle Draws
     [Documentation]    The site has nothing else, so it is what the main connection carries.
