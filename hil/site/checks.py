@@ -65,10 +65,7 @@ def check(site: Site, *, whole: bool = True) -> Iterator[Remark]:
     """
     yield from _names(site)
     if whole:
-        yield from shared_addresses((section, one.name, one.network, one.address) for section, one in _seats(site))
-        yield from shared_addresses(
-            ("devices", one.name, one.sim.network, one.sim.address) for one in site.devices.values() if one.sim
-        )
+        yield from shared_addresses([*_addresses(site)])
     yield from _outside_their_network(site)
     yield from _links(site)
     circles = list(_circles(site))
@@ -130,6 +127,15 @@ def _seats(site: Site) -> Iterator[tuple[str, SeatSpec]]:
     for seats in (site.devices, site.meters, site.backends):
         for seat in seats.values():
             yield SECTIONS[seat.family.role], seat
+
+
+def _addresses(site: Site) -> Iterator[tuple[str, str, str, str | None]]:
+    """Yield section, name, network and address of each seat, and of each modem."""
+    for section, seat in _seats(site):
+        yield section, seat.name, seat.network, seat.address
+    for device in site.devices.values():
+        if device.sim is not None:
+            yield "devices", device.name, device.sim.network, device.sim.address
 
 
 def shared_addresses(seats: Iterable[tuple[str, str, str, str | None]]) -> Iterator[Remark]:
