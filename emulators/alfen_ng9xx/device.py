@@ -108,6 +108,8 @@ class AlfenNg9xx:
 
     async def restart(self) -> None:
         """Reboot: unsaved edits are lost, saved parameters act, a setpoint is forgotten."""
+        if self._running and self.backend is not None:
+            self.backend.restarting()
         await self.stop()
         self.parameters.restart()
         await self.start()

@@ -130,6 +130,8 @@ class MennekesEcu:
 
     async def restart(self) -> None:
         """Restart as after *Save, Restart*: unsaved edits are lost, saved parameters act."""
+        if self._running and self.backend is not None:
+            self.backend.restarting()
         await self.stop()
         self.parameters.restart()
         await self.start()

@@ -68,6 +68,7 @@ class OneConnector:
     ) -> None:
         self._host, self._wiring, self._device = host, wiring, device
         self._offered_a = 0.0
+        self._is_reset = False
         settings = {"ConnectorPhaseRotation": f"{CONNECTOR}.{rotation(self._order)}"} | settings
         self.ocpp = OcppStation(host, self, config, keys, settings=settings, **connection)
 
@@ -132,6 +133,11 @@ class OneConnector:
         """Take a card at the reader."""
         self.ocpp.card(id_tag)
 
+    def restarting(self) -> None:
+        """Note that the device restarts by itself, unless the backend has asked for it: its transaction will say so."""
+        if not self._is_reset:
+            self.ocpp.going_down("Reboot")
+
     # --- Equipment
 
     def readings(self, connector: int) -> Readings | None:
@@ -162,6 +168,7 @@ class OneConnector:
 
     def reboot(self, *, hard: bool) -> None:
         """Restart for the backend."""
+        self._is_reset = True
         self._device.front.log(f"{'Hard' if hard else 'Soft'} reset by the backend")
         self._host.spawn(self._device.restart(), name=f"{self._host.name} restarts for its backend")
 

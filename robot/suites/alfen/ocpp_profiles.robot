@@ -187,7 +187,7 @@ Start With Vehicle
     Vehicle Draws    16 A    within=0 s
 
 Station Is Registered
-    [Documentation]    Its BootNotification goes out 5 s after the connection stands; then it says how its connectors are.
+    [Documentation]    Its BootNotification goes out 5 s after the connection stands; then its connectors' states.
     Backend Should See    CP1    connected    within=30 s
     Backend Should Have Received    CP1    StatusNotification    connectorId=1    within=30 s
 
