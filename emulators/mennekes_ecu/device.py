@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import math
-import struct
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Final
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import NS_PER_S, Cancel, Host, UdpGroup
-from emulators.kit.modbus import ModbusClient, ModbusFault, ModbusServer
+from emulators.kit.modbus import ModbusClient, ModbusServer
 from emulators.kit.parameters import ParameterStore, ParameterTable
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
@@ -27,6 +25,7 @@ from emulators.mennekes_ecu.backend import OPERATOR_KEYS, STATUS_NUMBERS, backen
 from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
 from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint, per_phase
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
+from emulators.mennekes_ecu.second_meter import read_currents
 
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
@@ -40,8 +39,6 @@ TICK_S: Final = (
 )
 #: Beacons, grants, and reports that say nothing new are repeated this often, so that a loss is noticed (assumed).
 REPEAT_TICKS: Final = 5
-#: PAC2200: currents I_L1..I_L3 and signed active powers P_L1..P_L3 in one request.
-METER_FIRST, METER_WORDS, METER_CURRENTS, METER_POWERS = 13, 18, 0, 12
 
 
 class MennekesEcu:
@@ -453,12 +450,7 @@ class MennekesEcu:
             client.close()
 
     async def _read_meter(self, client: ModbusClient) -> None:
-        try:
-            words = await client.read_holding(METER_FIRST, METER_WORDS, unit=1)
-        except ModbusFault:
-            reading = None
-        else:
-            reading = signed_currents(words)
+        reading = await read_currents(client)
         if self.master is not None:
             self.master.meter(self._host.now_ns(), reading)
         if reading is not None:
@@ -475,18 +467,3 @@ class MennekesEcu:
 
 def _milliamperes(current_a: float) -> float:
     return round(current_a, 3)
-
-
-def signed_currents(words: list[int]) -> PerPhase | None:
-    """Return the currents of a PAC2200 with the sign of each phase's active power [A], None when one is absurd.
-
-    Source: application note 6.3 is silent about the sign; MEN-MTR-061 recommends the active power's.
-    """
-    currents, powers = _floats(words[METER_CURRENTS:][:6]), _floats(words[METER_POWERS:][:6])
-    if not all(map(math.isfinite, (*currents, *powers))):
-        return None
-    return PerPhase(*(math.copysign(i, p) for i, p in zip(currents, powers, strict=True)))
-
-
-def _floats(words: list[int]) -> list[float]:
-    return list(struct.unpack(">3f", struct.pack(">6H", *words)))

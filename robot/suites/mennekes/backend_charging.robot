@@ -72,6 +72,15 @@ The Lowest Of Profile Energy Manager And Installation Leads
     Signalled Current    CP1    is    13 A
     Page Should Show    CP1    Limited by    energy manager
 
+Meter Values Are Of The Grid's Phases
+    [Setup]    Start Site    mennekes/backend-lan    devices.CP1.phase_order=L2L3L1
+    Every Point Is Connected    CP1
+    Vehicle Charges With Card    CP1    current=16 A    phases=1
+    Advance Clock    90 s
+    Feeder Current    supply    L2    is    16 A
+    Get Metered Value    CP1    Current.Import    >=    15.5 A    phase=L2
+    Get Metered Value    CP1    Current.Import    ==    0 A    phase=L1
+
 The Lowest Of The Purposes Leads
     Every Point Is Connected    CP1
     Vehicle Charges With Card    CP1    current=32 A
