@@ -104,7 +104,7 @@ MUTANTS_BACKEND = (
         ONE,
         "        if not self._is_reset:\n",
         "        if self._is_reset:\n",
-        suite("mennekes/backend_charging", "A Transaction Ends With A Restart Or Without Power"),
+        suite("mennekes/backend_charging", "A Transaction Ends With A Restart"),
     ),
     Mutant(
         "a site has one gateway, however many networks it has",
