@@ -77,8 +77,11 @@ class Backend:
             ping_interval_s=self._number("Ping interval [s]"),
         )
         if self._fault != "closed_port":
-            await self._server.start(*self._host.listen_at(self._number("Port")))
+            await self._listen(self._server)
         await self._start_api()
+
+    async def _listen(self, server: Server) -> None:
+        await server.start(*self._host.listen_at(self._number("Port")))
 
     async def stop(self) -> None:
         """Power down: connections are reset; what is booked stays."""
@@ -254,9 +257,12 @@ class Backend:
             raise ValueError(f"{self.name} has no fault {kind!r}. It has: {', '.join(FAULTS)}.")
         was, self._fault = self._fault, kind
         self._host.trace("fault", fault=kind or "none")
-        if self._server is not None and "closed_port" in (was, kind) and was != kind:
-            await self.stop()
-            await self.start()
+        if self._server is None or was == kind:
+            return
+        if kind == "closed_port":
+            await self._server.stop()
+        elif was == "closed_port":
+            await self._listen(self._server)
 
     # --- inside
 

@@ -60,6 +60,7 @@ def state(farm: Farm) -> dict[str, Any]:
             for node in plant.node_names()
         },
         "meters": list(site.meters),
+        "backends": list(site.backends),
         "ports": farm.serial.ports(),
         "loads": list(site.loads),
         "pv": list(site.pv),

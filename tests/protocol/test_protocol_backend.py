@@ -258,6 +258,9 @@ def test_faults(run: Run, host: FakeHost) -> None:
             await one.backend.fault("closed_port")
             assert (await station.closed()).code == 1006
             assert one.backend.explain() == "CSMS has the fault closed_port."
+            with pytest.raises(RuntimeError, match="not listening"):
+                one.url()
+            assert (await one.api.ask("transactions"))["transactions"] == []  # only the WebSocket's port is closed
             await one.backend.fault(None)
             station = await one.station()
             await station.call("Heartbeat", {}, timeout_s=5)

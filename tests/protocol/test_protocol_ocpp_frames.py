@@ -430,6 +430,23 @@ def test_a_session_opens_with_identity_subprotocol_and_source(run: Run, host: Fa
     assert ("ocpp_connected", {"charge_point": "CP/1 ä%"}) in host.traced
 
 
+def test_a_connection_goes_with_its_task(run: Run, host: FakeHost) -> None:
+    async def scenario() -> None:
+        async with facing("charge point", host) as (bare, session):
+            waiting = asyncio.create_task(session.call("ClearCache", {}, timeout_s=10))
+            await bare.recv()
+            (task,) = host.tasks
+            task.cancel()
+            with pytest.raises(ConnectionClosed):
+                await bare.recv()
+            assert bare.close_code == 1006
+            with pytest.raises(ConnectionLost):
+                await waiting
+            assert not session.is_open
+
+    run(scenario())
+
+
 def test_without_the_subprotocol_the_upgrade_is_closed(run: Run, host: FakeHost) -> None:
     async def scenario() -> None:
         server = Server(host, on_call=lambda *_: NOW)

@@ -105,6 +105,31 @@ def test_equal_runs_leave_equal_traces(tmp_path: Path, profile: int) -> None:
     assert b"CSMS-CP1-1" in first
 
 
+def test_a_thousand_charge_points_in_one_process(tmp_path: Path) -> None:
+    count = 1000
+
+    async def scene(farm: Farm) -> None:
+        async def live(number: int) -> None:
+            name = f"CP{number:04}"
+            host = SeatHost(farm, name, "", f"192.168.0.{number % 200 + 20}", {})
+            one = await connect(host, "ws://192.168.0.5:8080/ocpp", identity=name, on_call=lambda *_: {})
+            boot = {"chargePointVendor": "v", "chargePointModel": "m"}
+            assert (await one.call("BootNotification", boot, timeout_s=30))["status"] == "Accepted"
+            await one.call("StartTransaction", START, timeout_s=30)
+            await asyncio.sleep(300)
+            await one.call("Heartbeat", {}, timeout_s=30)
+
+        await asyncio.gather(*map(live, range(count)))
+        backend = backend_of(farm)
+        assert len(backend.sessions) == count
+        assert sorted(one["id"] for one in backend.book.rows("transactions")) == list(range(1, count + 1))
+        assert len({one["charge_point"] for one in backend.book.rows("transactions")}) == count
+        assert len(backend.book.rows("messages", direction="in")) == 3 * count
+        assert farm.loop.time() == 300
+
+    play(tmp_path, scene)
+
+
 def test_a_cut_line_is_found_by_pings_to_the_second(tmp_path: Path) -> None:
     async def scene(farm: Farm) -> None:
         loop = farm.loop

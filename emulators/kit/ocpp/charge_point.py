@@ -27,6 +27,7 @@ from emulators.kit.ocpp.meter_values import MeterValues
 from emulators.kit.ocpp.payload import PayloadError, timestamp
 from emulators.kit.ocpp.rates import Limit
 from emulators.kit.ocpp.rpc import Payload
+from emulators.kit.ocpp.security_events import SecurityEvents
 from emulators.kit.ocpp.sessions import Sessions
 from emulators.kit.ocpp.transactions import START, Message, TransactionQueue
 from emulators.kit.ocpp.transfers import Transfers
@@ -36,7 +37,6 @@ from emulators.kit.pilot import PilotState
 BOOT_AGAIN_S: Final = 60
 #: A soft reset waits so long for the messages of the transactions that it ends (chosen).
 SOFT_RESET_WAITS_S: Final = 30
-LONGEST_TECH_INFO: Final = 255
 POWER_LOSS: Final = "PowerLoss"
 
 
@@ -124,10 +124,10 @@ class ChargePoint:
         self._revision = 0
         self._interrupted: list[tuple[int, Payload]] = []  # transactions that ran when the device went down
         self._interrupted_by = POWER_LOSS
-        self._events: list[Payload] = kept.get("events", [])
+        self.events = SecurityEvents(self.keys, self.clock, self.outbox, kept.get("events", []))
         if kept:
             self._restore(kept)
-        self.security_event("StartupOfTheDevice")
+        self.events.happened("StartupOfTheDevice")
 
     # --- the device
 
@@ -314,7 +314,7 @@ class ChargePoint:
     @property
     def revision(self) -> int:
         """Return a number that rises with each change of what :meth:`as_json` returns."""
-        parts = (self.keys, self.queue, self.id_tags, self.sessions, self.certificates)
+        parts = (self.keys, self.queue, self.id_tags, self.sessions, self.certificates, self.events)
         return self._revision + sum(part.revision for part in parts)
 
     def as_json(self) -> Payload:
@@ -327,7 +327,7 @@ class ChargePoint:
             "profiles": self.engine.as_json(),
             "certificates": self.certificates.as_json(),
             "sessions": self.sessions.as_json(),
-            "events": self._events,
+            "events": self.events.as_json(),
             "down_reason": self._down_reason,
         }
 
@@ -348,7 +348,7 @@ class ChargePoint:
 
     def reset(self, *, hard: bool) -> None:
         """Take a ``Reset`` (5.14): soft ends the transactions first; hard leaves that to the time after it."""
-        self.security_event("ResetOrReboot")
+        self.events.happened("ResetOrReboot")
         self.going_down("HardReset" if hard else "SoftReset")
         if not hard:
             for connector in self.connectors.values():
@@ -370,16 +370,6 @@ class ChargePoint:
         """Send a ``SignCertificate``."""
         csr = self.certificates.request(self.config.serial or self.config.model, self.keys.text("CpoName"))
         self.outbox.post("SignCertificate", {"csr": csr}, asked=True)
-
-    def security_event(self, kind: str, tech_info: str = "") -> None:
-        """Tell a security event, from security profile 1 on; it is kept until it is confirmed."""
-        if self.keys.integer("SecurityProfile") < 1:
-            return
-        event: Payload = {"type": kind, "timestamp": self.clock.timestamp}
-        self._events.append(event | {"techInfo": tech_info[:LONGEST_TECH_INFO]} if tech_info else event)
-        self.changed()
-        if self.outbox.online:
-            self._post_event(self._events[-1])
 
     def file_name(self, kind: str) -> str:
         """Return the name of the next file that the central system asks for."""
@@ -437,16 +427,7 @@ class ChargePoint:
         for connector in self.connectors.values():
             connector.settle(self.clock.now_ns)
             connector.resume()
-        for event in self._events:
-            self._post_event(event)
-
-    def _post_event(self, event: Payload) -> None:
-        def done(answer: Payload | None) -> None:
-            if answer is not None:
-                self._events.remove(event)
-                self.changed()
-
-        self.outbox.post("SecurityEventNotification", event, done)
+        self.events.tell_again()
 
     def _delivered(self, message: Message, answer: Payload) -> None:
         if message.action == START:
@@ -469,4 +450,4 @@ class ChargePoint:
     def _set_clock(self, utc_ns: int) -> None:
         if self.clock.set(utc_ns):
             self.changed()
-            self.security_event("SettingSystemTime")
+            self.events.happened("SettingSystemTime")

@@ -204,7 +204,7 @@ class Commands:
         clock, firmware = self._point.clock, asked["firmware"]
         at_ns = max(clock.now_ns, clock.farm_ns(timestamp(firmware["retrieveDateTime"])))
         if not self._point.certificates.can_read(firmware["signingCertificate"]):
-            self._point.security_event("InvalidFirmwareSigningCertificate")
+            self._point.events.happened("InvalidFirmwareSigningCertificate")
             return _status("InvalidCertificate")
         replaced = self._point.transfers.begin(transfers.SIGNED_FIRMWARE, firmware["location"], at_ns, asked)
         return _status("AcceptedCanceled" if replaced else "Accepted")
@@ -233,7 +233,7 @@ class Commands:
         fits = len(chain) <= self._point.keys.integer("CertificateSignedMaxChainSize")
         if fits and self._point.certificates.signed(chain):
             return _status("Accepted")
-        self._point.security_event("InvalidChargePointCertificate")
+        self._point.events.happened("InvalidChargePointCertificate")
         return _status("Rejected")
 
 

@@ -204,9 +204,6 @@ class Keys:
         self._active = dict(self._kept)
         self.revision = 0
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._table
-
     def text(self, name: str) -> str:
         """Return the value in force; empty where this device has no such key."""
         return self._active.get(name, "")

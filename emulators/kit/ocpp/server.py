@@ -21,6 +21,7 @@ from emulators.kit.ocpp.session import CLOSE_WITHIN_S, LOG, LONGEST_FRAME, SUBPR
 
 OPEN_WITHIN_S: Final = 10.0
 LONGEST_IDENTITY: Final = 255
+BACKLOG: Final = 4096  #: Charge points that may connect at the same instant, as after a power cut.
 PROTOCOL_ERROR: Final = 1002
 
 
@@ -115,6 +116,7 @@ class Server:
             ssl=tls,
             ssl_handshake_timeout=None if tls is None else OPEN_WITHIN_S,
             reuse_address=True,
+            backlog=BACKLOG,
         )
 
     async def stop(self) -> None:

@@ -320,9 +320,10 @@ class Session:
         self.cut()
 
     def _end(self) -> None:
-        """Let everybody who waits know that the connection is gone."""
+        """Let everybody who waits know that the connection is gone; it goes with its task, if that was cancelled."""
         if self._closed.done():
             return
+        self.cut()
         protocol = self._connection.protocol
         frame = protocol.close_rcvd or protocol.close_sent
         self._closed.set_result(Closed(ABNORMAL, "") if frame is None else Closed(int(frame.code), frame.reason))

@@ -96,11 +96,12 @@ class OcppStation:
         self._shown: Security | None = None  # what the session was opened with
         self._deadline: Cancel | None = None
         self._decided = self._decisions()
-        self._is_settling = self._is_rebooting = False
+        self._is_up = self._is_settling = self._is_rebooting = False
         self._revision = -1
 
     def start(self) -> None:
         """Begin: connect and stay connected."""
+        self._is_up = True
         self._settle()
         if self._url:
             self._task = self._host.spawn(self._stay_connected(), name=f"{self._host.name} keeps its backend")
@@ -108,7 +109,7 @@ class OcppStation:
     async def stop(self) -> None:
         """Go silent at once, as without power; may be called twice."""
         task, self._task = self._task, None
-        self._is_settling = True  # nothing acts any more
+        self._is_up = False
         if self._deadline is not None:
             self._deadline.cancel()
         if self._session is not None:
@@ -181,7 +182,7 @@ class OcppStation:
 
     def _settle(self) -> None:
         """Let what came in act: on the device, on the backend, and on what is kept."""
-        if self._is_settling:
+        if not self._is_up or self._is_settling:
             return
         self._is_settling = True
         now_ns = self._host.now_ns()
@@ -233,7 +234,7 @@ class OcppStation:
                 self.trouble = str(error)
                 self._host.trace("ocpp_not_connected", why=self.trouble)
                 if "certificate is refused" in str(error):
-                    self.point.security_event("InvalidCentralSystemCertificate", str(error))
+                    self.point.events.happened("InvalidCentralSystemCertificate", str(error))
                     self._settle()
             else:
                 pause_s, self.trouble = FIRST_PAUSE_S, ""

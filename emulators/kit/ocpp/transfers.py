@@ -18,6 +18,7 @@ VERIFY_S: Final = 5  #: Simulated.
 INSTALL_S: Final = 60  #: Simulated.
 UPLOAD_S: Final = 10  #: Simulated.
 RETRY_S: Final = 60  #: Between two tries, where the central system does not say (chosen).
+MOST_RETRIES: Final = 100  #: More are not made (chosen).
 SCHEMES: Final = ("http", "https", "ftp", "ftps", "sftp")
 WAITS_FOR_IDLE: Final = "Installing"  #: A station installs while nobody charges.
 
@@ -79,7 +80,8 @@ class Transfers:
         was_busy = self.is_busy(action)
         steps, bad = _COURSES[action]
         if location.partition("://")[0].lower() not in SCHEMES:
-            again, pause_s = asked.get("retries", 0), asked.get("retryInterval", RETRY_S)
+            again = min(asked.get("retries", 0), MOST_RETRIES)
+            pause_s = max(asked.get("retryInterval", RETRY_S), 0)
             first = steps[0][1]
             steps = [(0, first), *[(pause_s, first)] * again, (DOWNLOAD_S, bad)]
         self._jobs[action] = Job([*steps], at_ns, request_id=asked.get("requestId"))

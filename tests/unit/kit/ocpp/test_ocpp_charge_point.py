@@ -20,7 +20,7 @@ def registration(status: str, interval: int = 30) -> dict[str, Any]:
 
 
 def test_texts_that_no_message_takes_are_refused(make_desk: Any) -> None:
-    with pytest.raises(ValueError, match="vendor .* Allowed: 20 characters"):
+    with pytest.raises(ValueError, match="vendor of a charge point"):
         make_desk(vendor="V" * 21)
     with pytest.raises(ValueError, match="free_id_tag"):
         make_desk(free_id_tag="T" * 21)

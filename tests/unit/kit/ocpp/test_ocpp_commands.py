@@ -502,7 +502,7 @@ def test_security_events_wait_for_the_backend(desk: Any) -> None:
     one = desk(settings={"SecurityProfile": "1"})
     assert [event["type"] for event in one.all("SecurityEventNotification")] == ["StartupOfTheDevice"]
     one.forget().cut()
-    one.point.security_event("InvalidCentralSystemCertificate", "expired")
+    one.point.events.happened("InvalidCentralSystemCertificate", "expired")
     one.restart()
     one.connect()
     types = [event["type"] for event in one.all("SecurityEventNotification")]
