@@ -81,7 +81,8 @@ class Backend:
         await self._start_api()
 
     async def _listen(self, server: Server) -> None:
-        await server.start(*self._host.listen_at(self._number("Port")))
+        address, port = self._host.listen_at(self._number("Port"))
+        await server.start([address, *filter(None, [self._text("Outside address")])], port)
 
     async def stop(self) -> None:
         """Power down: connections are reset; what is booked stays."""
@@ -118,7 +119,8 @@ class Backend:
             return ServerSecurity(profile=1 if profile else 0, password_of=self._password)
         authority = Authority(Certificate(*self._host.authority()))
         kind = self._text("Certificate")
-        hosts = [OTHER_HOST] if kind == "other host" else [self._address, *names(self._text("Host names"))]
+        here = [self._address, self._text("Outside address"), *names(self._text("Host names"))]
+        hosts = [OTHER_HOST] if kind == "other host" else here
         certificate = authority.issue(*filter(None, hosts), expired=kind == "expired")
         return ServerSecurity(
             profile=3 if profile == 3 else 2,

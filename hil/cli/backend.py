@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from hil.errors import ScenarioError
 from hil.hand.client import Client, backend_at, find
 from hil.report.runner import ExitCode
 
-TOKEN: Final = "HIL_BACKEND_TOKEN"
+API_TOKEN: Final = "API token"  #: The central system's parameter.
 NOT_CONNECTED: Final = "not connected"
 
 
@@ -44,8 +44,11 @@ def _where(parser: argparse.ArgumentParser, **default: object) -> None:
 
 def _ask(args: argparse.Namespace, verb: str, body: Mapping[str, object] | None) -> dict[str, Any]:
     async def ask() -> dict[str, Any]:
-        where = backend_at(find(args.endpoints), args.backend, os.environ.get(TOKEN, ""))
-        async with Client(where) as client:
+        farm = find(args.endpoints)
+        name, url = backend_at(farm, args.backend)
+        async with Client(farm) as client:
+            found = await client.do("param", {"device": name, "name": API_TOKEN})
+        async with Client(replace(farm, url=url, token=found["parameters"][API_TOKEN])) as client:
             return await client.state() if body is None else await client.do(verb, body)
 
     return asyncio.run(ask())

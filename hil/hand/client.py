@@ -87,24 +87,24 @@ def _read(file: Path) -> Where:
         raise ScenarioError(f"{file} is no endpoints file of `hil up --endpoints FILE`.") from error
 
 
-def backend_at(farm: Where, name: str, token: str) -> Where:
-    """Return where the HTTP interface of a farm's central system is.
+def backend_at(farm: Where, name: str) -> tuple[str, str]:
+    """Return name and HTTP interface (URL) of a farm's central system.
 
     Args:
         farm: The farm.
         name: Of the central system, empty for the only one.
-        token: What it wants to be shown, empty on loopback.
 
     Raises:
         ScenarioError: The farm has none of that name, or more than one.
     """
     devices = json.loads(farm.file.read_text(encoding="utf-8"))["devices"]
-    there = {one: found["api"]["url"] for one, found in devices.items() if "api" in found}
+    there = {one: str(found["api"]["url"]) for one, found in devices.items() if "api" in found}
     if not there:
         raise ScenarioError(f"site {farm.site} has no central system. Write one under 'backends:' of the site.")
     if name not in there and (name or len(there) > 1):
         raise ScenarioError(f"{name!r} is no central system. Allowed: --backend {' or '.join(there)}.")
-    return Where(farm.site, there[name or next(iter(there))], token, farm.file)
+    name = name or next(iter(there))
+    return name, there[name]
 
 
 class Client:

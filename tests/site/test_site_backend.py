@@ -221,10 +221,10 @@ def test_which_backend_is_meant(tmp_path: Path) -> None:
     file = tmp_path / "endpoints.json"
     where = Where("x", "", "", file)
     file.write_text('{"devices": {"A": {"api": {"url": "http://a"}}, "B": {"api": {"url": "http://b"}}, "M": {}}}')
-    assert backend_at(where, "B", "t") == Where("x", "http://b", "t", file)
+    assert backend_at(where, "B") == ("B", "http://b")
     for name in ("", "M"):
         with pytest.raises(ScenarioError, match="Allowed: --backend A or B"):
-            backend_at(where, name, "")
+            backend_at(where, name)
     file.write_text('{"devices": {"M": {}}}')
     with pytest.raises(ScenarioError, match="has no central system"):
-        backend_at(where, "", "")
+        backend_at(where, "")

@@ -19,8 +19,12 @@ SITE = """
 site: backend
 epoch: 2026-06-01T06:00:00Z
 backends:
-  CSMS: {type: backend, address: 192.168.0.5, parameters: {Path: /ocpp, Database file: backend.sqlite}}
+  CSMS:
+    type: backend
+    address: 192.168.0.5
+    parameters: {API token: secret, Path: /ocpp, Database file: backend.sqlite}
 """
+ELSEWHERE = "127.0.0.3"  #: Stands for this machine's address on a LAN: none that a farm uses.
 
 
 class Station(ChargePoint):
@@ -81,4 +85,13 @@ def test_the_central_system_by_hand(tmp_path: Path) -> None:
             assert "type: is missing" in refuses(tmp_path, "backend", "send", "CP1", "Reset")
             assert "Connected: CP1" in refuses(tmp_path, "backend", "send", "CP2", "Reset", "type=Soft")
         assert (tmp_path / "backend.sqlite").stat().st_size > 0
+        assert up.end() == 0
+
+
+def test_a_charger_of_ones_own_comes_in_at_an_address_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(SITE.replace("Path:", f"Outside address: {ELSEWHERE}, Path:"))
+    with Up(tmp_path, "site.yaml", "--speed", "1") as up:
+        port = up.endpoints["devices"]["CSMS"]["ocpp"]["url"].split(":")[2].split("/")[0]
+        with Outside(f"ws://{ELSEWHERE}:{port}/ocpp"):
+            assert "CP1   v m   connected" in does(tmp_path, "backend")
         assert up.end() == 0

@@ -85,8 +85,8 @@ class Server:
         self._connections: set[_Connection] = set()
         self._listener: _Listener | None = None
 
-    async def start(self, address: str, port: int) -> None:
-        """Listen at a local address and port, 0 for any.
+    async def start(self, address: str | Sequence[str], port: int) -> None:
+        """Listen at a local address, or several, and port, 0 for any.
 
         Raises:
             OSError: It cannot be bound.
@@ -98,7 +98,7 @@ class Server:
         tls = self.security.context(lambda error: self._bad(in_words(error)))
         self._listener = await serve(
             self._serve,
-            address,
+            cast(str, address),  # asyncio takes several as well
             port,
             subprotocols=[SUBPROTOCOL],
             select_subprotocol=_agreed,
