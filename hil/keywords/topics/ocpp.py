@@ -22,7 +22,7 @@ from hil.site.backends import backend_link, route_of
 
 NOW: Final = timedelta(0)
 DAY: Final = timedelta(days=1)
-CHARGING: Final = "ChargePointMaxProfile"
+WHOLE_STATION: Final = "ChargePointMaxProfile"  #: The purpose of profiles for connector 0.
 
 
 class Ocpp:
@@ -77,7 +77,7 @@ class Ocpp:
         """
         session = self._context.session
         if connector is None:
-            connector = 0 if purpose == CHARGING else 1
+            connector = 0 if purpose == WHOLE_STATION else 1
         number: int | None = None
         if purpose == "TxProfile" and transaction != "none":
             number = self._running(point) if transaction == "running" else int(transaction)
