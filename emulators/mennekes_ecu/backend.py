@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -16,6 +17,7 @@ from emulators.kit.ocpp.one_connector import Charger, OneConnector
 from emulators.kit.ocpp.security import Security
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.wan_router import Route, WanRouter
+from emulators.mennekes_ecu.dhcp import Dhcp
 
 KEYS: Final = Path(__file__).parent / "ocpp_keys.csv"
 VENDOR, MODEL = "MENNEKES", "CC612_2S0R"
@@ -52,8 +54,15 @@ class Way:
     route: Route | None
 
 
-def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host) -> Way:
-    """Return how a point with these settings reaches its backend (application note 4, 5)."""
+def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str = "") -> Way:
+    """Return how a point with these settings reaches its backend (application note 4, 5).
+
+    Args:
+        parameters: In force.
+        config: Of the device.
+        host: The bench.
+        leased: The gateway that a DHCP server has named, empty for none.
+    """
     if parameters["OCPP Mode"] != "OCPP-J 1.6":
         return Way(f"{parameters['OCPP Mode']} is not emulated", None)
     match parameters["Connection Type"]:
@@ -62,11 +71,11 @@ def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host) -> Way:
         case "GSM":
             return Way("GSM", Route(source=config.mobile_address))
         case "Ethernet":
-            return _by_ethernet(parameters, config, host)
+            return _by_ethernet(parameters, config, host, leased)
     return Way(f"{parameters['Connection Type']} is not emulated", None)
 
 
-def _by_ethernet(parameters: ParameterStore, config: DeviceConfig, host: Host) -> Way:
+def _by_ethernet(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str) -> Way:
     """Return the way by the LAN: to a neighbour, through the gateway, or out by a router that is not the farm's."""
     backend = urlsplit(str(parameters[URL])).hostname or ""
     own = IPv4Interface(f"{config.address}/{parameters['Static network configuration netmask']}")
@@ -76,10 +85,24 @@ def _by_ethernet(parameters: ParameterStore, config: DeviceConfig, host: Host) -
         return Way("Ethernet", Route())  # nobody of the site
     if IPv4Address(backend) in own.network:
         return Way("Ethernet", Route())
-    gateway = str(parameters["Static network configuration gateway"])
-    if parameters["Mode for ethernet configuration"] != "Static" or not gateway:
+    is_static = parameters["Mode for ethernet configuration"] == "Static"
+    gateway = str(parameters["Static network configuration gateway"]) if is_static else leased
+    if not gateway:
         return Way("Ethernet, no gateway", None)
     return Way(f"Ethernet, gateway {gateway}", Route(gateway=gateway))
+
+
+def dhcp_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> Dhcp | None:
+    """Return the point's half of DHCP: a server always has one, a client that needs a gateway."""
+    if config.address is None:
+        return None
+    if parameters["Mode for ethernet configuration"] == "DHCP server":
+        return Dhcp(host, config.address, is_server=True)
+    is_client = parameters["Mode for ethernet configuration"] == "Auto (DHCP client)"
+    needs_gateway = parameters["Connection Type"] == "Ethernet" and bool(parameters[URL])
+    if is_client and needs_gateway and way_to(parameters, config, host).route is None:
+        return Dhcp(host, config.address, is_server=False)
+    return None
 
 
 def gateway_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> WanRouter | None:
@@ -89,13 +112,14 @@ def gateway_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> 
     return WanRouter(host, config.mobile_address)
 
 
-def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: Charger) -> OneConnector | None:
+def backend_of(
+    host: Host, config: DeviceConfig, wiring: ChargerWiring, device: Charger, route: Callable[[], Route | None]
+) -> OneConnector | None:
     """Return a point's half of OCPP, None where it is set up for no backend: then charging is free."""
     parameters = device.parameters
     if parameters["Connection Type"] == "No backend" or not parameters[URL]:
         return None
     url, password = str(parameters[URL]), str(parameters[PASSWORD]).encode()
-    route = way_to(parameters, config, host).route
     return OneConnector(
         host,
         wiring,
@@ -109,7 +133,7 @@ def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: 
         ),
         keys=KeyTable.load(KEYS, config.firmware),
         settings={},
-        url=url if route is not None else "",
+        url=url if parameters["OCPP Mode"] == "OCPP-J 1.6" else "",
         identity=str(parameters[IDENTITY]) or config.name,
         security=Security(
             profile=(2 if url.startswith("wss:") else 1) if password else 0,

@@ -21,7 +21,7 @@ from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
 from emulators.kit.registers import RegisterBank, RegisterTable
 from emulators.mennekes_ecu import dlm
-from emulators.mennekes_ecu.backend import OPERATOR_KEYS, STATUS_NUMBERS, backend_of, gateway_of, way_to
+from emulators.mennekes_ecu.backend import OPERATOR_KEYS, STATUS_NUMBERS, Way, backend_of, dhcp_of, gateway_of, way_to
 from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
 from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint, per_phase
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
@@ -80,7 +80,8 @@ class MennekesEcu:
         self._meter_error = False
         self._other_master = ""
         self._meter_currents_a = PerPhase.zero()
-        self.backend = backend_of(host, self._config, self._wiring, self)
+        self._dhcp = dhcp_of(host, self._config, self.parameters)
+        self.backend = backend_of(host, self._config, self._wiring, self, lambda: self._way.route)
         self._router = gateway_of(host, self._config, self.parameters)
         self._running = True
         if self.point.role in MASTER_ROLES:
@@ -94,6 +95,8 @@ class MennekesEcu:
             self._polling = host.spawn(self._poll_meter(), name=f"{self.name} polls its second meter")
         if self._router is not None:
             await self._router.start()
+        if self._dhcp is not None:
+            await self._dhcp.start()
         self.point.pilot_changed(now_ns, self._wiring.pilot_state(), self._wiring.cable_a())
         if self.backend is not None:
             self.backend.start(self.point.pilot)
@@ -116,6 +119,8 @@ class MennekesEcu:
             await self.backend.stop()
         if self._router is not None:
             await self._router.stop()
+        if self._dhcp is not None:
+            await self._dhcp.stop()
         if self._server is not None:
             await self._server.stop()
         if self._group is not None:
@@ -176,7 +181,7 @@ class MennekesEcu:
             if self._polls_meter and not self._meter_error:
                 fields["Second Meter"] = f"{self._meter_currents_a} A"
         if self.backend is not None:
-            fields["Connection Type"] = way_to(self.parameters, self._config, self._host).text
+            fields["Connection Type"] = self._way.text
             fields["Backend"] = self.backend.connection_text
             fields["System Time"] = f"{self.backend.utc:%Y-%m-%d %H:%M:%S}"
         return fields
@@ -222,6 +227,12 @@ class MennekesEcu:
             fallback_a=per_phase(parameters["External Load Fallback (L1/L2/L3) [A]"]),
             meter_includes_evse=str(parameters["External Meter Location"]).startswith("Including"),
         )
+
+    @property
+    def _way(self) -> Way:
+        """Return how the backend is reached."""
+        leased = self._dhcp.gateway if self._dhcp is not None else ""
+        return way_to(self.parameters, self._config, self._host, leased)
 
     def _utc(self) -> datetime:
         """Return what the point's own clock shows; without a backend it is right."""

@@ -29,7 +29,7 @@ MODE: Final = "OCPP Mode"
 ROUTER: Final = "WAN-Router"
 GATEWAY: Final = "Static network configuration gateway"
 ETHERNET_MODE: Final = "Mode for ethernet configuration"
-DHCP_SERVER: Final = "DHCP server"
+DHCP_SERVER, DHCP_CLIENT = "DHCP server", "Auto (DHCP client)"
 LARGEST_SIM_GROUP: Final = 50
 """Charging points that MENNEKES recommends at most behind one SIM card (MEN-GW-010)."""
 
@@ -92,9 +92,9 @@ def backend_remarks(site: Site) -> Iterator[Remark]:
             continue
         yield from _listeners(site, device, link)
         if device not in gateways and link.network(site) not in (None, device.network):
-            yield from _client(device, link, gateways)
-            if device.parameter(GATEWAY):
-                clients[str(device.parameter(GATEWAY))].append(device.name)
+            yield from _client(site, device, link, gateways)
+            if gateway := _gateway_of(site, device):
+                clients[gateway].append(device.name)
     for device in gateways:
         behind = [device.name, *clients.get(device.address or "", ())]
         if len(behind) > LARGEST_SIM_GROUP:
@@ -129,7 +129,15 @@ def _gateway(device: DeviceSpec) -> Iterator[Remark]:
         yield Remark((*where, ROUTER), text, hint, refuses=False)
 
 
-def _client(device: DeviceSpec, link: BackendLink, gateways: list[DeviceSpec]) -> Iterator[Remark]:
+def _gateway_of(site: Site, device: DeviceSpec) -> str:
+    """Return the gateway that a device's settings give it, or its network's DHCP server; empty for none."""
+    if device.parameter(ETHERNET_MODE) != DHCP_CLIENT:
+        return str(device.parameter(GATEWAY) or "")
+    servers = (one for one in site.devices.values() if one.parameter(ETHERNET_MODE) == DHCP_SERVER)
+    return next((one.address or "" for one in servers if one.network == device.network), "")
+
+
+def _client(site: Site, device: DeviceSpec, link: BackendLink, gateways: list[DeviceSpec]) -> Iterator[Remark]:
     """Who is in another network than its backend needs the gateway of its own (MEN-GW-003, 007, 009, 030)."""
     where = ("devices", device.name, "parameters")
     if device.parameter(CONNECTION) == "GSM":
@@ -141,8 +149,11 @@ def _client(device: DeviceSpec, link: BackendLink, gateways: list[DeviceSpec]) -
     if device.parameter(ETHERNET_MODE) == DHCP_SERVER and own:
         text = f"{device.name} is DHCP server, but {own[0].name} is the gateway charging point."
         yield Remark((*where, ETHERNET_MODE), text, "The DHCP server must be the gateway too.", refuses=False)
-    gateway = str(device.parameter(GATEWAY) or "")
-    if gateway not in [one.address for one in own]:
+    gateway = _gateway_of(site, device)
+    if device.parameter(ETHERNET_MODE) == DHCP_CLIENT and own and not gateway:  # MEN-GW-004
+        text = f"{device.name} is a DHCP client, but {own[0].name}, the gateway charging point, is no DHCP server."
+        yield Remark((*where, ETHERNET_MODE), text, f"Allowed: {DHCP_SERVER} in {own[0].name}, or Static here.")
+    elif gateway not in [one.address for one in own]:
         said = f"no gateway charging point is at {gateway!r}" if gateway else "no gateway is set"
         text = f"{device.name} does not reach its backend at {link.host}, which is in another network: {said}."
         hint = f"Allowed: {', '.join(str(one.address) for one in own) or 'none here'}."
@@ -165,9 +176,12 @@ def _listeners(site: Site, device: DeviceSpec, link: BackendLink) -> Iterator[Re
         yield Remark(where, text, "Recommended: wss://, and at least a password.", refuses=False)
 
 
-def route_of(device: DeviceSpec, setting: Callable[[str], object]) -> str:
+def route_of(site: Site, device: DeviceSpec, setting: Callable[[str], object]) -> str:
     """Return the gateway that a device's connection goes through by its settings, empty for none."""
+    link = backend_link(device, setting)
     known = device.family.parameters
-    if GATEWAY not in known or setting(ETHERNET_MODE) != "Static" or setting(CONNECTION) != "Ethernet":
+    if GATEWAY not in known or setting(CONNECTION) != "Ethernet" or link is None:
         return ""
-    return str(setting(GATEWAY) or "")
+    if link.network(site) in (None, device.network):
+        return ""
+    return str(setting(GATEWAY) or "") if setting(ETHERNET_MODE) == "Static" else _gateway_of(site, device)

@@ -48,7 +48,6 @@ SUBPROTOCOL: Final = Subprotocol("ocpp1.6")
 LONGEST_FRAME: Final = 1 << 20  #: Bytes; a longer frame closes the connection with 1009.
 CLOSE_WITHIN_S: Final = 5.0  #: How long a peer may take to answer a closing frame [s].
 UNSUPPORTED_DATA: Final = 1003
-LAN: Final = Route()  #: The direct way.
 PROTOCOL_CODES: Final = (1002, 1007, 1009)  #: What the library closes with: no WebSocket, no UTF-8, too long.
 ABNORMAL: Final = 1006  #: What stands for a connection that was lost without a closing frame.
 
@@ -370,7 +369,7 @@ async def connect(
     open_timeout_s: float = 10.0,
     ids: MessageIds | None = None,
     is_validating: bool = True,
-    route: Route = LAN,
+    route: Callable[[], Route | None] = Route,
 ) -> Session:
     """Open a session with a central system, as a charge point.
 
@@ -386,7 +385,7 @@ async def connect(
         open_timeout_s: How long it may take to open [s].
         ids: Where message ids come from; give the same to later sessions, so that none comes twice.
         is_validating: Check payloads by the schemas.
-        route: By which interface, and through which gateway.
+        route: Returns by which interface, and through which gateway; None for no way. The direct one, unless said.
 
     Raises:
         Refused: HTTP status or TLS stands against it.
@@ -399,7 +398,7 @@ async def connect(
         raise Unreachable(f"{url!r} is no address of a central system. Allowed: ws://HOST:PORT/PATH or wss://...")
     if security.profile >= 2 and not is_tls:
         raise Refused(f"security profile {security.profile} needs wss://, not {url}")
-    way = _way(host, parts.hostname, parts.port or (443 if is_tls else 80), route)
+    way = _way(host, parts.hostname, parts.port or (443 if is_tls else 80), route())
     opened: list[_Client] = []
 
     def make(*args: Any, **settings: Any) -> _Client:
@@ -447,8 +446,10 @@ async def connect(
     return session
 
 
-def _way(host: Host, name: str, port: int, route: Route) -> dict[str, Any]:
+def _way(host: Host, name: str, port: int, route: Route | None) -> dict[str, Any]:
     """Return what makes a connection take its route, as arguments of websockets' ``connect``."""
+    if route is None:
+        raise Unreachable(f"there is no way to {name}")
     source = host.source_address() if route.source is None else host.resolve(route.source, 0)[0]
     if route.gateway is not None:
         gateway, at = host.resolve(route.gateway, wan_router.PORT)

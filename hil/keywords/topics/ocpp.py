@@ -331,7 +331,7 @@ class Ocpp:
         link = self._context.session.do(lambda: backend_link(device, setting))
         if link is None:
             raise ScenarioError(f"{point} is set up for no backend.")
-        address = self._context.session.do(lambda: route_of(device, setting)) or link.host
+        address = self._context.session.do(lambda: route_of(farm.site, device, setting)) or link.host
         for name, spec in farm.site.seats.items():
             if spec.address == address:
                 return name

@@ -143,6 +143,30 @@ A Further Station Is Set Up Like The Others
     Get Parameter    CS4    ${GATEWAY}    ==    192.168.0.2
     Every Point Is Connected    CS1    CS2    CS3    CS4
 
+With Dynamic Addresses The DHCP Server Is The Gateway
+    [Tags]    MEN-GW-004    MEN-GW-007
+    [Setup]    Start With Dynamic Addresses    DHCP server
+    Every Point Is Connected    CS1    CS2    CS3
+    Page Should Show    CS2    Connection Type    Ethernet, gateway 192.168.0.2
+    Cut Backend Connection    CS2
+    Points Notice The Loss    CS2
+    Backend Should See    CS3    connected
+    Restore Backend Connection    CS2
+    Backend Should See    CS2    connected    within=4 minutes
+
+With A Router As DHCP Server The Gateway Is Not Found
+    [Tags]    MEN-GW-004
+    Site Check Should Say    ${SITE}    CS2 is a DHCP client, but CS1, the gateway charging point, is no DHCP server
+    ...    ${CS2}.${ETHERNET}=Auto (DHCP client)    ${CS2}.${GATEWAY}=null
+
+Another DHCP Server Than The Gateway Leads Nowhere
+    [Tags]    MEN-GW-007
+    [Setup]    Start Site    ${SITE}    ${CS2}.${ETHERNET}=DHCP server    ${CS3}.${ETHERNET}=Auto (DHCP client)
+    Site Check Should Say    ${SITE}    CS2 is DHCP server, but CS1 is the gateway    ${CS2}.${ETHERNET}=DHCP server
+    Advance Clock    60 s
+    Page Should Show    CS3    Connection Type    Ethernet, gateway 192.168.0.3
+    Backend Should See    CS3    not connected
+
 Fifty Charging Points Share A SIM Card
     [Documentation]    With one more the site check names the recommendation.
     [Tags]    MEN-GW-010
@@ -173,7 +197,7 @@ The Gateway's Own Gateway Stays Empty
     Every Point Is Connected    CS1    CS2    CS3
 
 The Others Need The Address Of The Gateway
-    [Tags]    MEN-GW-020    MEN-GW-030    MEN-GW-032    MEN-GW-033
+    [Tags]    MEN-GW-020    MEN-GW-030    MEN-GW-032    MEN-GW-033    MEN-NET-052
     [Setup]    Start Site    ${SITE}    ${CS2}.${GATEWAY}=null
     Site Check Should Say    ${SITE}    CS2 does not reach its backend    ${CS2}.${GATEWAY}=null
     Every Point Is Connected    CS1    CS3
@@ -242,6 +266,13 @@ Further Stations
         Set To Dictionary    ${fields}    devices.CS${number}={${one}}
     END
     RETURN    ${fields}
+
+Start With Dynamic Addresses
+    [Documentation]    CS1 in this mode, the others DHCP clients without a gateway of their own.
+    [Arguments]    ${mode}
+    VAR    ${client}    Auto (DHCP client)
+    Start Site    ${SITE}    ${CS1}.${ETHERNET}=${mode}    ${CS2}.${ETHERNET}=${client}    ${CS3}.${ETHERNET}=${client}
+    ...    ${CS2}.${GATEWAY}=null    ${CS3}.${GATEWAY}=null
 
 Start With Further Stations
     [Documentation]    CS1 to CS3 and so many more.

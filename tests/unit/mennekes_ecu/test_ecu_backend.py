@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import Host
@@ -12,8 +15,9 @@ from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.pilot import PilotState
 from emulators.kit.wan_router import Route
-from emulators.mennekes_ecu.backend import KEYS, OPERATOR_KEYS, STATUS_NUMBERS, gateway_of, way_to
+from emulators.mennekes_ecu.backend import KEYS, OPERATOR_KEYS, STATUS_NUMBERS, dhcp_of, gateway_of, way_to
 from emulators.mennekes_ecu.device import LEDS, PARAMETERS
+from emulators.mennekes_ecu.dhcp import Ack, Inform, decode
 from emulators.mennekes_ecu.model import Binding, ChargingPoint
 
 URL = "WebSockets JSON OCPP URL of the Backend"
@@ -27,6 +31,7 @@ class Neighbours:
     """A host that knows the LAN and the mobile network."""
 
     name = "CP1"
+    rng = random.Random(1)
 
     def resolve(self, address: str, port: int) -> tuple[str, int]:
         if not address.startswith(("192.168.0.", "10.64.0.")):
@@ -111,6 +116,57 @@ def test_the_way_is_that_of_the_settings(
 ) -> None:
     way = way_to(store(**settings), config(mobile), HOST)
     assert (way.text, way.route) == (text, route)
+
+
+@pytest.mark.parametrize(
+    ("mode", "leased", "route"),
+    [
+        ("Auto (DHCP client)", "192.168.0.2", Route(gateway="192.168.0.2")),
+        ("Auto (DHCP client)", "", None),
+        ("Static", "192.168.0.2", None),  # its own setting counts, and that is empty
+        ("DHCP server", "", None),
+    ],
+)
+def test_a_dhcp_clients_gateway_is_the_leased_one(mode: str, leased: str, route: Route | None) -> None:
+    settings = store(**LAN | MOBILE | {"Mode for ethernet configuration": mode})
+    assert way_to(settings, config(), HOST, leased).route == route
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_there"),
+    [
+        (LAN | MOBILE, True),
+        (LAN, False),  # a neighbour needs no gateway
+        ({}, False),
+        (LAN | MOBILE | STATIC, False),
+        ({"Mode for ethernet configuration": "DHCP server"}, True),
+    ],
+)
+def test_dhcp_is_spoken_by_servers_and_by_those_who_need_a_gateway(settings: dict[str, str], is_there: bool) -> None:
+    assert (dhcp_of(HOST, config(), store(**settings)) is not None) == is_there
+
+
+@pytest.mark.parametrize("message", [Inform(7, "192.168.0.3"), Ack(2**32 - 1, "192.168.0.3", "192.168.0.2")])
+def test_dhcp_messages_are_read_as_they_were_written(message: Inform | Ack) -> None:
+    assert decode(message.encode()) == message
+
+
+def test_an_answer_is_dhcps_own() -> None:
+    text = Ack(0x01020304, "192.168.0.3", "192.168.0.2").encode()
+    assert text[:8] == bytes([2, 1, 6, 0, 1, 2, 3, 4])  # BOOTREPLY, Ethernet, xid
+    assert text[12:16] == bytes([192, 168, 0, 3])  # ciaddr
+    assert text[236:240] == b"\x63\x82\x53\x63"
+    assert bytes([53, 1, 5]) in text[240:]  # DHCPACK
+    assert bytes([3, 4, 192, 168, 0, 2]) in text[240:]  # router
+    assert text[-1] == 255
+
+
+@given(st.binary(max_size=400), st.integers(min_value=0, max_value=400))
+def test_any_datagram_is_read_or_ignored(data: bytes, cut: int) -> None:
+    decode(data)
+    good = Ack(7, "192.168.0.3", "192.168.0.2").encode()
+    decode(good[:cut])
+    decode(good[:240] + data)
 
 
 @pytest.mark.parametrize(

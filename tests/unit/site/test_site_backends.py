@@ -8,7 +8,7 @@ import pytest
 
 from hil.errors import SiteFileError
 from hil.keywords.session import build_site
-from hil.site.backends import backend_link
+from hil.site.backends import backend_link, route_of
 
 GATEWAY, LAN = "mennekes/backend-gateway", "mennekes/backend-lan"
 SETTING = "devices.{}.parameters.{}"
@@ -59,6 +59,20 @@ def test_two_gateways_in_one_network_are_an_error_with_line_and_field() -> None:
     problem = next(one for one in caught.value.problems if one.field == "devices.CS2.parameters.WAN-Router")
     assert problem.line > 0
     assert problem.message == "CS1 and CS2 are both gateway charging point of network 'lan'."
+
+
+@pytest.mark.parametrize(("server", "gateway"), [("CS1", "192.168.0.2"), ("CS3", "192.168.0.4")])
+def test_a_dhcp_clients_gateway_is_its_networks_dhcp_server(server: str, gateway: str) -> None:
+    mode = "Mode for ethernet configuration"
+    changes = {
+        SETTING.format(server, mode): "DHCP server",
+        SETTING.format("CS2", mode): "Auto (DHCP client)",
+        SETTING.format("CS2", "Static network configuration gateway"): "null",
+    }
+    site = build_site(GATEWAY, changes)
+    assert route_of(site, site.devices["CS2"], site.devices["CS2"].parameter) == gateway
+    said = [one.message for one in site.warnings if "CS2 does not reach" in one.message]
+    assert bool(said) == (server == "CS3")
 
 
 def test_two_gateways_in_two_networks_are_none() -> None:
