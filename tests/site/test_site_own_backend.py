@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -92,6 +94,43 @@ def test_our_points_report_to_a_backend_of_the_users(
         assert session.do(lambda: session.farm.device("CP1").page()["Backend"]) == "connected"
         with pytest.raises(ScenarioError, match=f"CP1 reports to {host}, whose interface the farm does not know"):
             session.do(lambda: session.farm.backend_of("CP1"))
+
+
+@contextmanager
+def ear() -> Iterator[tuple[int, SimpleQueue[bytes]]]:
+    """Somebody who hears what a charging point says first; yields the port and what was heard."""
+    heard: SimpleQueue[bytes] = SimpleQueue()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        heard.put(connection.recv(65536))
+
+        threading.Thread(target=listen, daemon=True).start()
+        yield server.getsockname()[1], heard
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(("scheme", "readable"), [("ws", True), ("wss", False)])
+def test_a_password_is_readable_on_the_way_unless_tls_hides_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, readable: bool
+) -> None:
+    monkeypatch.setenv("HIL_RUN_DIR", str(tmp_path))
+    monkeypatch.setenv("HIL_SPEED", "1")
+    secret = {f"devices.{name}.parameters.HTTP Basic Authentication password": "secret-1" for name in POINTS}
+    with ear() as (port, heard):
+        urls = {URL.format(name): f"{scheme}://localhost:{port}/ocpp" for name in POINTS}
+        with closing(Session(build_site("mennekes/backend-lan", urls | secret | {"backends": "null"}), "t")) as session:
+            while heard.empty():
+                session.wait(0.1)
+                assert session.now_s() < ANSWER_REAL_S
+        said = heard.get()
+    header = next((line for line in said.splitlines() if line.lower().startswith(b"authorization: basic ")), b"")
+    decoded = base64.b64decode(header.rpartition(b" ")[2]).decode()
+    assert (decoded[3:] == ":secret-1", b"GET /ocpp/CP" in said) == (readable, readable)
 
 
 def test_in_virtual_time_a_backend_outside_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
