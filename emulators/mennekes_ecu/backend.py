@@ -77,12 +77,16 @@ def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host, leased:
 
 def _by_ethernet(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str) -> Way:
     """Return the way by the LAN: to a neighbour, through the gateway, or out by a router that is not the farm's."""
-    backend = urlsplit(str(parameters[URL])).hostname or ""
-    own = IPv4Interface(f"{config.address}/{parameters['Static network configuration netmask']}")
+    netmask = parameters["Static network configuration netmask"]
     try:
+        own = IPv4Interface(f"{config.address}/{netmask}")
+    except ValueError:
+        return Way(f"Ethernet, {config.address} with netmask {netmask} is no address", None)
+    try:
+        backend = urlsplit(str(parameters[URL])).hostname or ""
         host.resolve(backend, 0)
     except ValueError:
-        return Way("Ethernet", Route())  # nobody of the site
+        return Way("Ethernet", Route())  # nobody of the site, or no URL at all
     if IPv4Address(backend) in own.network:
         return Way("Ethernet", Route())
     is_static = parameters["Mode for ethernet configuration"] == "Static"

@@ -74,7 +74,7 @@ def unknown_backends(site: Site) -> list[str]:
     """Return the hosts to which devices of a site report and that are not the farm's own central systems."""
     own = {spec.address for spec in site.backends.values() if spec.seat == "emulated"}
     links = [link for device in site.devices.values() if (link := backend_link(device)) is not None]
-    return sorted({link.host for link in links if link.host not in own})
+    return sorted({link.host for link in links if link.host and link.host not in own})
 
 
 def in_real_time(foreign: Mapping[str, SeatSpec]) -> str:

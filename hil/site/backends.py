@@ -40,8 +40,8 @@ class BackendLink:
 
     Attributes:
         parameter: The parameter that says it.
-        scheme: ``ws`` or ``wss``, or whatever else is written there.
-        host: Host name or address.
+        scheme: ``ws`` or ``wss``.
+        host: Host name or address; both are empty where the URL can be none.
         identity: The device's identity there.
         password: For HTTP basic authentication, empty for none.
     """
@@ -73,10 +73,20 @@ def backend_link(device: DeviceSpec, setting: Callable[[str], object] | None = N
     for url, identity, password in BACKEND_URLS:
         if url not in known or (CONNECTION in known and setting(CONNECTION) == "No backend") or not setting(url):
             continue
-        parts = urlsplit(str(setting(url)))
         who = str(setting(identity) or device.name)
-        return BackendLink(url, parts.scheme, parts.hostname or "", who, str(setting(password) or ""))
+        return BackendLink(url, *_parts(str(setting(url))), who, str(setting(password) or ""))
     return None
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Return a URL's scheme and host, both empty when it cannot be a central system's."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0:
+            return parts.scheme, parts.hostname
+    except ValueError:  # brackets without an end, a port above 65535
+        pass
+    return "", ""
 
 
 def backend_remarks(site: Site) -> Iterator[Remark]:
@@ -89,6 +99,11 @@ def backend_remarks(site: Site) -> Iterator[Remark]:
     for device in site.devices.values():
         link = backend_link(device)
         if link is None:
+            continue
+        if not link.host:
+            text = f"{device.parameter(link.parameter)!r} is no address of a central system."
+            where = ("devices", device.name, "parameters", link.parameter)
+            yield Remark(where, text, "Allowed: ws://HOST:PORT/PATH or wss://HOST:PORT/PATH.", refuses=False)
             continue
         yield from _listeners(site, device, link)
         if device not in gateways and link.network(site) not in (None, device.network):

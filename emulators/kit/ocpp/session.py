@@ -392,13 +392,11 @@ async def connect(
         Unreachable: Nobody answers there, or the URL cannot be one.
     """
     security = security or Security()
-    parts = urlsplit(url)
-    is_tls = parts.scheme == "wss"
-    if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise Unreachable(f"{url!r} is no address of a central system. Allowed: ws://HOST:PORT/PATH or wss://...")
+    scheme, name, port = _parts(url)
+    is_tls = scheme == "wss"
     if security.profile >= 2 and not is_tls:
         raise Refused(f"security profile {security.profile} needs wss://, not {url}")
-    way = _way(host, parts.hostname, parts.port or (443 if is_tls else 80), route())
+    way = _way(host, name, port, route())
     opened: list[_Client] = []
 
     def make(*args: Any, **settings: Any) -> _Client:
@@ -408,7 +406,7 @@ async def connect(
     failures: list[Exception] = []
     tls: dict[str, Any] = {
         "ssl": security.context(failures.append),
-        "server_hostname": parts.hostname,
+        "server_hostname": name,
         "ssl_handshake_timeout": open_timeout_s,
     }
     try:
@@ -444,6 +442,21 @@ async def connect(
     )
     host.spawn(session.run(), name=f"{host.name} OCPP")
     return session
+
+
+def _parts(url: str) -> tuple[str, str, int]:
+    """Return a URL's scheme, host and port.
+
+    Raises:
+        Unreachable: It cannot be one of a central system.
+    """
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("ws", "wss") and parts.hostname:
+            return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80)
+    except ValueError:  # brackets without an end, a port above 65535
+        pass
+    raise Unreachable(f"{url!r} is no address of a central system. Allowed: ws://HOST:PORT/PATH or wss://...")
 
 
 def _way(host: Host, name: str, port: int, route: Route | None) -> dict[str, Any]:

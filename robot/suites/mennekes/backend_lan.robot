@@ -64,6 +64,11 @@ The URL Is Entered In Each Station
         Backend Should See    ${point}    connected    within=60 s
     END
 
+A URL That Can Be None Is Said
+    [Setup]    Start Site    mennekes/backend-lan    ${CP1}.${URL}=ws://[no/ocpp
+    Page Should Show    CP1    Backend    is no address of a central system    within=10 s
+    Every Point Is Connected    CP2    CP3
+
 A Password Opens A Backend That Wants One
     [Documentation]    The user is the charge point's identity. A wrong password gets 401, and the station tries again.
     [Tags]    MEN-OCPP-013

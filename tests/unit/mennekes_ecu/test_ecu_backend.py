@@ -107,6 +107,13 @@ def test_who_is_not_permitted_is_offered_nothing_and_the_contactor_opens() -> No
         (LAN | GATEWAY, None, "Ethernet", Route()),  # a neighbour needs no gateway
         (LAN | MOBILE | {"Connection Type": "GSM"}, "10.64.0.11", "GSM", Route(source="10.64.0.11")),
         (LAN | MOBILE | {"Connection Type": "GSM"}, None, "no SIM card", None),
+        (LAN | {URL: "ws://[no/ocpp"}, None, "Ethernet", Route()),
+        (
+            LAN | {"Static network configuration netmask": "255.0.255.0"},
+            None,
+            "Ethernet, 192.168.0.11 with netmask 255.0.255.0 is no address",
+            None,
+        ),
         (LAN | {"Connection Type": "WLAN"}, None, "WLAN is not emulated", None),
         (LAN | {"OCPP Mode": "OCPP-S"}, None, "OCPP-S is not emulated", None),
     ],

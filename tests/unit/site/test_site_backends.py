@@ -45,6 +45,13 @@ def test_the_shipped_sites_are_silent(site: str) -> None:
             "CS3.parameters.Mode for ethernet configuration",
             "CS3 is DHCP server, but CS1 is the gateway",
         ),
+        ({SETTING.format("CS2", URL): "http://10.64.0.200/ocpp"}, f"CS2.parameters.{URL}", "no address of a central"),
+        ({SETTING.format("CS2", URL): "ws://[no/ocpp"}, f"CS2.parameters.{URL}", "is no address of a central system"),
+        (
+            {SETTING.format("CS2", URL): "ws://10.64.0.200:99999/"},
+            f"CS2.parameters.{URL}",
+            "is no address of a central",
+        ),
         ({"public_networks": "[mobile]"}, f"CS1.parameters.{URL}", "CS1 sends all data readably, and without"),
     ],
 )
