@@ -23,12 +23,13 @@ from emulators.kit.parameters import ParameterStore, ParameterTable, Value, as_t
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer
 from hil.bench import control, kept
+from hil.bench.addresses import is_outside
 from hil.bench.containers import Containers
 from hil.bench.control import Message, Terminals, encode
 from hil.bench.embedded import PLANT, Farm
 from hil.bench.foreign import ForeignDevice
 from hil.bench.remote_faults import EngineFaults, TransportFaults
-from hil.bench.seats import WHAT, others, refuse_speed
+from hil.bench.seats import WHAT, others, refuse_speed, unknown_backends
 from hil.bench.serial_tcp import CarriedLines
 from hil.bench.wires import Access, Wires
 from hil.bench.wiring import Bay
@@ -217,6 +218,10 @@ class RemoteDevice:
     def explain(self) -> str:
         """Return in one sentence what the device does now and why."""
         return str(self.look("explain"))
+
+    def card(self, id_tag: str) -> None:
+        """Hold a card to its reader."""
+        self.tell("card", id_tag=id_tag)
 
     async def fault(self, kind: str | None) -> None:
         """Plant one of the device's own faults, None to heal it."""
@@ -469,6 +474,11 @@ class ComposeFarm(Farm):
         for (_, name), link in self.site.outside_ports().items():
             raise ScenarioError(f"{name}: the serial port {link.port} is this machine's, and no container has it.")
 
+    def _refuse_outside_backends(self) -> None:
+        for host in unknown_backends(self.site):
+            if is_outside(host, self.site.networks.values()):
+                raise ScenarioError(f"the backend at {host} is outside the site's networks, and no container has more.")
+
     def _claim_addresses(self) -> Plan:
         return Plan(self.site, self._subnets, on_host=self._on_host)
 
@@ -532,6 +542,7 @@ class ComposeFarm(Farm):
                 "firmware": config.firmware,
                 "variant": config.variant,
                 "phase_order": config.phase_order,
+                "mobile_address": config.mobile_address,
                 "parameters": {one: as_text(value) for one, value in config.parameters.items()},
             },
         }
@@ -550,7 +561,7 @@ class ComposeFarm(Farm):
         if not isinstance(loop, GrantedLoop):
             return {"factor": loop.factor}
         rank, pack = METER if name in self.site.meters else DEVICE, plan.packs[name]
-        hello = Hello(self._token, loop.session, pack[0], rank, tuple(plan.addresses[one] for one in pack))
+        hello = Hello(self._token, loop.session, pack[0], rank, plan.heard_at(pack))
         return {"conductor": [plan.conductor(plan.networks[name]), loop.conductor[1]], "hello": asdict(hello)}
 
     def _serial_ports(self, name: str) -> dict[str, object]:

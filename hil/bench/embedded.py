@@ -10,21 +10,21 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from emulators.ev.model import VehicleTraits
 from emulators.kit.family import DeviceConfig, Family
-from emulators.kit.host import NS_PER_S, Cancel, Device, Phase, SerialPort, SerialSettings
+from emulators.kit.host import NS_PER_S, Cancel, CardReader, Device, Phase, SerialPort, SerialSettings
 from emulators.kit.modbus import CLIENT
 from emulators.kit.ocpp.security import Authority
 from emulators.kit.parameters import ParameterError
 from emulators.kit.phases import PerPhase
-from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot
+from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot, is_outside
 from hil.bench.faults import Faults
 from hil.bench.instants import Instants
 from hil.bench.kept import KeptMemory
 from hil.bench.lan import Group, Member
-from hil.bench.seats import refuse_seats
+from hil.bench.seats import refuse_seats, unknown_backends
 from hil.bench.serial import SerialLines
 from hil.bench.wiring import Bay, Terminals
 from hil.clock import FarmLoop, ScaledLoop
@@ -39,8 +39,9 @@ from hil.plant import (
     Node,
     Plant,
 )
-from hil.probes import ModbusProbe
+from hil.probes import BackendProbe, ModbusProbe
 from hil.site import SERIAL_PORTS, DeviceSpec, Fuse, Load, MeterSpec, Site
+from hil.site.backends import backend_link
 from hil.trace import TraceWriter
 
 if TYPE_CHECKING:
@@ -120,6 +121,10 @@ class SeatHost:
         """Return where this device's own connections come from."""
         return self.listen_at(0)[0]
 
+    def reaches_outside(self) -> bool:
+        """Return whether connections get out of the farm."""
+        return self._farm.is_in_real_time
+
     async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> Member:
         """Join the device's LAN."""
         if self._address is None:
@@ -193,6 +198,7 @@ class Farm:
         self._tasks: set[asyncio.Task[None]] = set()
         self._probes: dict[tuple[str, int], ModbusProbe] = {}
         self._p1_probes: dict[str, P1Probe] = {}
+        self._backends: dict[str, BackendProbe] = {}
         self._plant_due: Cancel | None = None
         self._slot: Slot | None = None
         self._muted = False
@@ -212,6 +218,7 @@ class Farm:
         """
         refuse_seats(self.site, self.bench)
         self._refuse_ports()
+        self._refuse_outside_backends()
         self.loop.set_exception_handler(self._loop_complained)
         self.resolver = self._claim_addresses()
         for network in self.site.networks:
@@ -234,6 +241,8 @@ class Farm:
         """Power down everything and give the addresses back."""
         for probe in self._probes.values():
             probe.close()
+        for backend in self._backends.values():
+            await backend.close()
         for device in reversed(self.devices.values()):
             await device.stop()
         await self.serial.close()
@@ -365,6 +374,47 @@ class Farm:
         """Plug a vehicle in."""
         self.bay(name).plug(traits, self.rng(f"{name}/vehicle/{self.instants.now_ns()}"))
 
+    def card(self, name: str, id_tag: str) -> None:
+        """Hold a card to a charging point's reader.
+
+        Raises:
+            ScenarioError: It has none that the farm reaches.
+        """
+        device = self.device(name)
+        if not self.site.require(name).family.has_card_reader or not hasattr(device, "card"):
+            readers = [one for one, spec in self.site.seats.items() if spec.family.has_card_reader]
+            raise ScenarioError(f"{name} has no card reader here. With one: {', '.join(readers) or 'none'}.")
+        cast(CardReader, device).card(id_tag)
+
+    def services(self, name: str) -> dict[str, str]:
+        """Return the URLs of a device's servers beside Modbus, by what they are."""
+        spec = self.site.require(name)
+        if spec.address is None:
+            return {}
+        local, port = self.resolver.local(spec.address), self.resolver.port
+        return {
+            what: f"{one.scheme}://{local}:{port(one.port)}{one.path}"
+            for what, one in spec.family.services(self.devices[name].parameters.__getitem__).items()
+        }
+
+    def backend_of(self, point: str) -> tuple[BackendProbe, str]:
+        """Return the tester's probe of the central system that a charging point reports to, and the point's identity.
+
+        Raises:
+            ScenarioError: The point has no backend, or one whose interface the farm does not know.
+        """
+        link = backend_link(self.site.require_charger(point), self.devices[point].parameters.__getitem__)
+        if link is None:
+            raise ScenarioError(f"{point} is set up for no backend.")
+        name = next((one for one, spec in self.site.backends.items() if spec.address == link.host), None)
+        if name is None or self.site.backends[name].seat != "emulated":
+            raise ScenarioError(f"{point} reports to {link.host}, whose interface the farm does not know.")
+        if name not in self._backends:
+            spec, token = self.site.backends[name], str(self.devices[name].parameters["API token"])
+            source = self.resolver.tester(spec.network)
+            self._backends[name] = BackendProbe(name, self.services(name)["api"], token, source_address=source)
+        return self._backends[name], link.identity
+
     def set_load(self, name: str, current_a: PerPhase) -> None:
         """Set what a consumer draws [A]; a feeder's name means its only load, or a new one."""
         self._set(self._source(name, "load", self.site.loads), current_a, pv=False)
@@ -403,6 +453,11 @@ class Farm:
             self._checked_ns = now_ns
             for text in self.plant.check(now_ns):
                 self._find("invariant", text, PLANT)
+
+    @property
+    def is_in_real_time(self) -> bool:
+        """Return whether farm time is the machine's."""
+        return isinstance(self.loop, ScaledLoop) and self.loop.factor == 1
 
     def lag_s(self) -> float:
         """Return how late the latest timer was, and 0 in virtual time [s of farm time]."""
@@ -506,8 +561,9 @@ class Farm:
     def _at_address(self, local: str) -> str:
         """Return who has an address of this bench: a device, or ``tester``."""
         if not self._names:
-            seats = self.site.seats
-            self._names = {self.resolver.local(seat.address): name for name, seat in seats.items() if seat.address}
+            self._names = {
+                self.resolver.local(address): name for name in self.site.seats for address in self.site.addresses(name)
+            }
         return self._names.get(local, "tester")
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
@@ -532,10 +588,18 @@ class Farm:
 
     def _refuse_ports(self) -> None:
         """Refuse real serial ports where time is not real: their bytes take the time of a real wire."""
-        if isinstance(self.loop, ScaledLoop) and self.loop.factor == 1:
+        if self.is_in_real_time:
             return
         for (_, name), link in self.site.outside_ports().items():
             raise ScenarioError(f"{name}: the serial port {link.port} works in real time only. Allowed: --speed 1.")
+
+    def _refuse_outside_backends(self) -> None:
+        """Refuse a backend outside the farm where time is not real: nobody there keeps farm time."""
+        if self.is_in_real_time:
+            return
+        for host in unknown_backends(self.site):
+            if is_outside(host, self.site.networks.values()):
+                raise ScenarioError(f"the backend at {host} is outside the farm. Allowed: --speed 1.")
 
     def low_port_notice(self) -> str:
         """Return what to say once when low ports are offered elsewhere, or nothing."""

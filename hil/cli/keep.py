@@ -180,14 +180,7 @@ def _port(farm: Farm, name: str) -> dict[str, Any]:
 
 def _services(farm: Farm, name: str) -> dict[str, Any]:
     """Return the URLs of a device's further servers, by their names."""
-    spec = farm.site.require(name)
-    if spec.address is None:
-        return {}
-    local, port = farm.resolver.local(spec.address), farm.resolver.port
-    return {
-        what: {"url": f"{one.scheme}://{local}:{port(one.port)}{one.path}"}
-        for what, one in spec.family.services(farm.devices[name].parameters.__getitem__).items()
-    }
+    return {what: {"url": url} for what, url in farm.services(name).items()}
 
 
 def _headlines(farm: Farm, sideband_url: str) -> Iterator[str]:

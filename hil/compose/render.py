@@ -204,6 +204,9 @@ def _place(found: CommentedMap, name: str, spec: SeatSpec, site: Site, plan: Pla
             }
         )
     found["networks"] = CommentedMap({plan.networks[name]: flow({"ipv4_address": plan.addresses[name]})})
+    if name in plan.modems:
+        network, address = plan.modems[name]
+        found["networks"][network] = flow({"ipv4_address": address})
     if spec.address and spec.address != plan.addresses[name]:
         found["networks"].yaml_add_eol_comment(f"{spec.address} in the site", plan.networks[name])
 

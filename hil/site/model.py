@@ -265,7 +265,7 @@ class _Seat(_Named):
         row = self.family.parameters.get(name)
         return None if row is None else row.parse(row.default)
 
-    def _config(self, phase_order: str) -> kit.DeviceConfig:
+    def _config(self, phase_order: str, mobile_address: str | None = None) -> kit.DeviceConfig:
         family = self.family
         return kit.DeviceConfig(
             name=self.name,
@@ -274,7 +274,20 @@ class _Seat(_Named):
             variant=self.variant or next(iter(family.variants), ""),
             phase_order=phase_order,
             parameters=dict(self.parameters),
+            mobile_address=mobile_address,
         )
+
+
+class Sim(_Part):
+    """A SIM card in a charger's modem.
+
+    Attributes:
+        network: The mobile network that it opens.
+        address: The modem's address there.
+    """
+
+    network: NetworkName
+    address: Address
 
 
 class DeviceSpec(_Seat):
@@ -293,10 +306,12 @@ class DeviceSpec(_Seat):
         parameters: Typed values by the manual's names (only those the site sets).
         feeder: The line it hangs on.
         phase_order: How its socket hangs on the grid.
+        sim: The SIM card in its modem, None without one.
     """
 
     feeder: FeederName
     phase_order: PhaseOrder = "L1L2L3"
+    sim: Sim | None = None
 
     @classmethod
     def role(cls) -> str:
@@ -305,7 +320,7 @@ class DeviceSpec(_Seat):
 
     def config(self) -> kit.DeviceConfig:
         """Return what the family's device is created from."""
-        return self._config(self.phase_order)
+        return self._config(self.phase_order, None if self.sim is None else self.sim.address)
 
 
 class MeterSpec(_Seat):
@@ -597,7 +612,8 @@ class Site(_Part):
         meters: Meters by name.
         backends: Central systems by name.
         vehicles: Vehicles by name.
-        networks: LANs by name.
+        networks: LANs and mobile networks by name.
+        public_networks: Those of them that anybody can listen to, such as the Internet.
         links: Serial cables, and network cables where the site cares about them.
     """
 
@@ -617,6 +633,7 @@ class Site(_Part):
     backends: Annotated[dict[str, BackendSpec], BeforeValidator(_no_empty)] = Field(default_factory=dict)
     vehicles: Annotated[dict[str, VehicleSpec], BeforeValidator(_no_empty)] = Field(default_factory=dict)
     networks: Annotated[dict[str, Subnet], BeforeValidator(_no_empty)] = Field(default_factory=dict)
+    public_networks: Annotated[tuple[NetworkName, ...], BeforeValidator(lambda raw: () if raw is None else raw)] = ()
     links: Annotated[tuple[Link, ...], BeforeValidator(lambda raw: () if raw is None else raw)] = ()
 
     _path: Path | None = PrivateAttr(default=None)
@@ -688,6 +705,11 @@ class Site(_Part):
     def seat(self, name: str) -> SeatSpec | None:
         """Return a device by name."""
         return self.devices.get(name) or self.meters.get(name) or self.backends.get(name)
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Return a device's address, and its modem's, as far as it has them."""
+        config = self.require(name).config()
+        return tuple(one for one in (config.address, config.mobile_address) if one is not None)
 
     def upstream(self, node: str) -> tuple[str, ...]:
         """Return a feeder and everything it hangs on, ``supply`` last.

@@ -182,6 +182,8 @@ class ChargePoint:
         """Note that the central system is reached."""
         self.clock.now_ns = now_ns
         self._is_connected = True
+        if self.registration != "Accepted":
+            self._boot_ns = max(self._boot_ns, now_ns + round(self.config.boot_after_s * NS_PER_S))
         self._go_online()
 
     def disconnected(self, now_ns: int) -> None:
