@@ -21,7 +21,7 @@ from hil.report.wall import Stopwatch
 from hil.site import Site
 
 HEALTHY_REAL_S: Final = 120.0  #: A container that is not healthy by then never will be.
-UNHEALTHY_REAL_S: Final = 35.0  #: One that has stood still says so at first; its checks need 30 s to give it up.
+UNHEALTHY_REAL_S: Final = 95.0  #: One that has stood still says so at first; its checks need 90 s to give it up.
 DEAD: Final = ("exited", "dead")
 LOOK_REAL_S: Final = 0.5
 TRIES: Final = 5  #: Two runs may choose the same subnet at the same moment.
