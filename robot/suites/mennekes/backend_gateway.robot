@@ -170,7 +170,7 @@ Another DHCP Server Than The Gateway Leads Nowhere
 Fifty Charging Points Share A SIM Card
     [Documentation]    With one more the site check names the recommendation.
     [Tags]    MEN-GW-010
-    [Setup]    Start With Further Stations    47
+    [Setup]    Start With Further Stations    47    pack=10
     FOR    ${number}    IN RANGE    1    51
         Plug In Vehicle    CS${number}    phases=1    max_current=1 A
         Hold Card To Reader    CS${number}    ABC
@@ -275,10 +275,10 @@ Start With Dynamic Addresses
     ...    ${CS2}.${GATEWAY}=null    ${CS3}.${GATEWAY}=null
 
 Start With Further Stations
-    [Documentation]    CS1 to CS3 and so many more.
-    [Arguments]    ${count}
+    [Documentation]    CS1 to CS3 and so many more. Many share containers, on a bench that has some.
+    [Arguments]    ${count}    ${pack}=1
     &{fields}    Further Stations    ${count}
-    Start Site    ${SITE}    &{fields}
+    Start Site    ${SITE}    pack=${pack}    &{fields}
 
 Two Vehicles Share 40 A
     [Documentation]    Whoever is the master.
