@@ -37,7 +37,8 @@ from websockets.exceptions import ConnectionClosed
 
 from emulators.kit.ocpp.server import Server
 from emulators.kit.ocpp.session import Session, connect
-from hil.bench.embedded import Farm, SeatHost
+from hil.bench.embedded import Farm
+from hil.bench.host import SeatHost
 from hil.clock import VirtualTimeLoop
 from hil.site import load_site
 from hil.trace import TraceWriter

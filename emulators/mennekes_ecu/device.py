@@ -1,4 +1,4 @@
-"""Binds the charging point and its load management to terminals, Modbus TCP, the DLM's UDP group, the external meter.
+"""Binds the charging point and its load management to terminals, Modbus TCP, the DLM's UDP group, the second meter.
 
 No behaviour in here: :mod:`model` decides what the point offers, :mod:`dlm` who gets how much.
 """
@@ -15,7 +15,7 @@ from typing import Final
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import NS_PER_S, Cancel, Host, UdpGroup
-from emulators.kit.modbus import ModbusClient, ModbusServer
+from emulators.kit.modbus import ModbusServer
 from emulators.kit.parameters import ParameterStore, ParameterTable
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
@@ -25,7 +25,7 @@ from emulators.mennekes_ecu.backend import OPERATOR_KEYS, STATUS_NUMBERS, Way, b
 from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
 from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint, per_phase
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
-from emulators.mennekes_ecu.second_meter import read_currents
+from emulators.mennekes_ecu.second_meter import SecondMeter, meter_of
 
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
@@ -76,10 +76,8 @@ class MennekesEcu:
         self._output: tuple[Offer, bool] | None = None
         self._group: UdpGroup | None = None
         self._server: ModbusServer | None = None
-        self._polling: asyncio.Task[None] | None = None
-        self._meter_error = False
+        self._meter: SecondMeter | None = None
         self._other_master = ""
-        self._meter_currents_a = PerPhase.zero()
         self._dhcp = dhcp_of(host, self._config, self.parameters)
         self.backend = backend_of(host, self._config, self._wiring, self, lambda: self._way.route)
         self._router = gateway_of(host, self._config, self.parameters)
@@ -87,12 +85,13 @@ class MennekesEcu:
         if self.point.role in MASTER_ROLES:
             sample_s = float(str(self.parameters["DLM Algorithm Sample Rate"]).split()[0])
             self.master = dlm.Master(sample_s=sample_s, start_ns=now_ns)
+            self._meter = meter_of(host, self._config, self.parameters, self.master, period_s=TICK_S)
         if self.parameters["Modbus TCP Server"]:
             await self._serve()
         if self.point.role != "Disabled":
             self._group = await host.udp_group(PORT, self._datagram)
-        if self._polls_meter:
-            self._polling = host.spawn(self._poll_meter(), name=f"{self.name} polls its second meter")
+        if self._meter is not None:
+            self._meter.start()
         if self._router is not None:
             await self._router.start()
         if self._dhcp is not None:
@@ -112,9 +111,8 @@ class MennekesEcu:
             self._ticking.cancel()
         if self._deadline is not None:
             self._deadline.cancel()
-        if self._polling is not None:
-            self._polling.cancel()
-            await asyncio.gather(self._polling, return_exceptions=True)
+        if self._meter is not None:
+            await self._meter.stop()
         if self.backend is not None:
             await self.backend.stop()
         if self._router is not None:
@@ -163,7 +161,7 @@ class MennekesEcu:
 
     def page(self) -> Mapping[str, str]:
         """Return what the dashboard shows (System Status, DLM Status), as text by field."""
-        errors = [METER_ERROR] if self._meter_error else []
+        errors = [METER_ERROR] if self._meter is not None and self._meter.lost else []
         errors += [OTHER_MASTER.format(self._other_master)] if self._other_master else []
         fields = {
             "Error(s)": ", ".join(errors) or "no errors",
@@ -178,8 +176,8 @@ class MennekesEcu:
         if self.master is not None:
             fields["DLM Connected Slaves"] = ", ".join(self.connected_slaves())
             fields["Operator EVSE Sub-Distribution Limit"] = f"{self.limits().operator_a} A"
-            if self._polls_meter and not self._meter_error:
-                fields["Second Meter"] = f"{self._meter_currents_a} A"
+            if self._meter is not None and not self._meter.lost:
+                fields["Second Meter"] = f"{self._meter.currents_a} A"
         if self.backend is not None:
             fields["Connection Type"] = self._way.text
             fields["Backend"] = self.backend.connection_text
@@ -209,7 +207,7 @@ class MennekesEcu:
         text = f"{self.name} signals {self.point.signalled_a} A, limited by {self.point.binding.value}"
         if self.point.role in SLAVE_ROLES and self.point.master_lost:
             text += f"; it has not heard a DLM master since {self._master_heard_ns / NS_PER_S:g} s"
-        if self._meter_error:
+        if self._meter is not None and self._meter.lost:
             text += f"; {METER_ERROR}"
         return text + f" (since {self.point.since_ns / NS_PER_S:g} s farm time)."
 
@@ -321,7 +319,8 @@ class MennekesEcu:
         if report != self._reported or self._ticks % REPEAT_TICKS == 0:
             self._report(report)
         if self.master is not None:
-            self._watch_meter(now_ns)
+            if self._meter is not None:
+                self._meter.watch(now_ns)
             self.master.sample(now_ns)
             if now_ns >= self.master.next_deadline_ns():
                 self._apply(self.master.advance_to(now_ns, self.limits()))
@@ -432,48 +431,6 @@ class MennekesEcu:
     @property
     def _allows_wakeup(self) -> bool:
         return bool(self.parameters["Allow EV Wakeup"])
-
-    # --- external meter
-
-    @property
-    def _polls_meter(self) -> bool:
-        parameters = self.parameters
-        return bool(
-            self.point.role in MASTER_ROLES
-            and parameters["External Meter Support"]
-            and parameters["Meter configuration (Second)"] != "No meter"
-            and parameters["IP address of second meter"]
-        )
-
-    async def _poll_meter(self) -> None:
-        address = str(self.parameters["IP address of second meter"])
-        port = int(str(self.parameters["Port number of Second Meter"]))
-        client = ModbusClient(*self._host.resolve(address, port), source_address=self._host.source_address())
-        start_ns, polls = self._host.now_ns(), 0
-        try:
-            while True:
-                polls += 1
-                await self._read_meter(client)
-                # Due at start + k * period; what was missed while the meter was silent is not made up for.
-                polls = max(polls, (self._host.now_ns() - start_ns) // round(TICK_S * NS_PER_S))
-                await asyncio.sleep((start_ns - self._host.now_ns()) / NS_PER_S + (polls + 0.5) * TICK_S)
-        finally:
-            client.close()
-
-    async def _read_meter(self, client: ModbusClient) -> None:
-        reading = await read_currents(client)
-        if self.master is not None:
-            self.master.meter(self._host.now_ns(), reading)
-        if reading is not None:
-            self._meter_currents_a = reading.map(lambda value: round(value, 1))
-
-    def _watch_meter(self, now_ns: int) -> None:
-        if self.master is None or not self._polls_meter:
-            return
-        lost = self.master.meter_lost(now_ns) and now_ns - self.point.started_ns >= round(dlm.SILENT_S * NS_PER_S)
-        if lost != self._meter_error:
-            self._meter_error = lost
-            self._host.trace("meter_lost" if lost else "meter_found")
 
 
 def _milliamperes(current_a: float) -> float:

@@ -12,8 +12,9 @@ from ipaddress import IPv4Address
 from typing import Final
 from urllib.parse import urlsplit
 
-from hil.site.model import DeviceSpec, Site
+from hil.site.model import Site
 from hil.site.remarks import Remark
+from hil.site.seats import DeviceSpec
 
 #: Parameters with the backend's URL, the identity and the password that go with it.
 BACKEND_URLS: Final = (

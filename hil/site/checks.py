@@ -15,8 +15,11 @@ from typing import Final
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase, to_grid
 from hil.site.backends import backend_remarks
-from hil.site.model import OUTSIDE, SECTIONS, SERIAL_PORTS, SUPPLY, DeviceSpec, MeterSpec, SeatSpec, Site
+from hil.site.cables import OUTSIDE, SERIAL_PORTS
+from hil.site.installation import SUPPLY
+from hil.site.model import Site
 from hil.site.remarks import Remark
+from hil.site.seats import SECTIONS, DeviceSpec, MeterSpec, SeatSpec
 
 ROLE: Final = "DLM Master/Slave"
 GROUP: Final = "DLM Network Id"

@@ -23,7 +23,7 @@ from hil.bench.make import bench_for
 from hil.compose.plan import Plan
 from hil.errors import BenchError, ScenarioError, SiteFileError
 from hil.keywords.session import Session, build_site
-from hil.site.model import VehicleSpec
+from hil.site import VehicleSpec
 
 from .processes import ROOT, TOKEN, Processes
 
