@@ -11,9 +11,9 @@ READY := $(VENV)/.ready
 OUT := build/test
 PYTEST_DIRS := $(wildcard tests/unit tests/protocol tests/site)
 ROBOT_SUITES := robot/suites
-# One after another: in scaled time they need the machine. Compose v2 is not part of the environment, since its package
-# builds itself with tools of its own; it is installed where an engine answers and no other Compose v2 is there.
-CONTAINER_TESTS := .ci/compose-v2 && $(BIN)/python -m pytest -q tests/container
+# Two files at a time: lock-step time uses one core, and what waits in scaled time needs little. Compose v2 is not part of
+# the environment, since its package builds itself with tools of its own; it is installed where an engine has none.
+CONTAINER_TESTS := .ci/compose-v2 && $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/container
 
 demo: $(READY)
 	@$(BIN)/hil run

@@ -1,5 +1,6 @@
 """Alfen Eve Single Pro-line (NG9xx): Active Load Balancing by a P1 or Modbus TCP meter or an EMS."""
 
+from emulators.alfen_ng9xx.backend import KEYS
 from emulators.alfen_ng9xx.device import FOLDER, PARAMETERS, SINGLE_PHASE, VARIANTS, AlfenNg9xx
 from emulators.alfen_ng9xx.model import SERVER_OPENS
 from emulators.kit.family import Family
@@ -24,6 +25,8 @@ FAMILY = Family(
         "signalled current": ("actual_applied_max_current",),
         "charging current": ("current_l1", "current_l2", "current_l3"),
     },
+    has_card_reader=True,
+    tables={"OCPP configuration keys": KEYS},
     create=AlfenNg9xx,
     sheet=FOLDER / "fidelity.md",
 )

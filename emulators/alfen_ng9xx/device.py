@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from emulators.alfen_ng9xx.backend import backend_of
 from emulators.alfen_ng9xx.display import display_text, led_text, live_monitoring
 from emulators.alfen_ng9xx.meter import ModbusMeter, P1Port
 from emulators.alfen_ng9xx.model import MODBUS, Station
@@ -54,7 +55,7 @@ class AlfenNg9xx:
         self.front = Front(host)
         values = {"Phase rotation": config.phase_order} | dict(config.parameters)
         self.parameters = ParameterStore(PARAMETERS, values)
-        self._host, self._firmware = host, config.firmware
+        self._host, self._config, self._firmware = host, config, config.firmware
         self._wiring = host.charger_wiring()
         self._running = False
         self._wiring.on_pilot(self._pilot_changed)
@@ -71,6 +72,7 @@ class AlfenNg9xx:
         self._serial: SerialPort | None = None
         self._polling: asyncio.Task[None] | None = None
         self._asked_ns: int | None = None
+        self.backend = backend_of(host, self._config, self._wiring, self)
         self._running = True
         self.front.log(f"Booted, firmware {self._firmware}")
         if self.station.serves_modbus:
@@ -78,6 +80,8 @@ class AlfenNg9xx:
         if self.station.balancer is not None:
             await self._open_meter()
         self.station.pilot_changed(self._wiring.pilot_state(), self._wiring.cable_a())
+        if self.backend is not None:
+            self.backend.start(self.station.pilot)
         self._ticking = host.every(TICK_S, self._tick)
         self._update()
 
@@ -95,6 +99,8 @@ class AlfenNg9xx:
             await asyncio.gather(self._polling, return_exceptions=True)
         if self._serial is not None:
             self._serial.close()
+        if self.backend is not None:
+            await self.backend.stop()
         if self._server is not None:
             await self._server.stop()
         self._wiring.set_contactor(False)
@@ -102,6 +108,8 @@ class AlfenNg9xx:
 
     async def restart(self) -> None:
         """Reboot: unsaved edits are lost, saved parameters act, a setpoint is forgotten."""
+        if self._running and self.backend is not None:
+            self.backend.restarting()
         await self.stop()
         self.parameters.restart()
         await self.start()
@@ -113,10 +121,24 @@ class AlfenNg9xx:
         elif self._running:
             self._update()
 
+    def refresh(self) -> None:
+        """Let what the back office allows act."""
+        if self._running:
+            self._update()
+
+    def card(self, id_tag: str) -> None:
+        """Take a card at the RFID reader; without a back office charging is free, and nothing happens."""
+        self._host.trace("card", id_tag=id_tag)
+        if self.backend is not None:
+            self.backend.card(id_tag)
+
     def page(self) -> Mapping[str, str]:
         """Return what the installer tool's Live monitoring tab shows, as text by field."""
         spoken = self._asked_ns is not None and self._host.now_ns() - self._asked_ns <= KEEP_ALIVE_S * NS_PER_S
-        return live_monitoring(self.station, self.meter.currents_a, ems_in_use=spoken)
+        shown = live_monitoring(self.station, self.meter.currents_a, ems_in_use=spoken)
+        if self.backend is None:
+            return shown
+        return {**shown, "Back office": self.backend.connection_text}
 
     def explain(self) -> str:
         """Return in one sentence what is offered, since when, and which limit decides."""
@@ -230,6 +252,8 @@ class AlfenNg9xx:
     def _pilot_changed(self, state: PilotState) -> None:
         if self._running:
             self.station.pilot_changed(state, self._wiring.cable_a())
+            if self.backend is not None:
+                self.backend.pilot_changed(state)
             self._update()
 
     def _tick(self) -> None:
@@ -239,6 +263,9 @@ class AlfenNg9xx:
 
     def _update(self) -> None:
         station, now_ns = self.station, self._host.now_ns()
+        if self.backend is not None:
+            station.profile_a, station.permitted = self.backend.profile_a, self.backend.permits
+            station.reaches_back_office = self.backend.ocpp.connected
         before = (station.limit_a, station.offered_a, station.binding)
         output = station.advance_to(now_ns)
         if self._output is None or output.offer != self._output.offer:
@@ -251,6 +278,8 @@ class AlfenNg9xx:
             self._host.trace(
                 "signalled", current_a=station.offered_a, limit_a=station.limit_a, binding=station.binding.value
             )
+        if self.backend is not None:
+            self.backend.offered(station.offered_a)
         connector_a = float(str(self.parameters["Connector 1 max current"]))
         self.front.show(display_text(station, self.meter.power_w, connector_a))
         self.front.light("status", led_text(station, self.meter.currents_a))

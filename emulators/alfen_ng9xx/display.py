@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from emulators.alfen_ng9xx.model import EMS, P1, Station
+from emulators.alfen_ng9xx.model import EMS, P1, Binding, Station
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import offer_of_current
 
@@ -34,6 +34,10 @@ def display_text(station: Station, power_w: float, connector_a: float) -> str:
         lines.append(f"{P1_ERROR if is_p1 else MODBUS_ERROR}: {station.lost_text}")
     if not station.connected:
         lines.append("Available")
+    elif not station.offered_a and station.binding is Binding.PROFILE:
+        lines.append("Chargepoint ready, waiting for power")  # guide 2.7.1
+    elif station.binding is Binding.NOT_AUTHORISED:
+        lines.append("Present your card")
     else:
         lines.append(f"{power_w / 1000:.1f} kW {station.offered_a:.1f} A of {connector_a:.1f} A")
     return "\n".join(lines)

@@ -1,7 +1,8 @@
 """One single-socket NG9xx station: which limit decides, pilot and contactor, a lost data source. Sans-I/O.
 
 The lowest limit leads (Alfen smart charging implementation guide 9.1, 2.7.1): station, connector, cable, Active Load
-Balancing (meter or energy management system), safe current, and the probing current in the first minute of a session.
+Balancing (meter or energy management system), safe current, charging profiles of the back office, and the probing
+current in the first minute of a session.
 Nothing is offered below 6 A (guide 2.7).
 """
 
@@ -50,6 +51,8 @@ class Binding(Enum):
     EMS = "Active Load Balancing (energy management system)"
     SAFE = "Safe current (A)"
     PROBING = "probing phase"
+    PROFILE = "OCPP smart charging profile"
+    NOT_AUTHORISED = "not authorised"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,9 @@ class Station:
         contactor: Closed or open.
         source_lost: The data source was lost, and the safe current is in force.
         balancer: What the meter leaves, None when the meter is not the data source.
+        permitted: Whether the back office lets it charge; always, without one.
+        profile_a: What the back office's charging profiles allow, None for everything [A].
+        reaches_back_office: Whether the back office is reached (register 1104).
     """
 
     def __init__(self, store: ParameterStore, *, now_ns: int, log: Callable[[str], None]) -> None:
@@ -96,6 +102,9 @@ class Station:
         self.since_ns = now_ns
         self.contactor = False
         self.source_lost = False
+        self.permitted = True
+        self.profile_a: float | None = None
+        self.reaches_back_office = False
         self.probing = Probing()
         self.setpoint: Setpoint | None = None
         self.balancer: Balancer | None = None
@@ -261,6 +270,10 @@ class Station:
         limits |= self._balanced(self._vehicle_phases())
         if self.connected and not self.probing.done:
             limits[Binding.PROBING] = self._number("Chameleon min current (A)")
+        if self.profile_a is not None:
+            limits[Binding.PROFILE] = self.profile_a
+        if self.connected and not self.permitted:
+            limits[Binding.NOT_AUTHORISED] = 0.0
         return limits
 
     def station_a(self) -> float:

@@ -142,8 +142,10 @@ class Registers:
                 return serial_number(self._host.name)
             case "uptime":
                 return (self._host.now_ns() - self._booted_ns) / NS_PER_S
-            case "time_zone" | "ocpp_state":
+            case "time_zone":
                 return 0
+            case "ocpp_state":
+                return int(self._station.reaches_back_office)
             case "station_active_max_current":
                 return self._station.station_a()
             case "nr_of_sockets":

@@ -60,6 +60,7 @@ class Backend:
         self._host, self._address = host, config.address or ""
         self._fault: str | None = None
         self._known: dict[str, None] = {}
+        self._registered: frozenset[str] = frozenset()
         try:
             self.book = Book(self._text("Database file"))
         except NotOurFile as error:
@@ -120,7 +121,9 @@ class Backend:
         system.unknown_tag = self._text("Unknown id tags")
         system.tags |= self._pairs("Id tags", "Accepted", TAG_STATUS)
         self._passwords = self._pairs("Passwords", "")
-        self._registered = frozenset(names(self._text("Charge points")))
+        known, self._registered = self._registered, frozenset(names(self._text("Charge points")))
+        for identity in sorted(self._registered - known):
+            self.front.log(f"Charge point {identity}: {self._url}/{identity}, {self._password_text(identity)}")
 
     def _security(self, profile: int) -> ServerSecurity:
         if profile < 2:
@@ -287,6 +290,14 @@ class Backend:
             await self._listen(self._server)
 
     # --- inside
+
+    @property
+    def _url(self) -> str:
+        service = services(self.parameters.__getitem__)["ocpp"]
+        return f"{service.scheme}://{self._address}:{service.port}{service.path}"
+
+    def _password_text(self, identity: str) -> str:
+        return f"password {self._passwords[identity]}" if identity in self._passwords else "no password"
 
     def _now(self) -> str:
         return self._host.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -34,6 +34,7 @@ class DeviceConfig:
         variant: One of the family's variants, empty when it has none.
         phase_order: How a charger's socket hangs on the grid.
         parameters: Parsed values by the manual's own parameter names (only those the site sets).
+        mobile_address: Its modem's address in the mobile network, None without a modem or a SIM card.
     """
 
     name: str
@@ -42,6 +43,7 @@ class DeviceConfig:
     variant: str
     phase_order: str
     parameters: Mapping[str, Value]
+    mobile_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Family:
         tables: Further tables of its interface by title (CSV), for the sheet: telegrams, versions.
         observations: Where a tester reads a quantity through the public port: names of registers, or OBIS references of
             a meter with a P1 port. A ``meter power`` gives its sign to a ``meter current`` that has none.
+        has_card_reader: Its devices are :class:`~emulators.kit.host.CardReader`.
         create: Makes the device on a host.
         sheet: Fidelity notes (Markdown).
     """
@@ -110,6 +113,7 @@ class Family:
     serial_ports: Mapping[str, SerialSettings] = field(default_factory=dict)
     tables: Mapping[str, Path] = field(default_factory=dict)
     observations: Mapping[Quantity, tuple[str, ...]] = field(default_factory=dict)
+    has_card_reader: bool = False
     create: Callable[[Host, DeviceConfig], Device]
     sheet: Path
 

@@ -252,6 +252,10 @@ class Host(Protocol):
         """Return the local address this device's own connections come from."""
         ...
 
+    def reaches_outside(self) -> bool:
+        """Return whether connections get out of the farm: in real time only, for nobody there keeps farm time."""
+        ...
+
     async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> UdpGroup:
         """Join the device's LAN on a port; ``receive`` gets the payload and the sender's site address."""
         ...
@@ -274,6 +278,14 @@ class Host(Protocol):
 
     def contact(self, name: str) -> bool:
         """Return whether a potential-free contact wired to this device is closed (energised)."""
+        ...
+
+
+class CardReader(Protocol):
+    """A device with an RFID reader (its family says so)."""
+
+    def card(self, id_tag: str) -> None:
+        """Take a card that is held to the reader."""
         ...
 
 

@@ -1,6 +1,7 @@
 """MENNEKES AMTRON Professional charging point with ECU, its Modbus TCP server and its Dynamic Load Management."""
 
 from emulators.kit.family import Family
+from emulators.mennekes_ecu.backend import KEYS
 from emulators.mennekes_ecu.device import FOLDER, PARAMETERS, MennekesEcu
 
 FAMILY = Family(
@@ -17,6 +18,8 @@ FAMILY = Family(
         "signalled current": ("SIGNALED_CURRENT",),
         "charging current": ("METER_CUR_L1", "METER_CUR_L2", "METER_CUR_L3"),
     },
+    has_card_reader=True,
+    tables={"OCPP configuration keys": KEYS},
     create=MennekesEcu,
     sheet=FOLDER / "fidelity.md",
 )

@@ -1,4 +1,4 @@
-"""Binds the charging point and its load management to terminals, Modbus TCP, the DLM's UDP group, the external meter.
+"""Binds the charging point and its load management to terminals, Modbus TCP, the DLM's UDP group, the second meter.
 
 No behaviour in here: :mod:`model` decides what the point offers, :mod:`dlm` who gets how much.
 """
@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import math
-import struct
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import NS_PER_S, Cancel, Host, UdpGroup
-from emulators.kit.modbus import ModbusClient, ModbusFault, ModbusServer
+from emulators.kit.modbus import ModbusServer
 from emulators.kit.parameters import ParameterStore, ParameterTable
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
 from emulators.kit.registers import RegisterBank, RegisterTable
 from emulators.mennekes_ecu import dlm
+from emulators.mennekes_ecu.backend import OPERATOR_KEYS, STATUS_NUMBERS, Way, backend_of, dhcp_of, gateway_of, way_to
 from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
 from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint, per_phase
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
+from emulators.mennekes_ecu.second_meter import SecondMeter, meter_of
 
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
@@ -38,8 +39,6 @@ TICK_S: Final = (
 )
 #: Beacons, grants, and reports that say nothing new are repeated this often, so that a loss is noticed (assumed).
 REPEAT_TICKS: Final = 5
-#: PAC2200: currents I_L1..I_L3 and signed active powers P_L1..P_L3 in one request.
-METER_FIRST, METER_WORDS, METER_CURRENTS, METER_POWERS = 13, 18, 0, 12
 
 
 class MennekesEcu:
@@ -77,21 +76,29 @@ class MennekesEcu:
         self._output: tuple[Offer, bool] | None = None
         self._group: UdpGroup | None = None
         self._server: ModbusServer | None = None
-        self._polling: asyncio.Task[None] | None = None
-        self._meter_error = False
+        self._meter: SecondMeter | None = None
         self._other_master = ""
-        self._meter_currents_a = PerPhase.zero()
+        self._dhcp = dhcp_of(host, self._config, self.parameters)
+        self.backend = backend_of(host, self._config, self._wiring, self, lambda: self._way.route)
+        self._router = gateway_of(host, self._config, self.parameters)
         self._running = True
         if self.point.role in MASTER_ROLES:
             sample_s = float(str(self.parameters["DLM Algorithm Sample Rate"]).split()[0])
             self.master = dlm.Master(sample_s=sample_s, start_ns=now_ns)
+            self._meter = meter_of(host, self._config, self.parameters, self.master, period_s=TICK_S)
         if self.parameters["Modbus TCP Server"]:
             await self._serve()
         if self.point.role != "Disabled":
             self._group = await host.udp_group(PORT, self._datagram)
-        if self._polls_meter:
-            self._polling = host.spawn(self._poll_meter(), name=f"{self.name} polls its second meter")
+        if self._meter is not None:
+            self._meter.start()
+        if self._router is not None:
+            await self._router.start()
+        if self._dhcp is not None:
+            await self._dhcp.start()
         self.point.pilot_changed(now_ns, self._wiring.pilot_state(), self._wiring.cable_a())
+        if self.backend is not None:
+            self.backend.start(self.point.pilot)
         self._ticking = host.every(TICK_S, self._tick)
         self._update()
 
@@ -104,9 +111,14 @@ class MennekesEcu:
             self._ticking.cancel()
         if self._deadline is not None:
             self._deadline.cancel()
-        if self._polling is not None:
-            self._polling.cancel()
-            await asyncio.gather(self._polling, return_exceptions=True)
+        if self._meter is not None:
+            await self._meter.stop()
+        if self.backend is not None:
+            await self.backend.stop()
+        if self._router is not None:
+            await self._router.stop()
+        if self._dhcp is not None:
+            await self._dhcp.stop()
         if self._server is not None:
             await self._server.stop()
         if self._group is not None:
@@ -118,6 +130,8 @@ class MennekesEcu:
 
     async def restart(self) -> None:
         """Restart as after *Save, Restart*: unsaved edits are lost, saved parameters act."""
+        if self._running and self.backend is not None:
+            self.backend.restarting()
         await self.stop()
         self.parameters.restart()
         await self.start()
@@ -128,21 +142,26 @@ class MennekesEcu:
         self._update()
 
     def refresh(self) -> None:
-        """Let a written register act."""
-        self._update()
+        """Let a written register, or what the backend allows, act."""
+        if self._running:
+            self._update()
 
     async def fault(self, kind: str | None) -> None:
-        """Refuse: a charging point's faults come from outside (link, kill, vehicle).
+        """Let the clock go wrong, ``clock:7200`` (seconds ahead); the backend sets it. All else comes from outside.
 
         Raises:
-            ValueError: Any fault but None.
+            ValueError: Another fault, or the point has no backend.
         """
-        if kind is not None:
-            raise ValueError(f"{self.name} has no fault {kind!r}. It has none of its own: cut its link or stop it.")
+        name, _, ahead_s = (kind or "").partition(":")
+        if self.backend is not None and (kind is None or name == "clock"):
+            self.backend.set_clock_ahead(float(ahead_s or 0))
+        elif kind is not None:
+            text = f"{self.name} has no fault {kind!r}. With a backend it has clock:SECONDS; for all else"
+            raise ValueError(f"{text} cut its link or stop it.")
 
     def page(self) -> Mapping[str, str]:
         """Return what the dashboard shows (System Status, DLM Status), as text by field."""
-        errors = [METER_ERROR] if self._meter_error else []
+        errors = [METER_ERROR] if self._meter is not None and self._meter.lost else []
         errors += [OTHER_MASTER.format(self._other_master)] if self._other_master else []
         fields = {
             "Error(s)": ", ".join(errors) or "no errors",
@@ -157,9 +176,25 @@ class MennekesEcu:
         if self.master is not None:
             fields["DLM Connected Slaves"] = ", ".join(self.connected_slaves())
             fields["Operator EVSE Sub-Distribution Limit"] = f"{self.limits().operator_a} A"
-            if self._polls_meter and not self._meter_error:
-                fields["Second Meter"] = f"{self._meter_currents_a} A"
+            if self._meter is not None and not self._meter.lost:
+                fields["Second Meter"] = f"{self._meter.currents_a} A"
+        if self.backend is not None:
+            fields["Connection Type"] = self._way.text
+            fields["Backend"] = self.backend.connection_text
+            fields["System Time"] = f"{self.backend.utc:%Y-%m-%d %H:%M:%S}"
         return fields
+
+    def card(self, id_tag: str) -> None:
+        """Take a card at the RFID reader; without a backend charging is free, and nothing happens."""
+        self._host.trace("card", id_tag=id_tag)
+        if self.backend is not None:
+            self.backend.card(id_tag)
+
+    def ocpp_status(self) -> int:
+        """Return register 104: the connector's state, as the backend has it where there is one."""
+        if self.backend is None or not self.point.available:
+            return self.point.ocpp_status()
+        return STATUS_NUMBERS[self.backend.status]
 
     def connected_slaves(self) -> list[str]:
         """Return the names that 'DLM Connected Slaves' lists, the internal slave included (open: MEN-DLM-023)."""
@@ -172,7 +207,7 @@ class MennekesEcu:
         text = f"{self.name} signals {self.point.signalled_a} A, limited by {self.point.binding.value}"
         if self.point.role in SLAVE_ROLES and self.point.master_lost:
             text += f"; it has not heard a DLM master since {self._master_heard_ns / NS_PER_S:g} s"
-        if self._meter_error:
+        if self._meter is not None and self._meter.lost:
             text += f"; {METER_ERROR}"
         return text + f" (since {self.point.since_ns / NS_PER_S:g} s farm time)."
 
@@ -183,14 +218,31 @@ class MennekesEcu:
         schedule = parameters["Maximum Current Scheduler"]
         return dlm.Limits(
             evse_a=per_phase(parameters["EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]),
-            operator_a=self.operator_override_a
-            or per_phase(parameters["Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]),
-            scheduled_a=dlm.scheduled_current(schedule, self._host.utc().hour) if isinstance(schedule, tuple) else None,
+            operator_a=self._operator_a(),
+            scheduled_a=dlm.scheduled_current(schedule, self._utc().hour) if isinstance(schedule, tuple) else None,
             main_a=per_phase(parameters["Main Distribution Limit (L1/L2/L3) [A]"]) if metered else None,
             headroom_a=per_phase(parameters["External Load Headroom (L1/L2/L3) [A]"]),
             fallback_a=per_phase(parameters["External Load Fallback (L1/L2/L3) [A]"]),
             meter_includes_evse=str(parameters["External Meter Location"]).startswith("Including"),
         )
+
+    @property
+    def _way(self) -> Way:
+        """Return how the backend is reached."""
+        leased = self._dhcp.gateway if self._dhcp is not None else ""
+        return way_to(self.parameters, self._config, self._host, leased)
+
+    def _utc(self) -> datetime:
+        """Return what the point's own clock shows; without a backend it is right."""
+        return self._host.utc() if self.backend is None else self.backend.utc
+
+    def _operator_a(self) -> PerPhase:
+        """Return the operator's limit of the group: the written one, and never more than the backend's keys say [A]."""
+        parameter = self.parameters["Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]
+        operator_a = self.operator_override_a or per_phase(parameter)
+        if self.backend is None:
+            return operator_a
+        return operator_a.combine(PerPhase(*(float(self.backend.key(name)) for name in OPERATOR_KEYS)), min)
 
     # --- Modbus TCP server
 
@@ -228,11 +280,15 @@ class MennekesEcu:
         self.point.pilot_changed(self._host.now_ns(), state, self._wiring.cable_a())
         if state is not PilotState.A and self.point.plugged_ns == self._host.now_ns():
             self.point.session_start_wh = sum(self._wiring.energy_wh())
+        if self.backend is not None:
+            self.backend.pilot_changed(state)
         self._update()
         self._report(self._own_report())
 
     def _update(self) -> None:
         now_ns = self._host.now_ns()
+        if self.backend is not None:
+            self.point.profile_a, self.point.permitted = self.backend.profile_a, self.backend.permits
         before = (self.point.signalled_a, self.point.binding)
         output = self.point.advance_to(now_ns)
         if self._output is None or output.offer != self._output[0]:
@@ -243,7 +299,9 @@ class MennekesEcu:
         self._output = (output.offer, output.contactor)
         if (self.point.signalled_a, self.point.binding) != before:
             self._host.trace("signalled", current_a=self.point.signalled_a, binding=self.point.binding.value)
-        self.front.light(LED, LEDS[self.point.ocpp_status()])
+        if self.backend is not None:
+            self.backend.offered(self.point.signalled_a)
+        self.front.light(LED, LEDS[self.ocpp_status()])
         if self._deadline is not None:
             self._deadline.cancel()
         deadline_ns = self.point.next_deadline_ns()
@@ -261,7 +319,8 @@ class MennekesEcu:
         if report != self._reported or self._ticks % REPEAT_TICKS == 0:
             self._report(report)
         if self.master is not None:
-            self._watch_meter(now_ns)
+            if self._meter is not None:
+                self._meter.watch(now_ns)
             self.master.sample(now_ns)
             if now_ns >= self.master.next_deadline_ns():
                 self._apply(self.master.advance_to(now_ns, self.limits()))
@@ -273,7 +332,7 @@ class MennekesEcu:
     def _own_report(self) -> dlm.Report:
         return dlm.Report(
             name=self.name,
-            connected=self.point.connected,
+            connected=self.point.connected and self.point.permitted,
             charging=self.point.charging,
             cap_a=self.point.cap_a(self._host.now_ns()),
             offered_a=self.point.signalled_a,
@@ -373,68 +432,6 @@ class MennekesEcu:
     def _allows_wakeup(self) -> bool:
         return bool(self.parameters["Allow EV Wakeup"])
 
-    # --- external meter
-
-    @property
-    def _polls_meter(self) -> bool:
-        parameters = self.parameters
-        return bool(
-            self.point.role in MASTER_ROLES
-            and parameters["External Meter Support"]
-            and parameters["Meter configuration (Second)"] != "No meter"
-            and parameters["IP address of second meter"]
-        )
-
-    async def _poll_meter(self) -> None:
-        address = str(self.parameters["IP address of second meter"])
-        port = int(str(self.parameters["Port number of Second Meter"]))
-        client = ModbusClient(*self._host.resolve(address, port), source_address=self._host.source_address())
-        start_ns, polls = self._host.now_ns(), 0
-        try:
-            while True:
-                polls += 1
-                await self._read_meter(client)
-                # Due at start + k * period; what was missed while the meter was silent is not made up for.
-                polls = max(polls, (self._host.now_ns() - start_ns) // round(TICK_S * NS_PER_S))
-                await asyncio.sleep((start_ns - self._host.now_ns()) / NS_PER_S + (polls + 0.5) * TICK_S)
-        finally:
-            client.close()
-
-    async def _read_meter(self, client: ModbusClient) -> None:
-        try:
-            words = await client.read_holding(METER_FIRST, METER_WORDS, unit=1)
-        except ModbusFault:
-            reading = None
-        else:
-            reading = signed_currents(words)
-        if self.master is not None:
-            self.master.meter(self._host.now_ns(), reading)
-        if reading is not None:
-            self._meter_currents_a = reading.map(lambda value: round(value, 1))
-
-    def _watch_meter(self, now_ns: int) -> None:
-        if self.master is None or not self._polls_meter:
-            return
-        lost = self.master.meter_lost(now_ns) and now_ns - self.point.started_ns >= round(dlm.SILENT_S * NS_PER_S)
-        if lost != self._meter_error:
-            self._meter_error = lost
-            self._host.trace("meter_lost" if lost else "meter_found")
-
 
 def _milliamperes(current_a: float) -> float:
     return round(current_a, 3)
-
-
-def signed_currents(words: list[int]) -> PerPhase | None:
-    """Return the currents of a PAC2200 with the sign of each phase's active power [A], None when one is absurd.
-
-    Source: application note 6.3 is silent about the sign; MEN-MTR-061 recommends the active power's.
-    """
-    currents, powers = _floats(words[METER_CURRENTS:][:6]), _floats(words[METER_POWERS:][:6])
-    if not all(map(math.isfinite, (*currents, *powers))):
-        return None
-    return PerPhase(*(math.copysign(i, p) for i, p in zip(currents, powers, strict=True)))
-
-
-def _floats(words: list[int]) -> list[float]:
-    return list(struct.unpack(">3f", struct.pack(">6H", *words)))

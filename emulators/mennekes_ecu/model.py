@@ -2,7 +2,8 @@
 
 The lowest limit wins, in this order (Bender charge controller documentation, Electrical flow management): cable,
 Installation Current Limit, Operator Current Limit, energy manager (Modbus 1000), safe current after a lost Modbus
-client (131, 132), and the current that the DLM master hands out. Whole amperes, nothing or at least the minimum.
+client (131, 132), charging profiles of the backend, and the current that the DLM master hands out. Whole amperes,
+nothing or at least the minimum.
 """
 
 from __future__ import annotations
@@ -40,9 +41,11 @@ class Binding(Enum):
     OPERATOR = "Operator Current Limit [A]"
     HEMS = "energy manager (Modbus register 1000)"
     SAFE = "safe current (Modbus client lost)"
+    PROFILE = "charging profile (OCPP)"
     DLM = "DLM master"
     DISCONNECTED = "Disconnected Limit [A] (DLM master lost)"
     UNAVAILABLE = "set unavailable"
+    NOT_AUTHORISED = "not authorised (OCPP)"
 
 
 class ChargingPoint:
@@ -55,6 +58,10 @@ class ChargingPoint:
         store: The point's parameters.
         now_ns: Farm time of power-up.
         legacy: Firmware before 5.22 (polarity of register 124, register 1000 acts once it was written).
+
+    Attributes:
+        permitted: Whether the backend lets it charge; always, without a backend.
+        profile_a: What the backend's charging profiles allow, None for everything [A].
     """
 
     def __init__(self, store: ParameterStore, *, now_ns: int, legacy: bool) -> None:
@@ -68,6 +75,8 @@ class ChargingPoint:
         self.safe_current_a = 0
         self.comm_timeout_s = 0
         self.available = True
+        self.permitted = True
+        self.profile_a: float | None = None
         self.signalled_a = 0
         self.binding = Binding.NO_VEHICLE
         self.since_ns = self.started_ns = now_ns
@@ -108,8 +117,12 @@ class ChargingPoint:
             limits.append((self.hems_a, Binding.HEMS))
         if self.comm_timeout_s and now_ns - self._heard_ns >= self.comm_timeout_s * NS_PER_S:
             limits.append((self.safe_current_a, Binding.SAFE))
+        if self.profile_a is not None:
+            limits.append((int(self.profile_a), Binding.PROFILE))
         if not self.available:
             limits.append((0, Binding.UNAVAILABLE))
+        if not self.permitted:
+            limits.append((0, Binding.NOT_AUTHORISED))
         return limits
 
     def cap_a(self, now_ns: int) -> int:

@@ -36,6 +36,10 @@ class Controller(Protocol):
         """Return the master's limits as they act now."""
         ...
 
+    def ocpp_status(self) -> int:
+        """Return the connector's state as register 104 numbers it."""
+        ...
+
     def connected_slaves(self) -> Sequence[str]:
         """Return the names that 'DLM Connected Slaves' lists."""
         ...
@@ -113,7 +117,7 @@ class Registers:
             case "PROTOCOL_VERSION":
                 return PROTOCOL_VERSION
             case "OCPP_CP_STATUS":
-                return point.ocpp_status()
+                return self._device.ocpp_status()
             case "VEHICLE_STATE":
                 return _STATES[point.pilot]
             case "VEHICLE_STATE_HEX":

@@ -165,6 +165,15 @@ class Translation:
         raise OutsideTheSite(f"address {address} is in none of the site's networks {networks}")
 
 
+def is_outside(name: str, networks: Iterable[ipaddress.IPv4Network]) -> bool:
+    """Return whether a host name or address is in none of some networks."""
+    try:
+        address = ipaddress.IPv4Address(name)
+    except ValueError:
+        return True
+    return not any(address in network for network in networks)
+
+
 def may_bind_low_ports() -> bool:
     """Return whether this process may bind ports below 1024."""
     with socket.socket() as probe:

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import random
-import traceback
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from emulators.ev.model import VehicleTraits
 from emulators.kit.family import DeviceConfig, Family
-from emulators.kit.host import NS_PER_S, Cancel, Device, Phase, SerialPort, SerialSettings
-from emulators.kit.modbus import CLIENT
-from emulators.kit.ocpp.security import Authority
+from emulators.kit.host import NS_PER_S, Cancel, CardReader, Device, Phase
 from emulators.kit.parameters import ParameterError
 from emulators.kit.phases import PerPhase
-from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot
+from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot, is_outside
 from hil.bench.faults import Faults
-from hil.bench.instants import Instants
-from hil.bench.kept import KeptMemory
-from hil.bench.lan import Group, Member
-from hil.bench.seats import refuse_seats
-from hil.bench.serial import SerialLines
+from hil.bench.ground import Ground
+from hil.bench.host import SeatHost
+from hil.bench.seats import refuse_seats, unknown_backends
 from hil.bench.wiring import Bay, Terminals
-from hil.clock import FarmLoop, ScaledLoop
+from hil.clock import FarmLoop
 from hil.errors import BenchError, ScenarioError
 from hil.plant import (
     SUPPLY,
@@ -39,8 +30,9 @@ from hil.plant import (
     Node,
     Plant,
 )
-from hil.probes import ModbusProbe
+from hil.probes import BackendProbe, ModbusProbe
 from hil.site import SERIAL_PORTS, DeviceSpec, Fuse, Load, MeterSpec, Site
+from hil.site.backends import backend_link
 from hil.trace import TraceWriter
 
 if TYPE_CHECKING:
@@ -67,140 +59,30 @@ class Finding:
     where: str
 
 
-class SeatHost:
-    """One device's view of the embedded bench (``emulators.kit.host.Host``)."""
-
-    def __init__(self, farm: Farm, name: str, spec_network: str, address: str | None, contacts: Mapping[str, bool]):
-        self.name = name
-        self.rng = farm.rng(name)
-        self.memory = KeptMemory()
-        self._farm, self._network, self._address = farm, spec_network, address
-        self.contacts = dict(contacts)
-
-    def now_ns(self) -> int:
-        """Return farm time [ns]."""
-        return self._farm.instants.now_ns()
-
-    def utc(self) -> datetime:
-        """Return the site's UTC time."""
-        return self._farm.utc()
-
-    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Run a watched task."""
-        return self._farm.spawn(work, name)
-
-    def call_at(self, when_ns: int, callback: Callable[[], None], *, phase: Phase = Phase.DEVICES) -> Cancel:
-        """Call back at a farm time."""
-        return self._farm.instants.call_at(when_ns, phase, self.name, callback)
-
-    def every(self, period_s: float, callback: Callable[[], None], *, phase: Phase = Phase.DEVICES) -> Cancel:
-        """Call back periodically."""
-        return self._farm.instants.every(round(period_s * NS_PER_S), phase, self.name, callback)
-
-    def trace(self, event: str, **fields: object) -> None:
-        """Write a state event."""
-        self._farm.trace_state(self.name, event, **fields)
-
-    def frame_hook(self, protocol: str) -> Callable[[str, str], None] | None:
-        """Return where frames go."""
-        farm, name = self._farm, self.name
-        return lambda direction, text: farm.frame(name, direction, protocol, text)
-
-    def listen_at(self, port: int) -> tuple[str, int]:
-        """Return where a server of this device listens."""
-        if self._address is None:
-            raise ScenarioError(f"{self.name} needs an address: it has a server on port {port}.")
-        return self._farm.resolver.local(self._address), self._farm.resolver.port(port)
-
-    def resolve(self, address: str, port: int) -> tuple[str, int]:
-        """Return where another device is reached."""
-        return self._farm.resolver.local(address), self._farm.resolver.port(port)
-
-    def source_address(self) -> str:
-        """Return where this device's own connections come from."""
-        return self.listen_at(0)[0]
-
-    async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> Member:
-        """Join the device's LAN."""
-        if self._address is None:
-            raise ScenarioError(f"{self.name} needs an address: it is a member of a LAN.")
-        group = self._farm.groups.setdefault((self._network, port), Group())
-
-        def stranger(payload: bytes) -> None:
-            self.trace("datagram_ignored", port=port, octets=len(payload), why="the sender is not of this farm")
-
-        member = Member(group, self._address, port, self._farm.resolver, receive, stranger=stranger)
-        await member.join(self._farm.loop)
-        return member
-
-    async def serial_port(self, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> SerialPort:
-        """Open a serial port."""
-        return await self._farm.serial.open(self.name, label, settings, receive)
-
-    def charger_wiring(self) -> Bay:
-        """Return a charging point's terminals."""
-        return self._farm.bays[self.name]
-
-    def meter_wiring(self) -> Terminals:
-        """Return a meter's terminals."""
-        return self._farm.terminals[self.name]
-
-    def authority(self) -> tuple[bytes, bytes]:
-        """Return the run's certificate authority."""
-        return self._farm.authority
-
-    def contact(self, name: str) -> bool:
-        """Return whether a contact is closed."""
-        return self.contacts.get(name, False)
-
-
-class Farm:
-    """A running site.
-
-    Every method is called on the farm's loop.
-
-    Args:
-        site: What to build.
-        loop: The clock.
-        seed: Of this test; every device and vehicle has its own generator made from it.
-        trace: Where state goes.
+class Farm(Ground):
+    """A running site: the plant, the devices and the tester's probes on common ground (arguments as there).
 
     Attributes:
         bench: What `hil run` calls this bench.
+        findings: The tripwires that were touched.
     """
 
     bench = "embedded"
 
     def __init__(self, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> None:
-        self.site, self.loop, self.seed, self.trace = site, loop, seed, trace
-        self.failures: list[str] = []
+        super().__init__(site, loop, seed=seed, trace=trace)
         self.findings: list[Finding] = []
-        self.instants = Instants(loop, self._died)
-        self.groups: dict[tuple[str, int], Group] = {}
-        self.serial = SerialLines(
-            loop,
-            self.instants,
-            site.serial_cables(),
-            site.serial_talkers(),
-            outside=site.outside_ports(),
-            trace=self.trace_state,
-        )
-        self.bays: dict[str, Bay] = {}
-        self.terminals: dict[str, Terminals] = {}
         self.hosts: dict[str, SeatHost] = {}
         self.devices: dict[str, Device] = {}
         self.faults = Faults(self)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._probes: dict[tuple[str, int], ModbusProbe] = {}
         self._p1_probes: dict[str, P1Probe] = {}
+        self._backends: dict[str, BackendProbe] = {}
         self._plant_due: Cancel | None = None
         self._slot: Slot | None = None
-        self._muted = False
         self._checked_ns = 0
         self._added: set[str] = set()
         self.sources: dict[str, tuple[str, PerPhase]] = {}
-        self.requests: dict[str, list[tuple[int, str]]] = {}
-        self._names: dict[str, str] = {}
 
     async def start(self) -> None:
         """Build the plant, power up meters, then charging points.
@@ -212,6 +94,7 @@ class Farm:
         """
         refuse_seats(self.site, self.bench)
         self._refuse_ports()
+        self._refuse_outside_backends()
         self.loop.set_exception_handler(self._loop_complained)
         self.resolver = self._claim_addresses()
         for network in self.site.networks:
@@ -234,6 +117,8 @@ class Farm:
         """Power down everything and give the addresses back."""
         for probe in self._probes.values():
             probe.close()
+        for backend in self._backends.values():
+            await backend.close()
         for device in reversed(self.devices.values()):
             await device.stop()
         await self.serial.close()
@@ -245,46 +130,7 @@ class Farm:
         if self._slot is not None:
             self._slot.release()
 
-    # --- what devices and keywords use
-
-    @cached_property
-    def authority(self) -> tuple[bytes, bytes]:
-        """Return the run's certificate authority, certificate and key as PEM, made when it is asked for first."""
-        made = Authority().pem
-        return made.chain, made.key
-
-    def rng(self, name: str) -> random.Random:
-        """Return a generator of this name's own, the same in each equal run."""
-        return random.Random(self.seed_of(name))
-
-    def seed_of(self, name: str) -> int:
-        """Return the seed of this name's generator."""
-        return int.from_bytes(hashlib.sha256(f"{self.seed}/{name}".encode()).digest()[:8], "big")
-
-    def utc(self) -> datetime:
-        """Return the site's UTC time."""
-        return self.site.epoch + timedelta(microseconds=self.instants.now_ns() // 1000)
-
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run a task whose death fails the run."""
-        task = self.loop.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
-        return task
-
-    def trace_state(self, who: str, event: str, **fields: object) -> None:
-        """Write a state event."""
-        if not self._muted:
-            self.trace.state(self.instants.now_ns(), who, event, **fields)
-
-    def frame(self, who: str, direction: str, protocol: str, text: str, *, client: str = "") -> None:
-        """Write one decoded frame; ``client`` is who asked, when the frame does not come from this process."""
-        if self._muted:
-            return
-        now_ns = self.instants.now_ns()
-        if who in self.requests and (protocol, direction) == ("modbus", "rx"):
-            self.requests[who].append((now_ns, self._at_address(client or CLIENT.get())))
-        self.trace.frame(now_ns, who, direction, protocol, text)
+    # --- what keywords use
 
     def device(self, name: str) -> Device:
         """Return a device by name, for what it can do with its power on.
@@ -365,6 +211,47 @@ class Farm:
         """Plug a vehicle in."""
         self.bay(name).plug(traits, self.rng(f"{name}/vehicle/{self.instants.now_ns()}"))
 
+    def card(self, name: str, id_tag: str) -> None:
+        """Hold a card to a charging point's reader.
+
+        Raises:
+            ScenarioError: It has none that the farm reaches.
+        """
+        device = self.device(name)
+        if not self.site.require(name).family.has_card_reader or not hasattr(device, "card"):
+            readers = [one for one, spec in self.site.seats.items() if spec.family.has_card_reader]
+            raise ScenarioError(f"{name} has no card reader here. With one: {', '.join(readers) or 'none'}.")
+        cast(CardReader, device).card(id_tag)
+
+    def services(self, name: str) -> dict[str, str]:
+        """Return the URLs of a device's servers beside Modbus, by what they are."""
+        spec = self.site.require(name)
+        if spec.address is None:
+            return {}
+        local, port = self.resolver.local(spec.address), self.resolver.port
+        return {
+            what: f"{one.scheme}://{local}:{port(one.port)}{one.path}"
+            for what, one in spec.family.services(self.devices[name].parameters.__getitem__).items()
+        }
+
+    def backend_of(self, point: str) -> tuple[BackendProbe, str]:
+        """Return the tester's probe of the central system that a charging point reports to, and the point's identity.
+
+        Raises:
+            ScenarioError: The point has no backend, or one whose interface the farm does not know.
+        """
+        link = backend_link(self.site.require_charger(point), self.devices[point].parameters.__getitem__)
+        if link is None:
+            raise ScenarioError(f"{point} is set up for no backend.")
+        name = next((one for one, spec in self.site.backends.items() if spec.address == link.host), None)
+        if name is None or self.site.backends[name].seat != "emulated":
+            raise ScenarioError(f"{point} reports to {link.host}, whose interface the farm does not know.")
+        if name not in self._backends:
+            spec, token = self.site.backends[name], str(self.devices[name].parameters["API token"])
+            source = self.resolver.tester(spec.network)
+            self._backends[name] = BackendProbe(name, self.services(name)["api"], token, source_address=source)
+        return self._backends[name], link.identity
+
     def set_load(self, name: str, current_a: PerPhase) -> None:
         """Set what a consumer draws [A]; a feeder's name means its only load, or a new one."""
         self._set(self._source(name, "load", self.site.loads), current_a, pv=False)
@@ -377,15 +264,6 @@ class Farm:
         """Return the highest current of a node's conductor since the start [A]."""
         self._advance_plant()
         return self.plant.peak_a(0, node, phase)
-
-    def watch_requests(self, name: str) -> None:
-        """Record from now on who sends Modbus requests to a device, and when."""
-        self.site.require(name)
-        self.requests[name] = []
-
-    def mute(self) -> None:
-        """Write nothing more into the trace: the test is over, what powering down does is not part of it."""
-        self._muted = True
 
     def check(self, *, final: bool = False) -> None:
         """Raise when the farm itself failed; look at the plant's invariants once a farm minute, and when ``final``.
@@ -403,10 +281,6 @@ class Farm:
             self._checked_ns = now_ns
             for text in self.plant.check(now_ns):
                 self._find("invariant", text, PLANT)
-
-    def lag_s(self) -> float:
-        """Return how late the latest timer was, and 0 in virtual time [s of farm time]."""
-        return self.loop.lag_max_s if isinstance(self.loop, ScaledLoop) else 0.0
 
     # --- inside
 
@@ -503,39 +377,20 @@ class Farm:
         self.findings.append(Finding(now_ns, kind, text, where))
         self.trace.verdict(now_ns, PLANT, kind, text=text, where=where)
 
-    def _at_address(self, local: str) -> str:
-        """Return who has an address of this bench: a device, or ``tester``."""
-        if not self._names:
-            seats = self.site.seats
-            self._names = {self.resolver.local(seat.address): name for name, seat in seats.items() if seat.address}
-        return self._names.get(local, "tester")
-
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._died(task.get_name(), error)
-
-    def _died(self, name: str, error: BaseException) -> None:
-        self._failed(f"{name} died", error)
-
-    def _loop_complained(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Take what nobody caught in a callback of the loop, such as a bug in a register, as the farm's own failure."""
-        error = context.get("exception")
-        if error is None:
-            loop.default_exception_handler(context)
-        else:
-            self._failed(context["message"], error)
-
-    def _failed(self, what: str, error: BaseException) -> None:
-        text = "".join(traceback.format_exception(error))
-        self.failures.append(f"{what} at {self.instants.now_ns() / NS_PER_S:g} s farm time:\n{text}")
-
     def _refuse_ports(self) -> None:
         """Refuse real serial ports where time is not real: their bytes take the time of a real wire."""
-        if isinstance(self.loop, ScaledLoop) and self.loop.factor == 1:
+        if self.is_in_real_time:
             return
         for (_, name), link in self.site.outside_ports().items():
             raise ScenarioError(f"{name}: the serial port {link.port} works in real time only. Allowed: --speed 1.")
+
+    def _refuse_outside_backends(self) -> None:
+        """Refuse a backend outside the farm where time is not real: nobody there keeps farm time."""
+        if self.is_in_real_time:
+            return
+        for host in unknown_backends(self.site):
+            if is_outside(host, self.site.networks.values()):
+                raise ScenarioError(f"the backend at {host} is outside the farm. Allowed: --speed 1.")
 
     def low_port_notice(self) -> str:
         """Return what to say once when low ports are offered elsewhere, or nothing."""

@@ -291,8 +291,9 @@ class Faults:
         return self._farm.resolver.local(address)
 
     def _with_address(self, name: str, act: Callable[[str], None]) -> None:
-        if self._farm.site.require(name).address is not None:
-            act(self._local(name))
+        """Do something to every address of a device, its modem's too."""
+        for address in self._farm.site.addresses(name):
+            act(self._farm.resolver.local(address))
 
 
 def _text(name: str, other: str | None) -> str:

@@ -13,11 +13,12 @@ from emulators.kit.host import NS_PER_S
 from emulators.kit.pilot import NO_OFFER
 from hil.bench.containers import Act, Containers
 from hil.bench.faults import Faults, Settings
+from hil.bench.remote import RemoteDevice
 from hil.clock.links import Delay, Links, Loss
 from hil.errors import ScenarioError
 
 if TYPE_CHECKING:
-    from hil.bench.compose import ComposeFarm, RemoteDevice
+    from hil.bench.compose import ComposeFarm
 
 SEED_BITS: Final = 64
 

@@ -17,11 +17,11 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 from emulators.kit.family import DeviceConfig, Family
-from emulators.kit.host import Device, Phase
+from emulators.kit.host import CardReader, Device, Phase
 from emulators.kit.parameters import as_text
 from emulators.kit.pilot import PilotState
 from hil.bench import control
@@ -157,6 +157,8 @@ class PoweredDevice:
                 host.pilot, host.cable = PilotState(message["state"]), message["cable_a"]
                 if host.pilot_callback is not None:
                     host.call_at(host.now_ns(), lambda: self._pilot(host))
+            case "card":
+                cast(CardReader, self._device).card(message["id_tag"])
             case "cable":
                 host.serial.set_cut(message["label"], message["reader"], message["is_cut"])
             case "off":

@@ -112,6 +112,10 @@ class SeatHost:
         """Return where this device's own connections come from."""
         return self.listen_at(0)[0]
 
+    def reaches_outside(self) -> bool:
+        """Return whether connections get out of the farm: the site's networks are internal."""
+        return False
+
     async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> UdpGroup:
         """Join the device's LAN by broadcasts, or by a relay where the network carries none.
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from hil.errors import Problem, ScenarioError, SiteFileError
 from hil.site import SECTIONS, MeterSpec, SeatSpec, Site
+from hil.site.backends import backend_link
 
 #: What a tester finds beside a device's public ports, where the farm made the device.
 SIDE: Final = frozenset({"parameters", "page", "display", "leds", "log", "device-restart", "device-faults"})
@@ -26,9 +27,10 @@ SEATS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     },
     "swarm": {"emulated": SIDE | FARM | {"emulated", "container"}},
 }
+BACKEND: Final = "backend-api"  #: There where every backend of a site is the farm's own.
 VIRTUAL, REAL = "virtual-time", "real-time"  #: What a run's speed adds.
 KNOWN_CAPABILITIES: Final = frozenset().union(
-    *(found for seats in SEATS.values() for found in seats.values()), {VIRTUAL, REAL, "operator-prompt"}
+    *(found for seats in SEATS.values() for found in seats.values()), {VIRTUAL, REAL, BACKEND, "operator-prompt"}
 )
 BENCH_OF: Final = {"image": "compose", "real": "attach"}
 ALLOWED: Final = {
@@ -51,6 +53,10 @@ def missing(bench: str, speed: str, needs: Iterable[str], site: Site | None = No
     rows, foreign = SEATS[bench], others(site) if site is not None else {}
     seats = rows if site is None else {"emulated", *(spec.seat for spec in foreign.values())}
     there = {VIRTUAL if speed == "max" and not foreign else REAL}.union(*(rows[seat] for seat in seats))
+    if site is None or not (unknown := unknown_backends(site)):
+        there.add(BACKEND)
+    elif BACKEND in needs:
+        return f"the farm does not know the interface of the backend at {', '.join(unknown)}"
     if lacking := sorted(set(needs) - there):
         return f"the {bench} bench at --speed {speed} cannot do {', '.join(lacking)}"
     for name, spec in foreign.items():
@@ -62,6 +68,13 @@ def missing(bench: str, speed: str, needs: Iterable[str], site: Site | None = No
 def others(site: Site) -> dict[str, SeatSpec]:
     """Return the seats that the farm does not fill itself."""
     return {name: spec for name, spec in site.seats.items() if spec.seat != "emulated"}
+
+
+def unknown_backends(site: Site) -> list[str]:
+    """Return the hosts to which devices of a site report and that are not the farm's own central systems."""
+    own = {spec.address for spec in site.backends.values() if spec.seat == "emulated"}
+    links = [link for device in site.devices.values() if (link := backend_link(device)) is not None]
+    return sorted({link.host for link in links if link.host and link.host not in own})
 
 
 def in_real_time(foreign: Mapping[str, SeatSpec]) -> str:
@@ -95,7 +108,7 @@ def refuse_seats(site: Site, bench: str) -> None:
             allowed += f" A seat {spec.seat!r} needs the {BENCH_OF[spec.seat]} bench."
         problems.append(Problem(mark.file, mark.line, field, text, allowed))
     if problems:
-        raise SiteFileError(problems)
+        raise SiteFileError(sorted(problems, key=lambda one: (one.file, one.line)))
 
 
 def _fits(spec: SeatSpec) -> bool:

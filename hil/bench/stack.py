@@ -15,8 +15,9 @@ from emulators.kit import udp_relay
 from emulators.kit.host import NS_PER_S, Phase
 from hil.bench import kept
 from hil.bench.addresses import Translation
-from hil.bench.compose import ComposeFarm, RemoteDevice
+from hil.bench.compose import ComposeFarm
 from hil.bench.host_clocks import measure
+from hil.bench.remote import RemoteDevice
 from hil.clock import FarmLoop, ScaledLoop
 from hil.compose.plan import Plan, choose_subnets, relay_name, service
 from hil.errors import BenchError, ScenarioError

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.live import Live
@@ -186,16 +187,10 @@ def _port(farm: Farm, name: str) -> dict[str, Any]:
 
 def _services(farm: Farm, name: str) -> dict[str, Any]:
     """Return the URLs of a device's further servers, by their names; with TLS, the file of the root to trust too."""
-    spec = farm.site.require(name)
-    if spec.address is None:
-        return {}
-    local, port = farm.resolver.local(spec.address), farm.resolver.port
-    found = {}
-    for what, one in spec.family.services(farm.devices[name].parameters.__getitem__).items():
-        found[what] = {"url": f"{one.scheme}://{local}:{port(one.port)}{one.path}"}
-        if one.scheme == TLS:
-            found[what]["ca_file"] = str(client.root_file(os.getpid()))
-    return found
+    root = {"ca_file": str(client.root_file(os.getpid()))}
+    return {
+        what: {"url": url, **(root if urlsplit(url).scheme == TLS else {})} for what, url in farm.services(name).items()
+    }
 
 
 def _roots(farm: Farm) -> set[str]:

@@ -19,9 +19,16 @@ def add(commands: Commands) -> None:
         metavar="PREFIX",
         help="fail when an id with this prefix (such as MEN-SUB) has neither test nor reason; repeatable",
     )
+    trace.add_argument(
+        "--waiting",
+        metavar="CHANNEL",
+        help="print which ids of a channel (such as ocpp) have no test yet, and what they wait for",
+    )
 
 
 def _trace(args: argparse.Namespace) -> int:
-    from hil.requirements import print_matrix  # noqa: PLC0415
+    from hil.requirements import print_matrix, print_waiting  # noqa: PLC0415
 
+    if args.waiting:
+        return print_waiting(args.run_dir, args.waiting)
     return print_matrix(args.run_dir, args.require)

@@ -8,7 +8,7 @@ from typing import Final
 
 from hil.cli.command import Commands, add_command, factor, seed
 
-LINES: Final = ("cts", "dsr", "ri", "cd", "always")  #: As ``hil.site.model.DataRequest``, which is slow to import.
+LINES: Final = ("cts", "dsr", "ri", "cd", "always")  #: As ``hil.site.cables.DataRequest``, which is slow to import.
 
 
 def add(commands: Commands) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from hil.bench.addresses import Translation
 from hil.errors import BenchError
-from hil.site import Site
+from hil.site import DeviceSpec, Site
 
 SMALLEST_PREFIX: Final = 28  #: A direct cable has two addresses; tester, conductor and gateway need three more.
 POOL: Final = IPv4Network("198.18.0.0/15")  #: RFC 2544, benchmarking: never a lab's or an office's own LAN.
@@ -67,6 +67,7 @@ class Plan(Translation):
         packs: Who is in a container with each seat, in the order of the file; the container has the first one's name.
         gateways: The engine's own address on each network.
         hidden: Where the user's own containers are, by seat; at the seat's address is a link proxy.
+        modems: Where modems are: mobile network and address there, by seat.
     """
 
     shifts_low_ports = False  #: Containers may bind low ports by their own sysctl.
@@ -81,12 +82,18 @@ class Plan(Translation):
         }
         self.packs = _packs(site, self.networks)
         self.addresses = {name: self.local(spec.address) for name, spec in seats.items() if spec.address}
+        self.modems = {
+            name: (spec.sim.network, self.local(spec.sim.address))
+            for name, spec in site.devices.items()
+            if spec.sim is not None and spec.sim.address is not None
+        }
         self._testers: dict[str, str] = {}
         self._conductors: dict[str, str] = {}
         self.hidden: dict[str, str] = {}
         self.gateways: dict[str, str] = {}
         for network, subnet in self.subnets.items():
-            used = {IPv4Address(address) for address in self.addresses.values()}
+            taken = (*self.addresses.values(), *(address for _, address in self.modems.values()))
+            used = {IPv4Address(address) for address in taken}
             free = (one for one in _from_the_top(subnet) if one not in used)
             homeless = [name for name in seats if name not in self.addresses and self.networks[name] == network]
             try:
@@ -98,6 +105,11 @@ class Plan(Translation):
                 raise BenchError(
                     f"network {network!r}: {subnet} has no room for tester, conductor and gateway."
                 ) from None
+
+    def heard_at(self, pack: Sequence[str]) -> tuple[str, ...]:
+        """Return every address of those who share a container."""
+        modems = (self.modems[one][1] for one in pack if one in self.modems)
+        return (*(self.addresses[one] for one in pack), *modems)
 
     def tester(self, network: str) -> str:
         """Return the tester's own address on a network."""
@@ -148,10 +160,11 @@ def _packs(site: Site, networks: Mapping[str, str]) -> dict[str, tuple[str, ...]
     for section in (site.meters, site.backends, site.devices):
         alike: dict[str, list[str]] = {}
         for name, spec in section.items():
-            if spec.seat == "emulated":
-                alike.setdefault(networks[name], []).append(name)
-            else:
+            has_modem = isinstance(spec, DeviceSpec) and spec.sim is not None  # in two networks, unlike the others
+            if spec.seat != "emulated" or has_modem:
                 found[name] = (name,)
+            else:
+                alike.setdefault(networks[name], []).append(name)
         for names in alike.values():
             for start in range(0, len(names), site.pack):
                 pack = tuple(names[start : start + site.pack])

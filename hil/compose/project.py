@@ -21,7 +21,7 @@ from hil.report.wall import Stopwatch
 from hil.site import Site
 
 HEALTHY_REAL_S: Final = 120.0  #: A container that is not healthy by then never will be.
-UNHEALTHY_REAL_S: Final = 35.0  #: One that has stood still says so at first; its checks need 30 s to give it up.
+UNHEALTHY_REAL_S: Final = 95.0  #: One that has stood still says so at first; its checks need 90 s to give it up.
 DEAD: Final = ("exited", "dead")
 LOOK_REAL_S: Final = 0.5
 TRIES: Final = 5  #: Two runs may choose the same subnet at the same moment.
@@ -81,11 +81,13 @@ class Project:
         match what:
             case "kill":
                 self._harmed[device] = "start"
-                docker("network", "disconnect", "--force", self._network(device), one)
+                for network, _ in self._places(device):
+                    docker("network", "disconnect", "--force", network, one)
                 docker("kill", one)
             case "start":
-                at = ("--ip", self.plan.addresses[device], "--alias", service(device))
-                docker("network", "connect", *at, self._network(device), one)
+                for network, address in self._places(device):
+                    at = ("--ip", address, "--alias", service(device))
+                    docker("network", "connect", *at, network, one)
                 docker("start", one)
                 del self._harmed[device]
             case "pause":
@@ -161,8 +163,12 @@ class Project:
         command = (*compose_command(), "--project-name", self.name, "--file", str(self.file), *words)
         return run(command, timeout_s=HEALTHY_REAL_S, env=self._variables, also_errors=also_errors)
 
-    def _network(self, device: str) -> str:
-        return f"{self.name}_{self.plan.networks[device]}"
+    def _places(self, device: str) -> list[tuple[str, str]]:
+        """Return the engine's name of each network that a device is in, and its address there."""
+        places = [(self.plan.networks[device], self.plan.addresses[device])]
+        if device in self.plan.modems:
+            places.append(self.plan.modems[device])
+        return [(f"{self.name}_{network}", address) for network, address in places]
 
     def _container(self, device: str) -> str:
         form = '{{.ID}} {{.Label "com.docker.compose.service"}}'

@@ -100,7 +100,7 @@ def healthcheck() -> CommentedMap:
     before 25 know no other interval at the start. So a check that has seen it once takes its time.
     """
     again = f"test -e {READY} && if test -e {READY}.seen; then sleep {SELDOM_REAL_S}; else touch {READY}.seen; fi"
-    limits = {"interval": "2s", "timeout": f"{SELDOM_REAL_S + 5}s", "retries": 15}
+    limits = {"interval": "2s", "timeout": f"{SELDOM_REAL_S + 5}s", "retries": 15, "start_period": "60s"}
     return flow({"test": flow_list("CMD-SHELL", _quoted(again)), **limits})
 
 
@@ -204,6 +204,9 @@ def _place(found: CommentedMap, name: str, spec: SeatSpec, site: Site, plan: Pla
             }
         )
     found["networks"] = CommentedMap({plan.networks[name]: flow({"ipv4_address": plan.addresses[name]})})
+    if name in plan.modems:
+        network, address = plan.modems[name]
+        found["networks"][network] = flow({"ipv4_address": address})
     if spec.address and spec.address != plan.addresses[name]:
         found["networks"].yaml_add_eol_comment(f"{spec.address} in the site", plan.networks[name])
 

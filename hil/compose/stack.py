@@ -86,6 +86,12 @@ def _refuse(site: Site, seats: Mapping[str, SeatSpec], place: Mapping[str, str])
             raise ScenarioError(
                 f"site {site.name}: a stack fills emulated seats only so far, not {name} ({spec.seat})."
             )
+    for name, device in site.devices.items():
+        if device.sim is not None:
+            raise ScenarioError(
+                f"site {site.name}: {name} has a modem, and a stack's services are in one network each so far. "
+                "Allowed: the embedded and the compose bench."
+            )
     names: dict[str, str] = {RELAY: "the relay"}
     for name in seats:
         one = service(name)

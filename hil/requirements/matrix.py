@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -12,11 +15,12 @@ from robot.api import ExecutionResult
 from robot.errors import DataError
 
 from hil.errors import ScenarioError
-from hil.requirements.catalogue import ID, Catalogue, Entry, Reason
+from hil.requirements.catalogue import FOLDER, ID, Catalogue, Entry, Reason
 
 #: The worst verdict of an entry's tests is the entry's.
 _SEVERITY: Final = {"FAIL": 0, "SKIP": 1, "PASS": 2}
 GAP: Final = "GAP"
+ANY: Final = "a test of what is emulated already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,54 @@ def print_matrix(run_dir: Path, require_prefixes: Sequence[str] = (), stream: Te
     if gaps:
         print(f"neither test nor reason: {', '.join(gaps)}", file=out)
     return 1 if gaps else 0
+
+
+def print_waiting(run_dir: Path, channel: str, stream: TextIO | None = None) -> int:
+    """Print which ids of a channel have no test in a run, by what they wait for; return 0.
+
+    A channel is a word of ``observable_via`` or ``stimulus``, or what it begins with: ``ocpp`` means ``ocpp-profile``
+    too. An id with a recorded reason waits for what the reason says, any other for what its area does
+    (``waiting.csv``).
+
+    Raises:
+        ScenarioError: No id names the channel.
+    """
+    out = stream or sys.stdout
+    rows = [row for row in matrix(run_dir).rows if _names(row.entry, channel)]
+    if not rows:
+        known = sorted({word for entry in Catalogue.load().values() for word in _channels(entry)})
+        raise ScenarioError(f"no id names the channel {channel!r}. Known: {', '.join(known)}.")
+    groups: dict[str, list[str]] = {}
+    areas = _waiting()
+    for row in rows:
+        if not row.tests:
+            area = _area(row.entry)
+            waits = row.reason.text if row.reason else areas.get(area) or areas.get(area.partition("-")[0], ANY)
+            groups.setdefault(waits, []).append(row.entry.id)
+    for waits, ids in sorted(groups.items()):
+        print(f"{waits} ({len(ids)})", file=out)
+        print(
+            textwrap.fill(", ".join(ids), 116, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False),
+            file=out,
+        )
+    waiting = sum(map(len, groups.values()))
+    print(f"{len(rows)} ids name {channel}: {len(rows) - waiting} have a test, {waiting} wait", file=out)
+    return 0
+
+
+def _channels(entry: Entry) -> tuple[str, ...]:
+    return (*entry.observable_via, *entry.stimulus)
+
+
+def _names(entry: Entry, channel: str) -> bool:
+    return any(word == channel or word.startswith(f"{channel}-") for word in _channels(entry))
+
+
+@cache
+def _waiting() -> Mapping[str, str]:
+    """Return what each area waits for; an area without a row of its own takes its vendor's."""
+    with (FOLDER / "waiting.csv").open(encoding="utf-8", newline="") as file:
+        return {row["area"]: row["waits_for"] for row in csv.DictReader(file)}
 
 
 def _lines(row: Row, width: int) -> Iterable[str]:

@@ -4,28 +4,13 @@
 every problem.
 """
 
+from hil.site.cables import ALWAYS, OUTSIDE, SERIAL_PORTS, Link
+from hil.site.installation import SUPPLY, Feeder, Fuse, Load, Supply
 from hil.site.load import load_site, shipped_sites, site_of, with_serial_port
-from hil.site.model import (
-    ALWAYS,
-    OUTSIDE,
-    SECTIONS,
-    SERIAL_PORTS,
-    SUPPLY,
-    BackendSpec,
-    Battery,
-    DeviceSpec,
-    Feeder,
-    Fuse,
-    Link,
-    Load,
-    MeterSpec,
-    SeatSpec,
-    Site,
-    Supply,
-    VehicleSpec,
-    vehicle_presets,
-)
+from hil.site.model import Site
+from hil.site.seats import SECTIONS, BackendSpec, DeviceSpec, MeterSpec, SeatSpec
 from hil.site.values import Profile, duration_ns
+from hil.site.vehicles import Battery, VehicleSpec, vehicle_presets
 
 __all__ = [
     "ALWAYS",

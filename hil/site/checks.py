@@ -14,7 +14,12 @@ from typing import Final
 
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase, to_grid
-from hil.site.model import OUTSIDE, SECTIONS, SERIAL_PORTS, SUPPLY, DeviceSpec, MeterSpec, SeatSpec, Site
+from hil.site.backends import backend_remarks
+from hil.site.cables import OUTSIDE, SERIAL_PORTS
+from hil.site.installation import SUPPLY
+from hil.site.model import Site
+from hil.site.remarks import Remark
+from hil.site.seats import SECTIONS, DeviceSpec, MeterSpec, SeatSpec
 
 ROLE: Final = "DLM Master/Slave"
 GROUP: Final = "DLM Network Id"
@@ -29,23 +34,6 @@ SMART_METER_ADDRESS: Final = "IP address"
 ROTATION: Final = "Phase rotation"
 LARGEST_GROUP: Final = 100
 """Charging points of one load-management group (MEN-UC1A-017)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """What a check has to say.
-
-    Attributes:
-        where: Path of the field.
-        message: What is wrong, with the value.
-        allowed: What would be right.
-        refuses: The site cannot be used like this; otherwise it is a warning.
-    """
-
-    where: tuple[str | int, ...]
-    message: str
-    allowed: str = ""
-    refuses: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +68,7 @@ def check(site: Site, *, whole: bool = True) -> Iterator[Remark]:
     """
     yield from _names(site)
     if whole:
-        yield from shared_addresses((section, one.name, one.network, one.address) for section, one in _seats(site))
+        yield from shared_addresses([*_addresses(site)])
     yield from _outside_their_network(site)
     yield from _links(site)
     circles = list(_circles(site))
@@ -98,6 +86,7 @@ def check(site: Site, *, whole: bool = True) -> Iterator[Remark]:
         lambda: _groups(groups),
         lambda: _group_feeders(site, groups),
         lambda: _group_limits(site, groups),
+        lambda: backend_remarks(site),
     )
     for rule in rules:
         yield from rule()
@@ -143,6 +132,15 @@ def _seats(site: Site) -> Iterator[tuple[str, SeatSpec]]:
             yield SECTIONS[seat.family.role], seat
 
 
+def _addresses(site: Site) -> Iterator[tuple[str, str, str, str | None]]:
+    """Yield section, name, network and address of each seat, and of each modem."""
+    for section, seat in _seats(site):
+        yield section, seat.name, seat.network, seat.address
+    for device in site.devices.values():
+        if device.sim is not None:
+            yield "devices", device.name, device.sim.network, device.sim.address
+
+
 def shared_addresses(seats: Iterable[tuple[str, str, str, str | None]]) -> Iterator[Remark]:
     """An address belongs to one device of its network (MEN-NET-046, MEN-MTR-064).
 
@@ -164,10 +162,16 @@ def _outside_their_network(site: Site) -> Iterator[Remark]:
         if seat.address is None:
             continue
         where = (section, seat.name, "address")
-        subnet = site.networks.get(seat.network)
-        if subnet is not None and IPv4Address(seat.address) not in subnet:
-            text = f"{seat.address!r} is outside the network {seat.network!r} ({subnet})."
-            yield Remark(where, text, "Allowed: an address in it, or a network of its own under 'networks:'.")
+        yield from _outside(site, where, seat.network, seat.address)
+        if isinstance(seat, DeviceSpec) and seat.sim is not None and seat.sim.address is not None:
+            yield from _outside(site, (section, seat.name, "sim", "address"), seat.sim.network, seat.sim.address)
+
+
+def _outside(site: Site, where: tuple[str, ...], network: str, address: str) -> Iterator[Remark]:
+    subnet = site.networks.get(network)
+    if subnet is not None and IPv4Address(address) not in subnet:
+        text = f"{address!r} is outside the network {network!r} ({subnet})."
+        yield Remark(where, text, "Allowed: an address in it, or a network of its own under 'networks:'.")
 
 
 def _links(site: Site) -> Iterator[Remark]:

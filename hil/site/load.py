@@ -13,19 +13,11 @@ from pydantic_core import ErrorDetails
 
 from hil.errors import Problem, ScenarioError, SiteFileError
 from hil.site import checks
+from hil.site.cables import OUTSIDE, Link
 from hil.site.document import Document, Where, read_document
-from hil.site.model import (
-    DEFAULT_NETWORK,
-    OUTSIDE,
-    SECTIONS,
-    SUPPLY,
-    BackendSpec,
-    DeviceSpec,
-    Link,
-    MeterSpec,
-    Site,
-    families_of,
-)
+from hil.site.installation import SUPPLY
+from hil.site.model import Site
+from hil.site.seats import DEFAULT_NETWORK, SECTIONS, BackendSpec, DeviceSpec, MeterSpec, families_of
 from hil.site.values import CUSTOM, Finding, Names, nearest
 
 SHIPPED: Final = Path(__file__).parent / "sites"

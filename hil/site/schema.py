@@ -8,7 +8,9 @@ from typing import Any
 
 from emulators.kit import family as kit
 from emulators.kit.parameters import Parameter
-from hil.site.model import Site, families_of, vehicle_presets
+from hil.site.model import Site
+from hil.site.seats import families_of
+from hil.site.vehicles import vehicle_presets
 
 
 def json_schema() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mutant import Check, Mutant
 from mutants_alfen import MUTANTS_ALFEN
+from mutants_backend import MUTANTS_BACKEND
 from mutants_lockstep import MUTANTS_LOCKSTEP
 from mutants_ocpp import MUTANTS_OCPP
 from mutants_ocpp_load import MUTANTS_OCPP_LOAD
@@ -79,7 +80,7 @@ MUTANTS = (
     ),
     Mutant(
         "sign of the meter's power ignored",
-        DEVICE,
+        "emulators/mennekes_ecu/second_meter.py",
         "math.copysign(i, p)",
         "i",
         (suite("energy_meter_excluding", "Feed-In Behind The Meter Counts As Negative Load"),),
@@ -399,6 +400,7 @@ MUTANTS = (
         (suite("dlm_faults", "Two Halves Of A Network Stay Below The Limit Together"),),
     ),
     *MUTANTS_ALFEN,
+    *MUTANTS_BACKEND,
     *MUTANTS_LOCKSTEP,
     *MUTANTS_OCPP,
     *MUTANTS_OCPP_POINT,

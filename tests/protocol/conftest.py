@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 
@@ -15,7 +15,9 @@ from emulators.kit.host import NS_PER_S, Phase
 from emulators.kit.ocpp.security import Authority
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import NO_OFFER, Offer, PilotState
+from hil.clock import VirtualTimeLoop
 
+T = TypeVar("T")
 AUTHORITY = Authority()
 EPOCH = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 
@@ -259,6 +261,31 @@ class Raw:
 
     def close(self) -> None:
         self.writer.close()
+
+
+def in_virtual_time(work: Coroutine[Any, Any, T]) -> T:
+    """Run one coroutine in virtual time; anything the loop had to complain about fails the test."""
+    complaints: list[dict[str, Any]] = []
+    loop = VirtualTimeLoop()
+    loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+
+    async def flowing() -> T:
+        async with loop.time_flows():
+            return await work
+
+    try:
+        return loop.run_until_complete(flowing())
+    finally:
+        loop.run_until_complete(_end_the_rest())
+        loop.close()
+        assert complaints == []
+
+
+async def _end_the_rest() -> None:
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.station import OcppStation
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
-from hil.bench.embedded import Farm, SeatHost
+from hil.bench.embedded import Farm
+from hil.bench.host import SeatHost
 from hil.site import Site, load_site
 
 URL = "ws://192.168.0.5:8080/ocpp"

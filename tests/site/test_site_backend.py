@@ -13,7 +13,8 @@ import pytest
 from emulators.backend.device import Backend
 from emulators.kit.ocpp.security import Authority, Certificate, Security
 from emulators.kit.ocpp.session import CallTimeout, Closed, ConnectionLost, Session, Unreachable, connect
-from hil.bench.embedded import Farm, SeatHost
+from hil.bench.embedded import Farm
+from hil.bench.host import SeatHost
 from hil.cli.backend import payload
 from hil.cli.keep import endpoints
 from hil.clock import VirtualTimeLoop

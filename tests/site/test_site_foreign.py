@@ -23,7 +23,7 @@ from hil.bench.make import bench_for
 from hil.compose.plan import Plan
 from hil.errors import BenchError, ScenarioError, SiteFileError
 from hil.keywords.session import Session, build_site
-from hil.site.model import VehicleSpec
+from hil.site import VehicleSpec
 
 from .processes import ROOT, TOKEN, Processes
 
@@ -81,6 +81,9 @@ class OwnMeter:
         self.process.wait()
 
 
+HELLO = b"hello"  #: What the neighbour says first.
+
+
 class OwnPort:
     """The Modbus port of a container of the user's, served in a thread beside the farm: the test says what it sends.
 
@@ -91,6 +94,7 @@ class OwnPort:
 
     def __init__(self, host: str, port: int) -> None:
         self.heard, self.ends = b"", list[str]()
+        self._met = -1
         self._writers: list[asyncio.StreamWriter] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -98,10 +102,10 @@ class OwnPort:
         self._server = self._do(asyncio.start_server(self._serve, host, port))
 
     def send(self, data: bytes) -> None:
-        """Send on the connection that was opened last."""
+        """Send on the connection that has said hello; the master has others, one after the other."""
 
         async def write() -> None:
-            self._writers[-1].write(data)
+            self._writers[self._met].write(data)
 
         self._do(write())
 
@@ -120,9 +124,12 @@ class OwnPort:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_REAL_S)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = len(self._writers)
         self._writers.append(writer)
         try:
             while data := await reader.read(1 << 16):
+                if HELLO in data:
+                    self._met = number
                 self.heard += data
             self.ends.append("closed")
         except ConnectionResetError:
@@ -253,8 +260,8 @@ def ends(bench: Processes) -> Iterator[Ends]:
 
 def hello(session: Session, container: OwnPort, writer: asyncio.StreamWriter) -> None:
     """Return when the container has met this neighbour."""
-    session.do(lambda: writer.write(b"hello"))
-    until_heard(session, container, b"hello")
+    session.do(lambda: writer.write(HELLO))
+    until_heard(session, container, HELLO)
 
 
 def until_heard(session: Session, container: OwnPort, data: bytes) -> None:

@@ -22,7 +22,7 @@ from emulators.kit.phases import PerPhase
 from hil.bench.serial_tcp import PORTS
 from hil.errors import DeviceSilent, ScenarioError
 from hil.keywords.session import Session, build_site
-from hil.site.model import VehicleSpec
+from hil.site import VehicleSpec
 
 from .processes import Processes
 

@@ -183,6 +183,8 @@ class ChargePoint:
         """Note that the central system is reached."""
         self.clock.now_ns = now_ns
         self._is_connected = True
+        if self.registration != "Accepted":
+            self._boot_ns = max(self._boot_ns, now_ns + round(self.config.boot_after_s * NS_PER_S))
         self._go_online()
 
     def disconnected(self, now_ns: int) -> None:
@@ -328,7 +330,7 @@ class ChargePoint:
             "certificates": (self.certificates.revision, self.certificates.as_json),
             "events": (self.events.revision, self.events.as_json),
             "profiles": (self._revision, self.engine.as_json),
-            "own": (self._revision, lambda: own),
+            "own": (tuple(own.values()), lambda: own),
         }
 
     def as_json(self) -> Payload:

@@ -9,8 +9,12 @@ from emulators.kit.ocpp.rates import Supply
 from emulators.kit.ocpp.rpc import Payload
 
 LONGEST_ID_TAG: Final = 20  #: Characters (7.28).
+LONGEST_SERIAL: Final = 25  #: Characters (6.9).
 #: Characters of what a charge point says of itself (6.9).
-_LONGEST: Final = {"vendor": 20, "model": 20, "serial": 25, "firmware": 50, "meter_type": 25, "meter_serial": 25}
+_LONGEST: Final = {
+    **{"vendor": 20, "model": 20, "serial": LONGEST_SERIAL, "box_serial": LONGEST_SERIAL},
+    **{"firmware": 50, "meter_type": 25, "meter_serial": 25},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,8 @@ class ChargePointConfig:
             backend starts one.
         transaction_id_needed: Whether a TxProfile has to name its transaction.
         clock_ahead_s: How far the device's own clock is ahead of UTC when it leaves the factory [s].
+        box_serial: ``chargeBoxSerialNumber``; empty: not said.
+        boot_after_s: How long after the connection stands the BootNotification goes out [s].
 
     Raises:
         ValueError: A text is longer than OCPP's messages take.
@@ -48,6 +54,8 @@ class ChargePointConfig:
     free_id_tag: str | None = None
     transaction_id_needed: bool = False
     clock_ahead_s: float = 0.0
+    box_serial: str = ""
+    boot_after_s: float = 0.0
 
     def __post_init__(self) -> None:
         for name, longest in (*_LONGEST.items(), ("free_id_tag", LONGEST_ID_TAG)):
@@ -60,6 +68,7 @@ class ChargePointConfig:
         payload = {"chargePointVendor": self.vendor, "chargePointModel": self.model, "firmwareVersion": self.firmware}
         more = {
             "chargePointSerialNumber": self.serial,
+            "chargeBoxSerialNumber": self.box_serial,
             "meterType": self.meter_type,
             "meterSerialNumber": self.meter_serial,
         }

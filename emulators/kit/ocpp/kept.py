@@ -14,14 +14,15 @@ from typing import Any
 from emulators.kit.host import UnreadableMemory
 from emulators.kit.ocpp.rpc import Payload
 
-Parts = Mapping[str, tuple[int, Callable[[], Any]]]  #: By name: a revision, and what returns the part for JSON.
+#: By name: what differs whenever the part has changed, and what returns the part for JSON.
+Parts = Mapping[str, tuple[object, Callable[[], Any]]]
 
 
 class Packer:
     """Makes the text of one charge point's state; a part that has not changed is not encoded again."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, tuple[int, str]] = {}
+        self._texts: dict[str, tuple[object, str]] = {}
 
     def pack(self, parts: Parts) -> str:
         """Return the text of a state."""

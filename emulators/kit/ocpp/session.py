@@ -28,6 +28,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Side
 from websockets.typing import Subprotocol
 
+from emulators.kit import wan_router
 from emulators.kit.host import Host
 from emulators.kit.ocpp.rpc import (
     Answered,
@@ -42,6 +43,7 @@ from emulators.kit.ocpp.rpc import (
     Rpc,
 )
 from emulators.kit.ocpp.security import Security, in_words
+from emulators.kit.wan_router import Route
 
 SUBPROTOCOL: Final = Subprotocol("ocpp1.6")
 LONGEST_FRAME: Final = 1 << 20  #: Bytes; a longer frame closes the connection with 1009.
@@ -194,6 +196,8 @@ class Session:
                 raise ConnectionLost(f"{action}: the connection is closed") from None
             finally:
                 self._waiting = None
+                if waiting.done() and not waiting.cancelled():
+                    waiting.exception()  # looked at, also where sending or the timeout ended the call first
                 self._rpc.give_up()
 
     async def send_frame(self, frame: str | bytes) -> None:
@@ -354,7 +358,8 @@ class _Client(ClientConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = exc
-        super().connection_lost(exc)
+        if hasattr(self, "recv_messages"):  # behind a gateway TLS fails before the connection is said to be made
+            super().connection_lost(exc)
 
 
 class _Opening(_Connect):
@@ -375,6 +380,7 @@ async def connect(
     open_timeout_s: float = 10.0,
     ids: MessageIds | None = None,
     is_validating: bool = True,
+    route: Callable[[], Route | None] = Route,
 ) -> Session:
     """Open a session with a central system, as a charge point.
 
@@ -390,22 +396,18 @@ async def connect(
         open_timeout_s: How long it may take to open [s].
         ids: Where message ids come from; give the same to later sessions, so that none comes twice.
         is_validating: Check payloads by the schemas.
+        route: Returns by which interface, and through which gateway; None for no way. The direct one, unless said.
 
     Raises:
         Refused: HTTP status or TLS stands against it.
         Unreachable: Nobody answers there, or the URL cannot be one.
     """
     security = security or Security()
-    parts = urlsplit(url)
-    is_tls = parts.scheme == "wss"
-    if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise Unreachable(f"{url!r} is no address of a central system. Allowed: ws://HOST:PORT/PATH or wss://...")
+    scheme, name, port = _parts(url)
+    is_tls = scheme == "wss"
     if security.profile >= 2 and not is_tls:
         raise Refused(f"security profile {security.profile} needs wss://, not {url}")
-    try:
-        address, port = host.resolve(parts.hostname, parts.port or (443 if is_tls else 80))
-    except ValueError:
-        raise Unreachable(f"{url}: {parts.hostname!r} is not known here. Allowed: an address of the site.") from None
+    way = _way(host, name, port, route())
     opened: list[_Client] = []
 
     def make(*args: Any, **settings: Any) -> _Client:
@@ -417,17 +419,13 @@ async def connect(
     try:
         if is_tls:
             tls["ssl"] = security.context(failures.append)
-            tls |= {"server_hostname": parts.hostname, "ssl_handshake_timeout": open_timeout_s}
+            tls |= {"server_hostname": name, "ssl_handshake_timeout": open_timeout_s}
         connection = await _Opening(
             f"{url.rstrip('/')}/{quote(identity, safe='')}",
-            host=address,
-            port=port,
-            local_addr=(host.source_address(), 0),
             subprotocols=[SUBPROTOCOL],
             additional_headers=security.headers(identity),
             user_agent_header=None,
             compression=None,
-            proxy=None,
             open_timeout=open_timeout_s,
             ping_interval=ping_interval_s or None,
             ping_timeout=ping_interval_s or None,
@@ -436,6 +434,7 @@ async def connect(
             logger=LOG,
             create_connection=cast(type[ClientConnection], make),
             **tls,
+            **way,
         )
     except (OSError, InvalidHandshake, ValueError, EOFError) as error:
         failures += [one.lost for one in opened if one.lost is not None]
@@ -453,6 +452,38 @@ async def connect(
     )
     host.spawn(session.run(), name=f"{host.name} OCPP")
     return session
+
+
+def _parts(url: str) -> tuple[str, str, int]:
+    """Return a URL's scheme, host and port.
+
+    Raises:
+        Unreachable: It cannot be one of a central system.
+    """
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("ws", "wss") and parts.hostname:
+            return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80)
+    except ValueError:  # brackets without an end, a port above 65535
+        pass
+    raise Unreachable(f"{url!r} is no address of a central system. Allowed: ws://HOST:PORT/PATH or wss://...")
+
+
+def _way(host: Host, name: str, port: int, route: Route | None) -> dict[str, Any]:
+    """Return what makes a connection take its route, as arguments of websockets' ``connect``."""
+    if route is None:
+        raise Unreachable(f"there is no way to {name}")
+    source = host.source_address() if route.source is None else host.resolve(route.source, 0)[0]
+    if route.gateway is not None:
+        gateway, at = host.resolve(route.gateway, wan_router.PORT)
+        return {"proxy": f"http://{gateway}:{at}", "local_addr": (source, 0)}
+    try:
+        address, port = host.resolve(name, port)
+    except ValueError:
+        if host.reaches_outside():
+            return {"host": name, "port": port, "proxy": None}
+        raise Unreachable(f"{name!r} is not known here. Allowed: an address of the site.") from None
+    return {"host": address, "port": port, "proxy": None, "local_addr": (source, 0)}
 
 
 def _refusal(url: str, *errors: Exception) -> Refused | Unreachable:

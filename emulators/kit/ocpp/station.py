@@ -58,6 +58,7 @@ class OcppStation:
 
     Attributes:
         point: The model, to be looked at.
+        trouble: Why the backend was not reached when it was last tried, empty while it is.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class OcppStation:
                 settings=settings,
             )
         )
+        self.trouble = ""
         self._given = security or Security()
         if self._given.profile > self.point.keys.integer("SecurityProfile"):
             self.point.keys.give("SecurityProfile", str(self._given.profile))
@@ -252,12 +254,13 @@ class OcppStation:
             try:
                 session = await self._connect()
             except (Refused, Unreachable) as error:
-                self._host.trace("ocpp_not_connected", why=str(error))
+                self.trouble = str(error)
+                self._host.trace("ocpp_not_connected", why=self.trouble)
                 if "certificate is refused" in str(error):
                     self.point.events.happened("InvalidCentralSystemCertificate", str(error))
                     self._settle()
             else:
-                pause_s = FIRST_PAUSE_S
+                pause_s, self.trouble = FIRST_PAUSE_S, ""
                 self._host.trace("ocpp_connected", url=self._url)
                 try:
                     await self._serve(session)

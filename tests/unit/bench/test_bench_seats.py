@@ -53,3 +53,13 @@ def test_a_real_device_is_there_where_one_seat_has_it() -> None:
 
 def test_every_capability_is_known() -> None:
     assert {"display", "virtual-time", "operator-prompt", "real-device"} <= KNOWN_CAPABILITIES
+
+
+def test_a_backend_of_the_farm_has_an_interface_and_another_has_none() -> None:
+    url = "devices.CP1.parameters.WebSockets JSON OCPP URL of the Backend"
+    assert missing("embedded", "max", ["backend-api"]) == ""
+    assert missing("embedded", "max", ["backend-api"], load_site("mennekes/backend-gateway")) == ""
+    own = build_site("mennekes/backend-lan", {url: "wss://csms.example/ocpp"})
+    reason = "the farm does not know the interface of the backend at csms.example"
+    assert missing("embedded", "1", ["backend-api"], own) == reason
+    assert missing("embedded", "1", ["plant"], own) == ""

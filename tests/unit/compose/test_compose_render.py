@@ -132,7 +132,7 @@ def test_a_foreign_container_is_never_packed() -> None:
 def test_everybody_is_in_one_container(ref: str, pack: int) -> None:
     site = build_site(ref, {"pack": str(pack)})
     plan = Plan(site, choose_subnets(site))
-    assert sorted(one for group in plan.containers for one in group) == sorted([*site.meters, *site.devices])
+    assert sorted(one for group in plan.containers for one in group) == sorted([*site.seats])
     assert max(len(group) for group in plan.containers) <= pack
     for group in plan.containers:
         assert len({plan.networks[one] for one in group}) == 1
@@ -167,7 +167,7 @@ def test_nobody_shares_an_address() -> None:
     plan = Plan(site, choose_subnets(site))
     given = [*plan.addresses.values(), *plan.gateways.values(), *(plan.tester(name) for name in site.networks)]
     given += [plan.conductor(name) for name in site.networks]
-    assert set(plan.addresses) == {*site.meters, *site.devices}
+    assert set(plan.addresses) == {*site.seats}
     assert len(given) == len(set(given))
 
 

@@ -32,10 +32,18 @@ def test_committed_file_is_the_rendered_one(file: Path) -> None:
     assert file.read_text(encoding="utf-8") == render_stack(load_site(ref), ref=ref)
 
 
-@pytest.mark.parametrize("ref", shipped_sites())
+GATEWAY = "mennekes/backend-gateway"
+
+
+def test_a_modem_needs_a_second_network() -> None:
+    with pytest.raises(ScenarioError, match="CS1 has a modem"):
+        rendered(GATEWAY)
+
+
+@pytest.mark.parametrize("ref", [ref for ref in shipped_sites() if ref != GATEWAY])
 def test_every_service_is_hardened_labelled_and_started_once(ref: str) -> None:
     site, document = load_site(ref), rendered(ref)
-    assert set(document["services"]) == {RELAY, *site.meters, *site.devices}
+    assert set(document["services"]) == {RELAY, *site.seats}
     for service in document["services"].values():
         assert not set(SWARM_CANNOT) & set(service), "Swarm ignores or refuses it"
         assert service["read_only"] is True
@@ -135,7 +143,7 @@ def test_a_run_says_what_the_swarm_bench_needs(
 
 def test_addresses_are_what_the_engine_says_and_nobody_is_anywhere_else() -> None:
     site = load_site("alfen/alb-p1")  # its meter has no address of its own
-    found = {name: f"10.0.7.{number}" for number, name in enumerate([*site.meters, *site.devices], start=5)}
+    found = {name: f"10.0.7.{number}" for number, name in enumerate([*site.seats], start=5)}
     plan = StackPlan(site, found, {"lan": "10.0.7.99"})
     for name, spec in site.devices.items():
         assert spec.address is not None

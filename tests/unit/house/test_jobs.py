@@ -199,11 +199,11 @@ def test_nothing_is_left_when_the_run_itself_is_killed(tmp_path: Path) -> None:
     run = start(tmp_path, "--jobs", "2")
     until_it_runs(run)
     run.kill()
-    run.communicate(timeout=30)  # the workers hold the run's standard output no longer than their test
+    run.communicate(timeout=90)  # the workers hold the run's standard output no longer than their test
     for pid in set(pids(tmp_path)):
         with contextlib.suppress(ProcessLookupError):
             end = os.pidfd_open(pid)  # readable when the process has ended
-            assert select.select([end], [], [], 30)[0]
+            assert select.select([end], [], [], 90)[0]
             os.close(end)
 
 

@@ -9,7 +9,8 @@ import pytest
 from robot.api import TestSuite as Suite
 
 from hil.errors import ScenarioError
-from hil.requirements import matrix, print_matrix
+from hil.requirements import Catalogue, matrix, print_matrix, print_waiting
+from hil.requirements.matrix import ANY, _waiting
 
 SUITE = """\
 *** Test Cases ***
@@ -83,3 +84,31 @@ def test_no_run_there(tmp_path: Path) -> None:
     (tmp_path / "output.xml").write_text("<rob")
     with pytest.raises(ScenarioError, match="cannot be read"):
         matrix(tmp_path)
+
+
+def test_what_waits_for_what(tmp_path: Path) -> None:
+    text = SUITE.replace("MEN-SUB-001", "ALF-OCPP-002").replace("MEN-SUB-003", "MEN-GW-001")
+    out = io.StringIO()
+    assert print_waiting(run_of(tmp_path, text), "ocpp", out) == 0
+    lines = out.getvalue().splitlines()
+    ids = " ".join(lines)
+    assert "ALF-OCPP-002" not in ids  # it has a test
+    assert "MEN-GW-001" not in ids  # a skipped test is one too
+    assert lines[lines.index("Alfen station with two sockets (Standard Load Balancing) (62)") + 1].startswith(
+        "    ALF-SLB-"
+    )
+    assert any(line.startswith("Stations with an ACU") for line in lines)  # a recorded reason
+    assert any(line.startswith("Webasto local controller (") for line in lines)  # of the vendor
+    assert any(line.startswith(f"{ANY} (") for line in lines)
+    assert lines[-1].startswith("458 ids name ocpp: 2 have a test, 456 wait")
+
+
+def test_a_channel_that_no_id_names(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match=r"no id names the channel 'ocp'. Known: .*ocpp, ocpp-profile"):
+        print_waiting(run_of(tmp_path, SUITE), "ocp", io.StringIO())
+
+
+def test_every_area_that_waits_is_one() -> None:
+    areas = {entry_id.rpartition("-")[0] for entry_id in Catalogue.load()}
+    vendors = {area.partition("-")[0] for area in areas}
+    assert set(_waiting()) <= areas | vendors

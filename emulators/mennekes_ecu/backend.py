@@ -1,0 +1,148 @@
+"""The ECU's way to its OCPP backend: what its parameters make of connection, route and free charging."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from emulators.kit.family import DeviceConfig
+from emulators.kit.host import ChargerWiring, Host
+from emulators.kit.ocpp.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
+from emulators.kit.ocpp.keys import KeyTable
+from emulators.kit.ocpp.one_connector import Charger, OneConnector
+from emulators.kit.ocpp.security import Security
+from emulators.kit.parameters import ParameterStore
+from emulators.kit.wan_router import Route, WanRouter
+from emulators.mennekes_ecu.dhcp import Dhcp
+
+KEYS: Final = Path(__file__).parent / "ocpp_keys.csv"
+VENDOR, MODEL = "MENNEKES", "CC612_2S0R"
+URL: Final = "WebSockets JSON OCPP URL of the Backend"
+IDENTITY: Final = "OCPP ChargeBoxIdentity (ChargePointID)"
+PASSWORD: Final = "HTTP Basic Authentication password"
+FREE_TAG: Final = "RFID Tag for Free Charging with OCPP Full, fixed rfid modes"
+#: Keys that limit the group of a DLM master, phase by phase [A].
+OPERATOR_KEYS: Final = ("DlmOperatorPhase1Limit", "DlmOperatorPhase2Limit", "DlmOperatorPhase3Limit")
+#: Register 104 by OCPP's name of a status (ECU Modbus TCP Server Specification rev 1.07).
+STATUS_NUMBERS: Final = {
+    "Available": 0,
+    "Reserved": 2,
+    "Unavailable": 3,
+    "Faulted": 4,
+    "Preparing": 5,
+    "Charging": 6,
+    "SuspendedEVSE": 7,
+    "SuspendedEV": 8,
+    "Finishing": 9,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a point reaches its backend.
+
+    Attributes:
+        text: What the dashboard says of it.
+        route: By which of its interfaces, None for no way.
+    """
+
+    text: str
+    route: Route | None
+
+
+def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str = "") -> Way:
+    """Return how a point with these settings reaches its backend (application note 4, 5).
+
+    Args:
+        parameters: In force.
+        config: Of the device.
+        host: The bench.
+        leased: The gateway that a DHCP server has named, empty for none.
+    """
+    if parameters["OCPP Mode"] != "OCPP-J 1.6":
+        return Way(f"{parameters['OCPP Mode']} is not emulated", None)
+    match parameters["Connection Type"]:
+        case "GSM" if config.mobile_address is None:
+            return Way("no SIM card", None)
+        case "GSM":
+            return Way("GSM", Route(source=config.mobile_address))
+        case "Ethernet":
+            return _by_ethernet(parameters, config, host, leased)
+    return Way(f"{parameters['Connection Type']} is not emulated", None)
+
+
+def _by_ethernet(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str) -> Way:
+    """Return the way by the LAN: to a neighbour, through the gateway, or out by a router that is not the farm's."""
+    netmask = parameters["Static network configuration netmask"]
+    try:
+        own = IPv4Interface(f"{config.address}/{netmask}")
+    except ValueError:
+        return Way(f"Ethernet, {config.address} with netmask {netmask} is no address", None)
+    try:
+        backend = urlsplit(str(parameters[URL])).hostname or ""
+        host.resolve(backend, 0)
+    except ValueError:
+        return Way("Ethernet", Route())  # nobody of the site, or no URL at all
+    if IPv4Address(backend) in own.network:
+        return Way("Ethernet", Route())
+    is_static = parameters["Mode for ethernet configuration"] == "Static"
+    gateway = str(parameters["Static network configuration gateway"]) if is_static else leased
+    if not gateway:
+        return Way("Ethernet, no gateway", None)
+    return Way(f"Ethernet, gateway {gateway}", Route(gateway=gateway))
+
+
+def dhcp_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> Dhcp | None:
+    """Return the point's half of DHCP: a server always has one, a client that needs a gateway."""
+    if config.address is None:
+        return None
+    if parameters["Mode for ethernet configuration"] == "DHCP server":
+        return Dhcp(host, config.address, is_server=True)
+    is_client = parameters["Mode for ethernet configuration"] == "Auto (DHCP client)"
+    needs_gateway = parameters["Connection Type"] == "Ethernet" and bool(parameters[URL])
+    if is_client and needs_gateway and way_to(parameters, config, host).route is None:
+        return Dhcp(host, config.address, is_server=False)
+    return None
+
+
+def gateway_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> WanRouter | None:
+    """Return what forwards for the LAN, None where the point is no gateway charging point, or has no SIM card."""
+    if not parameters["WAN-Router"] or parameters["Connection Type"] != "GSM" or config.mobile_address is None:
+        return None
+    return WanRouter(host, config.mobile_address)
+
+
+def backend_of(
+    host: Host, config: DeviceConfig, wiring: ChargerWiring, device: Charger, route: Callable[[], Route | None]
+) -> OneConnector | None:
+    """Return a point's half of OCPP, None where it is set up for no backend: then charging is free."""
+    parameters = device.parameters
+    if parameters["Connection Type"] == "No backend" or not parameters[URL]:
+        return None
+    url, password = str(parameters[URL]), str(parameters[PASSWORD]).encode()
+    return OneConnector(
+        host,
+        wiring,
+        device,
+        config=ChargePointConfig(
+            vendor=VENDOR,
+            model=MODEL,
+            firmware=config.firmware,
+            serial=config.name[:LONGEST_SERIAL],
+            free_id_tag=str(parameters[FREE_TAG])[:LONGEST_ID_TAG] if parameters["Free Charging"] else None,
+        ),
+        keys=KeyTable.load(KEYS, config.firmware),
+        settings={},
+        url=url if parameters["OCPP Mode"] == "OCPP-J 1.6" else "",
+        identity=str(parameters[IDENTITY]) or config.name,
+        security=Security(
+            profile=(2 if url.startswith("wss:") else 1) if password else 0,
+            password=password,
+            trusted=host.authority()[0],
+        ),
+        route=route,
+    )

@@ -1,0 +1,213 @@
+"""The devices of a site, each a family in a seat: charging points, meters and central systems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, PrivateAttr, ValidationInfo, WithJsonSchema, field_validator, model_validator
+
+from emulators.kit import family as kit
+from emulators.kit.parameters import ParameterError, Value
+from hil.site.installation import SUPPLY
+from hil.site.part import Named, Part
+from hil.site.values import Address, FeederName, Finding, NetworkName, PhaseOrder, Text, is_one_of, unknown, wrong
+
+DEFAULT_NETWORK: Final = "lan"
+
+Seat = Literal["emulated", "image", "real"]
+Measures = Literal["including", "excluding"]
+
+
+class _Seat(Named):
+    """What all devices have in common: a family, a seat, an address, parameters."""
+
+    _role: str = PrivateAttr(default="")
+
+    type: str
+    firmware: Text = ""
+    variant: Text = ""
+    seat: Seat = "emulated"
+    at: Text | None = None
+    image: Text | None = None
+    address: Address = None
+    network: NetworkName = DEFAULT_NETWORK
+    contacts: Mapping[str, bool] = Field(default_factory=dict)
+    parameters: Annotated[Mapping[str, Any], WithJsonSchema({"type": "object"})] = Field(default_factory=dict)
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _known_type(cls, raw: object) -> str:
+        families = kit.families()
+        if not is_one_of(raw, families):
+            raise wrong(unknown("device type", raw, families_of(cls.role())))
+        if families[str(raw)].role != cls.role():
+            role = families[str(raw)].role
+            raise wrong(Finding(f"{raw!r} is a {role}.", f"Write it under '{SECTIONS[role]}:'."))
+        return str(raw)
+
+    @field_validator("firmware", "variant", mode="after")
+    @classmethod
+    def _known_build(cls, value: str, info: ValidationInfo) -> str:
+        family = kit.families().get(info.data.get("type", ""))
+        if family is None or not value:
+            return value
+        known = family.firmware if info.field_name == "firmware" else family.variants
+        if value not in known:
+            raise wrong(unknown(f"{family.type} {info.field_name}", value, known))
+        return value
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _typed(cls, raw: object, info: ValidationInfo) -> Mapping[str, Value]:
+        if not isinstance(raw, Mapping):
+            raise wrong(Finding(f"{raw!r} is no mapping.", "Allowed: the manual's names and values, 'name: value'."))
+        family = kit.families().get(info.data.get("type", ""))
+        if family is None:
+            return dict(raw)
+        values: dict[str, Value] = {}
+        findings = []
+        for name, value in raw.items():
+            try:
+                row = family.parameters.named(name)
+                values[name] = row.parse("" if value is None else value)
+            except ParameterError as error:
+                one = Finding(error.message, error.allowed)
+                if name not in family.parameters:
+                    one = unknown(f"{family.type} parameter", name, family.parameters)
+                findings.append(Finding(one.message, one.allowed, (name,)))
+        if findings:
+            raise wrong(*findings)
+        return values
+
+    @model_validator(mode="after")
+    def _seat_is_complete(self) -> Self:
+        if self.seat == "real" and not self.at:
+            raise wrong(
+                Finding("'real' needs the device's address.", "Write 'at: 10.0.0.17' (or a serial port).", ("seat",))
+            )
+        if self.seat == "image" and not self.image:
+            raise wrong(Finding("'image' needs an image.", "Write 'image: registry/name:tag'.", ("seat",)))
+        if self.seat != "real" and self.at:
+            raise wrong(
+                Finding(f"only a real device is at {self.at!r}.", "Write 'seat: real', or leave 'at' out.", ("at",))
+            )
+        return self
+
+    @classmethod
+    def role(cls) -> str:
+        """Return the role of the families that fit here."""
+        raise NotImplementedError
+
+    @property
+    def family(self) -> kit.Family:
+        """Return the device family."""
+        return kit.family(self.type)
+
+    def parameter(self, name: str) -> Value | None:
+        """Return a parameter's value, the family's default when the site is silent, None when there is none."""
+        if name in self.parameters:
+            return self.parameters[name]  # type: ignore[no-any-return]
+        row = self.family.parameters.get(name)
+        return None if row is None else row.parse(row.default)
+
+    def _config(self, phase_order: str, mobile_address: str | None = None) -> kit.DeviceConfig:
+        family = self.family
+        return kit.DeviceConfig(
+            name=self.name,
+            address=self.address,
+            firmware=self.firmware or next(iter(family.firmware), ""),
+            variant=self.variant or next(iter(family.variants), ""),
+            phase_order=phase_order,
+            parameters=dict(self.parameters),
+            mobile_address=mobile_address,
+        )
+
+
+class Sim(Part):
+    """A SIM card in a charger's modem.
+
+    Attributes:
+        network: The mobile network that it opens.
+        address: The modem's address there.
+    """
+
+    network: NetworkName
+    address: Address
+
+
+class DeviceSpec(_Seat):
+    """A charger.
+
+    Attributes:
+        type: Device family.
+        firmware: One of the family's versions, empty = its default.
+        variant: One of the family's variants, empty = its default.
+        seat: Emulated, the user's container, or real hardware.
+        at: Where a real device is.
+        image: The user's container image.
+        address: Address as the manual prints it.
+        network: The LAN it is plugged into.
+        contacts: Potential-free contacts wired to it, True = closed at the start.
+        parameters: Typed values by the manual's names (only those the site sets).
+        feeder: The line it hangs on.
+        phase_order: How its socket hangs on the grid.
+        sim: The SIM card in its modem, None without one.
+    """
+
+    feeder: FeederName
+    phase_order: PhaseOrder = "L1L2L3"
+    sim: Sim | None = None
+
+    @classmethod
+    def role(cls) -> str:
+        """Return the role of the families that fit here."""
+        return "charger"
+
+    def config(self) -> kit.DeviceConfig:
+        """Return what the family's device is created from."""
+        return self._config(self.phase_order, None if self.sim is None else self.sim.address)
+
+
+class MeterSpec(_Seat):
+    """A meter (fields as in :class:`DeviceSpec`).
+
+    Attributes:
+        node: The feeder at whose beginning it sits, or ``supply`` for the main connection.
+        measures: What the site's author means it to see: the charging points too, or the other consumers only.
+    """
+
+    node: FeederName = SUPPLY
+    measures: Measures | None = None
+
+    @classmethod
+    def role(cls) -> str:
+        """Return the role of the families that fit here."""
+        return "meter"
+
+    def config(self) -> kit.DeviceConfig:
+        """Return what the family's device is created from."""
+        return self._config("L1L2L3")
+
+
+class BackendSpec(_Seat):
+    """A central system, which has no terminals (fields as in :class:`DeviceSpec`)."""
+
+    @classmethod
+    def role(cls) -> str:
+        """Return the role of the families that fit here."""
+        return "backend"
+
+    def config(self) -> kit.DeviceConfig:
+        """Return what the family's device is created from."""
+        return self._config("L1L2L3")
+
+
+SeatSpec = DeviceSpec | MeterSpec | BackendSpec
+#: Where a family of each role stands in the site file.
+SECTIONS: Final[Mapping[kit.Role, str]] = {"charger": "devices", "meter": "meters", "backend": "backends"}
+
+
+def families_of(role: str) -> list[str]:
+    """Return the device types that can take a role."""
+    return sorted(name for name, family in kit.families().items() if family.role == role)
