@@ -1,7 +1,8 @@
 """What a central system keeps, in SQLite: messages, charge points, transactions, meter values.
 
-Called on the loop: a row takes some microseconds. In memory, or in a file that anybody can open meanwhile
-(``sqlite3 FILE 'select * from transactions'``); a new run begins the file anew.
+Called on the loop: a message takes about a tenth of a millisecond. In memory, or in a file that anybody can open
+meanwhile (``sqlite3 FILE 'select * from transactions'``); a new run begins the file anew. Each row is in the file
+before its message is answered, and outlives the process: a write-ahead log makes that cheap. No reader is in the way.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ class Book:
             raise NotOurFile(f"{file} cannot be opened: {error}.") from error
 
     def _begin(self) -> None:
-        self._db.executescript(f"pragma application_id = {APPLICATION}; pragma synchronous = off;")
+        self._db.executescript(
+            f"pragma application_id = {APPLICATION}; pragma journal_mode = wal; pragma synchronous = off;"
+        )
         names = [row["name"] for row in self._db.execute("select name from sqlite_master where type = 'table'")]
         for name in names:
             self._db.execute(f"drop table {name}")

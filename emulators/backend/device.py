@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,16 @@ from emulators.kit.host import Host
 from emulators.kit.ocpp.rpc import CallError, check_own
 from emulators.kit.ocpp.security import Authority, Certificate, ServerSecurity
 from emulators.kit.ocpp.server import Hello, Server
-from emulators.kit.ocpp.session import Answer, Cut, Garbage, Session, Silent, Unchecked
+from emulators.kit.ocpp.session import (
+    Answer,
+    CallTimeout,
+    ConnectionLost,
+    Cut,
+    Garbage,
+    Session,
+    Silent,
+    Unchecked,
+)
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
 from emulators.kit.sideband import Refused, Sideband
 
@@ -27,6 +37,7 @@ FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
 TAG_STATUS: Final = PARAMETERS["Unknown id tags"].allowed
 OTHER_HOST: Final = "other-host.invalid"
+SIGNED_WITHIN_S: Final = 30.0  #: How long a charge point may take to answer that it has its certificate.
 FAULTS: Final = ("closed_port", "silent")
 
 
@@ -119,9 +130,10 @@ class Backend:
             return ServerSecurity(profile=1 if profile else 0, password_of=self._password)
         authority = Authority(Certificate(*self._host.authority()))
         kind = self._text("Certificate")
-        here = [self._address, self._text("Outside address"), *names(self._text("Host names"))]
+        local, _ = self._host.listen_at(self._number("Port"))
+        here = [self._address, local, self._text("Outside address"), *names(self._text("Host names"))]
         hosts = [OTHER_HOST] if kind == "other host" else here
-        certificate = authority.issue(*filter(None, hosts), expired=kind == "expired")
+        certificate = authority.issue(*dict.fromkeys(filter(None, hosts)), expired=kind == "expired")
         return ServerSecurity(
             profile=3 if profile == 3 else 2,
             password_of=self._password,
@@ -196,10 +208,21 @@ class Backend:
         except CallError as error:
             self._record(session.identity, action, as_payload(error), direction="out", kind="error")
             raise
+        if action == "SignCertificate" and answer["status"] == "Accepted" and step.is_booked:
+            work = self._certify(session, request["csr"])
+            self._host.spawn(work, name=f"{self.name} signs a certificate of {session.identity}")
         if self._fault == "silent":
             return Silent()
         found = self._reply(session.identity, action, step, answer)
         return self._later(found, step.delay_s) if step.delay_s else found
+
+    async def _certify(self, session: Session, request: str) -> None:
+        """Send the certificate that a charge point has asked for; what becomes of it is in the book."""
+        chain = Authority(Certificate(*self._host.authority())).sign(request, session.identity)
+        with suppress(Refused, CallError, CallTimeout, ConnectionLost):
+            await self.send(
+                session.identity, "CertificateSigned", {"certificateChain": chain}, timeout_s=SIGNED_WITHIN_S
+            )
 
     def _reply(self, charge_point: str, action: str, step: Step, answer: Payload) -> Answer:
         if step.manner == "silent":

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from emulators.backend.book import Book
 from emulators.backend.script import Script, Step
+from emulators.kit.ocpp.certificates import is_request
 from emulators.kit.ocpp.rpc import CallError
 
 Payload = dict[str, Any]
@@ -88,7 +89,7 @@ class CentralSystem:
             case "DataTransfer":
                 return {"status": "UnknownVendorId"}
             case "SignCertificate":
-                return {"status": "Rejected"}
+                return {"status": "Accepted" if is_request(request["csr"]) else "Rejected"}
             case _ if action in NOTED:
                 return {}
         raise CallError("NotSupported", f"a central system takes no {action}")

@@ -177,11 +177,23 @@ class MeterWiring(Protocol):
         ...
 
 
+class UnreadableMemory(ValueError):
+    """What a device kept is damaged; the text says how, without a path."""
+
+
 class Memory(Protocol):
     """What a device keeps without power, beside its parameters: a text under each name."""
 
     def read(self, name: str) -> str | None:
-        """Return what was kept, None for nothing."""
+        """Return what was kept, None for nothing.
+
+        Raises:
+            UnreadableMemory: Something is there that is no text, or may not be read.
+        """
+        ...
+
+    def set_aside(self, name: str) -> None:
+        """Put what was kept where a person finds it and this device does not."""
         ...
 
     def write(self, name: str, text: str) -> None:

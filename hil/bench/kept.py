@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from emulators.kit.family import Family
+from emulators.kit.host import UnreadableMemory
 from emulators.kit.parameters import ParameterStore, Value, as_text
 
 #: What a device begins with: the site's parameters (a fresh test), those it has saved, or the defaults of its manual.
@@ -31,11 +32,21 @@ class KeptMemory:
         self._texts: dict[str, str] = {}
 
     def read(self, name: str) -> str | None:
-        """Return what was kept, None for nothing."""
+        """Return what was kept, None for nothing.
+
+        Raises:
+            UnreadableMemory: Something is there that is no text, or may not be read.
+        """
         if self._path is None:
             return self._texts.get(name)
-        file = self._file(self._path, name)
-        return file.read_text(encoding="utf-8") if file.exists() else None
+        try:
+            return self._file(self._path, name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise UnreadableMemory(f"it cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise UnreadableMemory("it is damaged: no text") from error
 
     def write(self, name: str, text: str) -> None:
         """Keep a text; all of it or nothing, also when the process ends meanwhile."""
@@ -44,8 +55,18 @@ class KeptMemory:
             return
         file = self._file(self._path, name)
         new = file.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)  # keys and passwords are kept as well
         new.write_text(text, encoding="utf-8")
         new.replace(file)
+
+    def set_aside(self, name: str) -> None:
+        """Put what was kept into a file ``.unreadable``, which takes the place of an older one."""
+        if self._path is None:
+            self._texts[f"{name} unreadable"] = self._texts.pop(name)
+        else:
+            file = self._file(self._path, name)
+            file.replace(file.with_suffix(".unreadable"))
 
     def forget(self) -> None:
         """Keep nothing any more: the device is as it left the factory."""

@@ -7,10 +7,11 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.live import Live
@@ -32,6 +33,7 @@ from hil.trace import TraceWriter, trace_path
 
 TOKEN_FILE: Final = Path(".hil/token")
 LOOK_REAL_S: Final = 0.25  #: How often the farm is looked at: its health, and the status line.
+TLS: Final = "wss"  #: Scheme of the servers whose certificates the run's authority has signed.
 STOP_REAL_S: Final = 10.0
 MakeFarm = Callable[[FarmLoop], Farm]
 
@@ -124,10 +126,15 @@ def _run(make: MakeFarm, args: argparse.Namespace, console: Console, clock: dict
             for file in files:
                 stack.callback(file.unlink, missing_ok=True)
 
+            if _roots(farm):
+                root = client.root_file(os.getpid())
+                stack.callback(root.unlink, missing_ok=True)
+                _write(root, farm.authority[0].decode("ascii"))
+
             def publish() -> None:
                 where = endpoints(farm, sideband.url)
                 for file in files:
-                    _write(file, where)
+                    _write(file, json.dumps(where, indent=2) + "\n")
 
             publish()
             for line in _headlines(farm, sideband.url):
@@ -179,8 +186,17 @@ def _port(farm: Farm, name: str) -> dict[str, Any]:
 
 
 def _services(farm: Farm, name: str) -> dict[str, Any]:
-    """Return the URLs of a device's further servers, by their names."""
-    return {what: {"url": url} for what, url in farm.services(name).items()}
+    """Return the URLs of a device's further servers, by their names; with TLS, the file of the root to trust too."""
+    root = {"ca_file": str(client.root_file(os.getpid()))}
+    return {
+        what: {"url": url, **(root if urlsplit(url).scheme == TLS else {})} for what, url in farm.services(name).items()
+    }
+
+
+def _roots(farm: Farm) -> set[str]:
+    """Return the files of roots that clients of a farm have to trust; without TLS there are none."""
+    services = [one for name in farm.devices for one in _services(farm, name).values()]
+    return {one["ca_file"] for one in services if "ca_file" in one}
 
 
 def _headlines(farm: Farm, sideband_url: str) -> Iterator[str]:
@@ -190,6 +206,8 @@ def _headlines(farm: Farm, sideband_url: str) -> Iterator[str]:
         yield "   ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
     if notice := farm.low_port_notice():
         yield notice
+    for file in _roots(farm):
+        yield f"root certificate of this run: {file}"
     yield f"side-band {sideband_url} (token in {TOKEN_FILE})"
     yield "Ctrl-C stops the farm."
 
@@ -295,9 +313,9 @@ def _require_place(file: Path) -> None:
         raise ScenarioError(f"--endpoints {file} cannot be written. Allowed: a file in a folder of yours.")
 
 
-def _write(file: Path, content: Mapping[str, object]) -> None:
+def _write(file: Path, text: str) -> None:
     """Write a file at once: whoever waits for it never reads half of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    fresh.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    fresh.write_text(text, encoding="utf-8")
     fresh.replace(file)

@@ -41,6 +41,11 @@ def farm_file(pid: int) -> Path:
     return FARMS / f"{pid}.json"
 
 
+def root_file(pid: int) -> Path:
+    """Return where the farm of a process has the root certificate of its run."""
+    return FARMS / f"{pid}.pem"
+
+
 def running_farms(folder: Path = FARMS) -> list[Path]:
     """Return the endpoints files of the farms that run in this folder; those of dead processes are removed."""
     alive = []

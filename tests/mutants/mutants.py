@@ -11,6 +11,7 @@ from mutants_alfen import MUTANTS_ALFEN
 from mutants_backend import MUTANTS_BACKEND
 from mutants_lockstep import MUTANTS_LOCKSTEP
 from mutants_ocpp import MUTANTS_OCPP
+from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
 from mutants_wire import MUTANTS_WIRE
 
@@ -403,5 +404,6 @@ MUTANTS = (
     *MUTANTS_LOCKSTEP,
     *MUTANTS_OCPP,
     *MUTANTS_OCPP_POINT,
+    *MUTANTS_OCPP_LOAD,
     *MUTANTS_WIRE,
 )

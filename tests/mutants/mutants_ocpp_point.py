@@ -110,7 +110,7 @@ MUTANTS_OCPP_POINT = (
     Mutant(
         "OCPP station: what is to be kept is not written",
         f"{HOUSE}/station.py",
-        "            self._host.memory.write(MEMORY, json.dumps(self.point.as_json()))\n",
+        "            self._host.memory.write(MEMORY, self._packer.pack(self.point.parts))\n",
         "",
         (Check(STATION, "outlives_the_power"),),
     ),

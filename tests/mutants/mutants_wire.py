@@ -111,15 +111,15 @@ MUTANTS_WIRE = (
     Mutant(
         "OCPP security: any password will do",
         SECURITY,
-        "user == identity and password == self.password_of(identity) and password is not None",
+        "user == identity and password is not None and password == self.password_of(identity)",
         "user == identity and password is not None",
         security("refuses_in_words"),
     ),
     Mutant(
         "OCPP security: an unknown station without a password comes in",
         SECURITY,
-        " and password is not None\n",
-        "\n",
+        " and password is not None and password ==",
+        " and password ==",
         security("no_password_is_no_password"),
     ),
     Mutant(

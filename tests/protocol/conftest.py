@@ -72,6 +72,9 @@ class Memory:
     def write(self, name: str, text: str) -> None:
         self.texts[name] = text
 
+    def set_aside(self, name: str) -> None:
+        self.texts[f"{name} unreadable"] = self.texts.pop(name)
+
 
 class FakeHost:
     """The host of one device: periodic work runs when the test moves the time, everything listens on a free port."""

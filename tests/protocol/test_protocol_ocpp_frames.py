@@ -19,6 +19,7 @@ from emulators.kit.ocpp.rpc import CallError, InvalidAnswer, MessageIds, OwnPayl
 from emulators.kit.ocpp.server import Server
 from emulators.kit.ocpp.session import (
     LONGEST_FRAME,
+    MOST_CALLS,
     Answer,
     CallTimeout,
     Closed,
@@ -290,6 +291,33 @@ def test_handlers_work_one_after_the_other_in_order(run: Run, host: FakeHost, ro
 
     run(scenario())
     assert order == ["StopTransaction", "Authorize"]
+
+
+@both_roles
+def test_calls_that_nobody_waits_for_close_with_1008(run: Run, host: FakeHost, role: Role) -> None:
+    handled: list[str] = []
+
+    async def never(action: str, _payload: Payload) -> Answer:
+        handled.append(action)
+        await asyncio.get_running_loop().create_future()
+        return {}
+
+    async def scenario() -> None:
+        async with facing(role, host, never) as (bare, session):
+            for number in range(1 + MOST_CALLS):
+                await bare.send(f'[2,"{number}","Heartbeat",{{}}]')
+            await bare.ping()
+            assert session.is_open
+            await bare.send('[2,"one more","Heartbeat",{}]')
+            with pytest.raises(ConnectionClosed):
+                async with asyncio.timeout(10):
+                    await bare.recv()
+            assert bare.close_code == 1008
+            assert await session.closed() == Closed(1008, f"more than {MOST_CALLS} calls wait for an answer")
+
+    run(scenario())
+    assert handled == ["Heartbeat"]
+    assert dropped(host) == [f"more than {MOST_CALLS} calls wait for an answer: closed with 1008"]
 
 
 @both_roles

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
@@ -11,7 +12,16 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from emulators.kit.ocpp.security import Authority, Certificate, OnFailure, Security, ServerSecurity, basic
+from emulators.kit.ocpp.certificates import CertificateStore
+from emulators.kit.ocpp.security import (
+    Authority,
+    Certificate,
+    OnFailure,
+    Security,
+    ServerSecurity,
+    basic,
+    names_in,
+)
 from emulators.kit.ocpp.server import Hello, Server
 from emulators.kit.ocpp.session import Refused, Session, Unreachable, connect
 from tests.protocol.conftest import AUTHORITY, FakeHost
@@ -135,6 +145,14 @@ REFUSALS: list[tuple[str, ServerSecurity, Security, dict[str, str], str, list[st
         ["unable to get local issuer certificate"],
     ),
     (
+        "3: certificate of another station",
+        server_security(3),
+        STATIONS[3],
+        {"identity": "CP2"},
+        "HTTP 401",
+        ["the certificate is for cp1"],
+    ),
+    (
         "3: expired certificate of the station",
         server_security(3),
         Security(profile=3, trusted=AUTHORITY.root, certificate=AUTHORITY.issue("CP1", expired=True)),
@@ -190,6 +208,55 @@ def test_a_missing_certificate_is_told_in_either_version_of_tls(
     run(scenario())
 
 
+@pytest.mark.parametrize(
+    "station",
+    [
+        Security(profile=3, trusted=AUTHORITY.root, certificate=Certificate(b"no", b"certificate")),
+        Security(profile=3, trusted=b"no root", certificate=STATION),
+    ],
+)
+def test_a_station_that_has_no_use_for_what_it_was_given_says_so(run: Run, host: FakeHost, station: Security) -> None:
+    async def scenario() -> None:
+        with pytest.raises(Refused):
+            await attempt(host, server_security(3), station)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("identity", ["CP 1/ä%", "CP1"])
+def test_a_signed_request_is_a_certificate_for_the_identity_that_was_proved(
+    run: Run, host: FakeHost, identity: str
+) -> None:
+    """Its subject is what the station put into its request, here another station's identity; it counts for nothing."""
+    store = CertificateStore(16, random.Random(1))
+    chain = AUTHORITY.sign(store.request("CP9", "Operator"), identity)
+    assert store.signed(chain)
+    assert store.own is not None
+    certificate = Certificate(*map(str.encode, store.own))
+    station = Security(profile=3, trusted=AUTHORITY.root, certificate=certificate)
+
+    async def scenario() -> None:
+        await attempt(host, server_security(3), station, identity=identity)
+        with pytest.raises(Refused, match="HTTP 401"):
+            await attempt(host, server_security(3), station, identity="CP9")
+
+    run(scenario())
+    assert x509.load_pem_x509_certificate(chain.encode()).subject.rfc4514_string() == "O=Operator,CN=CP9"
+    assert host.traced[-1][1]["why"] == f"the certificate is for {identity}"
+
+
+@pytest.mark.parametrize(
+    ("certificate", "names"),
+    [
+        (None, ()),
+        ({"subject": ((("organizationName", "O"),), (("commonName", "CP1"),))}, ("CP1",)),
+        ({"subject": ((("commonName", "CP9"),),), "subjectAltName": (("DNS", "CP1"), ("IP Address", "::1"))}, ("CP1",)),
+    ],
+)
+def test_for_whom_a_certificate_is(certificate: dict[str, Any] | None, names: tuple[str, ...]) -> None:
+    assert names_in(certificate) == names
+
+
 def test_an_identity_that_is_not_admitted_gets_404_before_any_password(run: Run, host: FakeHost) -> None:
     asked: list[Hello] = []
 
@@ -232,9 +299,9 @@ def test_another_process_signs_with_the_same_authority(run: Run, host: FakeHost)
 def test_no_password_is_no_password() -> None:
     """A station without one is not proved by a header without one."""
     server = server_security(1)
-    assert server.admits("CP1", "Basic Q1AxOjAxMjM0NTY3ODlhYmNkZWY=")
+    assert not server.objection("CP1", "Basic Q1AxOjAxMjM0NTY3ODlhYmNkZWY=")
     for identity, header in (("", ""), ("CP9", "Basic Q1A5Og=="), ("CP9", ""), ("", "Bearer x")):
-        assert not server.admits(identity, header), (identity, header)
+        assert server.objection(identity, header), (identity, header)
 
 
 @pytest.mark.parametrize(

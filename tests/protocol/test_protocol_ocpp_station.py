@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -15,16 +16,21 @@ from emulators.kit.family import DeviceConfig
 from emulators.kit.host import NS_PER_S, Phase
 from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Readings, Unlocked
+from emulators.kit.ocpp.kept import Packer, unpack
 from emulators.kit.ocpp.keys import KeyTable
-from emulators.kit.ocpp.security import Security
+from emulators.kit.ocpp.security import Authority, Security, ServerSecurity
+from emulators.kit.ocpp.server import Server
 from emulators.kit.ocpp.station import OcppStation
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
 from hil.clock import VirtualTimeLoop
-from tests.protocol.conftest import FakeHost
+from tests.protocol.conftest import AUTHORITY, FakeHost
 
 KEYS = KeyTable.load()
 SETTINGS = {"MeterValueSampleInterval": "10", "AllowOfflineTxForUnknownId": "true"}
+ANSWERS: dict[str, dict[str, Any]] = {
+    "BootNotification": {"status": "Accepted", "interval": 300, "currentTime": "2026-06-01T06:00:00Z"},
+}
 ABOUT = ("StartTransaction", "StopTransaction", "MeterValues")
 T = TypeVar("T")
 
@@ -86,6 +92,7 @@ class Device:
         self.plugged = False
         self.made: list[tuple[str, dict[str, Any]]] = []
         self.reboots: list[bool] = []
+        self.log: list[str] = []
         self.power_up()
 
     def power_up(self) -> None:
@@ -99,6 +106,7 @@ class Device:
             identity="CP1",
             settings=SETTINGS,
             security=self.security,
+            log=self.log.append,
         )
         put = self.ocpp.point.queue.put
 
@@ -159,7 +167,8 @@ async def start(**parameters: Any) -> Backend:
 
 def url(backend: Backend) -> str:
     assert backend._server is not None
-    return f"ws://127.0.0.1:{backend._server.port}/ocpp"
+    scheme = "wss" if backend.parameters["Security profile"] in ("2", "3") else "ws"
+    return f"{scheme}://127.0.0.1:{backend._server.port}/ocpp"
 
 
 def told(backend: Backend, *actions: str) -> list[tuple[str, dict[str, Any]]]:
@@ -267,6 +276,112 @@ def test_the_queue_outlives_the_power() -> None:
     farm(scenario())
 
 
+def test_a_message_is_kept_before_it_is_sent() -> None:
+    """What the backend gets is in the station's memory at that moment: a kill loses nothing."""
+    arrived: list[str] = []
+
+    async def scenario() -> None:
+        backend = await start()
+        device = Device(VirtualHost("CP1"), url(backend))
+        take = backend.system.take
+
+        def look(at: str, charge_point: str, action: str, request: dict[str, Any]) -> Any:
+            if action in ABOUT:
+                arrived.append(action)
+                first = unpack(device.host.memory.texts["ocpp"])["queue"]["messages"][0]
+                assert key(first[0], first[3]) == key(action, request)
+            return take(at, charge_point, action, request)
+
+        backend.system.take = look  # type: ignore[method-assign]
+        await until(lambda: told(backend, "StatusNotification"))
+        change(device)
+        await farm_time(25)
+        change(device)
+        await until(lambda: told(backend, "StopTransaction"))
+        assert not unpack(device.host.memory.texts["ocpp"])["queue"]["messages"]
+        await device.ocpp.stop()
+        await backend.stop()
+
+    farm(scenario())
+    assert arrived == ["StartTransaction", "MeterValues", "MeterValues", "StopTransaction"]
+
+
+def flipped(text: str) -> str:
+    """Flip one bit in the middle of a text."""
+    middle = text.index('"last": ') + len('"last": ')
+    return text[:middle] + chr(ord(text[middle]) ^ 1) + text[middle + 1 :]
+
+
+def another_shape(text: str) -> str:
+    """Return what another version of this software may have written, with a checksum that is right."""
+    return Packer().pack({"keys": (1, dict), "queue": (1, list)})
+
+
+def profile_too_much(text: str) -> str:
+    """Return a state with a charging profile that this station does not take."""
+    state = unpack(text)
+    period = {"startPeriod": 0, "limit": 10}
+    schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [period]}
+    profile = {"chargingProfileId": 1, "stackLevel": 99, "chargingProfilePurpose": "TxDefaultProfile"}
+    profile |= {"chargingProfileKind": "Relative", "chargingSchedule": schedule}
+    state["profiles"] = {"profiles": [{"connectorId": 1, "csChargingProfiles": profile}]}
+    return Packer().pack({name: (1, partial(state.get, name)) for name in state})
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda text: text[: len(text) // 2], "checksum"),
+        (flipped, "checksum"),
+        (lambda _: "", "checksum"),
+        (lambda _: "{}", "checksum"),
+        (another_shape, "this software does not take it"),
+        (profile_too_much, "this software does not take it"),
+    ],
+)
+def test_damaged_memory_is_set_aside_and_the_station_begins_with_nothing(
+    damage: Callable[[str], str], why: str
+) -> None:
+    async def scenario() -> None:
+        backend = await start()
+        device = Device(VirtualHost("CP1"), "")
+        device.ocpp.point.configure("MeterValueSampleInterval", "17")
+        device.plug(there=True)
+        device.ocpp.card("TAG")
+        await device.ocpp.stop()
+        memory = device.host.memory.texts
+        memory["ocpp"] = damaged = damage(memory["ocpp"])
+        device.url = url(backend)
+        device.power_up()
+        assert memory["ocpp unreadable"] == damaged
+        ((_, traced),) = [one for one in device.host.traced if one[0] == "ocpp_memory_unreadable"]
+        assert why in traced["why"]
+        assert device.log == [f"OCPP: what was kept is set aside: {traced['why']}"]
+        await until(lambda: "Preparing" in [one["status"] for _, one in told(backend, "StatusNotification")])
+        assert not told(backend, *ABOUT)  # the transaction is forgotten
+        await device.ocpp.stop()
+        device.power_up()
+        assert len(device.log) == 1
+        await device.ocpp.stop()
+        await backend.stop()
+
+    farm(scenario())
+
+
+def test_settings_that_are_wrong_are_not_the_memorys_fault() -> None:
+    host = VirtualHost("CP1")
+
+    async def scenario() -> None:
+        device = Device(host, "")
+        await device.ocpp.stop()
+        with pytest.raises(ValueError, match="HeartbeatInterval"):
+            config = ChargePointConfig(vendor="ACME", model="One", firmware="1")
+            OcppStation(host, device, config, KEYS, url="", identity="CP1", settings={"HeartbeatInterval": "x"})
+        assert list(host.memory.texts) == ["ocpp"]
+
+    farm(scenario())
+
+
 def test_a_wrong_clock_is_right_after_the_boot() -> None:
     """MEN-OCPP-017."""
 
@@ -348,6 +463,71 @@ def test_another_authorization_key_is_shown_at_once() -> None:
         await until(lambda: "CP1" in backend.sessions)
         await device.ocpp.stop()
         await backend.stop()
+
+    farm(scenario())
+
+
+def test_a_certificate_that_the_backend_signed_opens_profile_3() -> None:
+    password = "0123456789abcdef"
+
+    async def scenario() -> None:
+        backend = await start(**{"Security profile": "2", "Passwords": f"CP1={password}"})
+        security = Security(profile=2, password=password.encode(), trusted=AUTHORITY.root)
+        device = Device(VirtualHost("CP1"), url(backend), security)
+        await until(lambda: told(backend, "StatusNotification"))
+        trigger = {"requestedMessage": "SignChargePointCertificate"}
+        await backend.send("CP1", "ExtendedTriggerMessage", trigger, timeout_s=10)
+        await until(lambda: backend.book.rows("messages", action="CertificateSigned", kind="result"))
+        (taken,) = backend.book.rows("messages", action="CertificateSigned", kind="result")
+        assert taken["payload"] == {"status": "Accepted"}
+        frames = [text for _, direction, text in device.host.frames if "CertificateSigned" in text]
+        assert frames and "(a certificate)" in frames[0] and "BEGIN" not in frames[0]
+        profile = {"key": "SecurityProfile", "value": "3"}
+        assert await backend.send("CP1", "ChangeConfiguration", profile, timeout_s=10) == {"status": "RebootRequired"}
+        await device.ocpp.stop()
+        backend.parameters.set("Security profile", "3")
+        backend.parameters.save()
+        await backend.restart()
+        device.url = url(backend)
+        device.power_up()
+        await until(lambda: "CP1" in backend.sessions)
+        assert device.ocpp._shown is not None and device.ocpp._shown.profile == 3
+        await device.ocpp.stop()
+        await backend.stop()
+
+    farm(scenario())
+
+
+def test_an_installed_root_is_trusted_from_the_next_connection_on() -> None:
+    """Each of the two is needed once: what the device was given, and what the backend has installed."""
+    old, new = Authority(), Authority()
+    root = {"certificateType": "CentralSystemRootCertificate", "certificate": new.root.decode()}
+
+    async def scenario() -> None:
+        host = VirtualHost("CSMS")
+
+        async def serve(authority: Authority) -> Server:
+            security = ServerSecurity(
+                profile=2, password_of=lambda _: b"p" * 16, certificate=authority.issue("127.0.0.1")
+            )
+            server = Server(host, on_call=lambda _, action, __: ANSWERS.get(action, {}), security=security)
+            await server.start("127.0.0.1", 0)
+            return server
+
+        first, second = await serve(old), await serve(new)
+        security = Security(profile=2, password=b"p" * 16, trusted=old.root)
+        device = Device(VirtualHost("CP1"), f"wss://127.0.0.1:{second.port}", security)
+        await until(lambda: any("unable to get local issuer" in str(fields) for _, fields in device.host.traced))
+        for server in (first, second, first):
+            await device.ocpp.stop()
+            device.url = f"wss://127.0.0.1:{server.port}"
+            device.power_up()
+            await until(lambda: "CP1" in server.sessions and device.ocpp.point.registration == "Accepted")  # noqa: B023
+            answer = await server.sessions["CP1"].call("InstallCertificate", root, timeout_s=10)
+            assert answer == {"status": "Accepted"}
+        await device.ocpp.stop()
+        await first.stop()
+        await second.stop()
 
     farm(scenario())
 

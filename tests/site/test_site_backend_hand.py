@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call, call_result
@@ -36,15 +39,15 @@ class Station(ChargePoint):
 class Outside:
     """A charge point of somebody else, in a thread of its own."""
 
-    def __init__(self, url: str) -> None:
-        self._url, self._is_in = url, threading.Event()
+    def __init__(self, url: str, **settings: Any) -> None:
+        self._url, self._settings, self._is_in = url, settings, threading.Event()
         self._end: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
 
     async def _live(self) -> None:
         end = asyncio.Event()
         self._end = asyncio.get_running_loop(), end
-        async with connect(f"{self._url}/CP1", subprotocols=["ocpp1.6"]) as socket:
+        async with connect(f"{self._url}/CP1", subprotocols=["ocpp1.6"], **self._settings) as socket:
             station = Station("CP1", socket)
             task = asyncio.create_task(station.start())
             await station.call(call.BootNotification(charge_point_vendor="v", charge_point_model="m"))
@@ -94,4 +97,32 @@ def test_a_charger_of_ones_own_comes_in_at_an_address_of_this_machine(tmp_path: 
         port = up.endpoints["devices"]["CSMS"]["ocpp"]["url"].split(":")[2].split("/")[0]
         with Outside(f"ws://{ELSEWHERE}:{port}/ocpp"):
             assert "CP1   v m   connected" in does(tmp_path, "backend")
+        assert up.end() == 0
+
+
+def test_a_charger_that_checks_certificates_trusts_the_runs_root(tmp_path: Path) -> None:
+    more = f"Security profile: 2, Passwords: CP1=secret, Outside address: {ELSEWHERE}, Path:"
+    (tmp_path / "site.yaml").write_text(SITE.replace("Path:", more))
+    with Up(tmp_path, "site.yaml", "--speed", "1") as up:
+        ocpp, api = (up.endpoints["devices"]["CSMS"][name] for name in ("ocpp", "api"))
+        assert "ca_file" not in api
+        root = tmp_path / ocpp["ca_file"]
+        assert f"root certificate of this run: {ocpp['ca_file']}" in up.lines
+        assert "PRIVATE" not in root.read_text()
+        trusting = ssl.create_default_context(cafile=str(root))
+        shown = {"Authorization": "Basic " + base64.b64encode(b"CP1:secret").decode()}
+        port = urlsplit(ocpp["url"]).port
+        for url in (ocpp["url"], f"wss://{ELSEWHERE}:{port}/ocpp"):
+            with Outside(url, ssl=trusting, additional_headers=shown):
+                assert "CP1   v m   connected" in does(tmp_path, "backend")
+        assert up.end() == 0
+    assert not root.exists()
+
+
+def test_without_tls_there_is_no_root(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(SITE)
+    with Up(tmp_path, "site.yaml", "--speed", "1") as up:
+        assert list(up.endpoints["devices"]["CSMS"]["ocpp"]) == ["url"]
+        assert not any("root certificate" in line for line in up.lines)
+        assert not list(tmp_path.glob(".hil/**/*.pem"))
         assert up.end() == 0

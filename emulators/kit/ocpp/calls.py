@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
+from typing import Final
 
 from emulators.kit.ocpp.rpc import Payload
 
+MOST: Final = 100  #: Calls that may wait; beyond that, the central system is refused what it asks for (chosen).
 Done = Callable[[Payload | None], None]  #: Gets the confirmation, None where there will be none.
 
 
@@ -39,6 +41,11 @@ class Outbox:
         self.online = False
         self._calls: list[Call] = []
         self._count = count(1)
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether too many calls wait to take one that somebody asks for."""
+        return len(self._calls) >= MOST
 
     def order(self, *, urgent: bool = False) -> tuple[int, int]:
         """Return the place of a call that is made now; urgent ones go before what waits already."""

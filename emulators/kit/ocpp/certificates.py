@@ -1,7 +1,7 @@
 """The certificates that a backend installs over OCPP (white paper "Improved security for OCPP 1.6-J", ed. 3). Sans-I/O.
 
-They are kept, listed and deleted as the standard says, and outlive a restart. They do not take part in TLS: what a
-session trusts and shows is given to it when it is made.
+They are kept, listed and deleted as the standard says, and outlive a restart. The next connection trusts the roots for
+a central system beside those that the device was given, and shows the station's new certificate.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from random import Random
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from emulators.kit.ocpp.rpc import Payload
 
+CENTRAL_ROOT: Final = "CentralSystemRootCertificate"
 CURVE: Final = ec.SECP256R1()
 #: The order of the curve's group (SEC 2, 2.4.2): a private key lies between 1 and it.
 ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -37,7 +39,7 @@ class CertificateStore:
     def __init__(self, longest: int, rng: Random) -> None:
         self._longest, self._rng = longest, rng
         self._installed: list[tuple[str, str]] = []  # use, PEM
-        self._chain = ""
+        self._own: tuple[str, str] | None = None
         self._key: ec.EllipticCurvePrivateKey | None = None
         self.revision = 0
 
@@ -92,17 +94,38 @@ class CertificateStore:
             return False
         if self._key is None or _public(first.public_key()) != _public(self._key.public_key()):
             return False
-        self._chain = chain
+        key = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        self._own = chain, key.decode()
         self.revision += 1
         return True
 
+    @property
+    def own(self) -> tuple[str, str] | None:
+        """Return chain and key of the station's own certificate as PEM, None as long as nobody has signed one."""
+        return self._own
+
+    @property
+    def roots(self) -> str:
+        """Return the roots that may have signed a central system's certificate as PEM."""
+        found = [x509.load_pem_x509_certificate(pem.encode()) for use, pem in self._installed if use == CENTRAL_ROOT]
+        return "".join(one.public_bytes(Encoding.PEM).decode() for one in found)  # without what stands around them
+
     def as_json(self) -> Payload:
         """Return what outlives a restart; the key of a request that is not answered does not."""
-        return {"installed": [list(one) for one in self._installed], "chain": self._chain}
+        return {"installed": [list(one) for one in self._installed], "own": self._own}
 
     def restore(self, kept: Payload) -> None:
         """Take what :meth:`as_json` returned."""
-        self._installed, self._chain = [(use, pem) for use, pem in kept["installed"]], kept["chain"]
+        self._installed = [(use, pem) for use, pem in kept["installed"]]
+        self._own = None if kept["own"] is None else (kept["own"][0], kept["own"][1])
+
+
+def is_request(pem: str) -> bool:
+    """Return whether a text is a signing request, signed with its own key."""
+    try:
+        return x509.load_pem_x509_csr(pem.encode()).is_signature_valid
+    except (ValueError, UnsupportedAlgorithm):
+        return False
 
 
 def hash_data(pem: str, algorithm: str) -> Payload:

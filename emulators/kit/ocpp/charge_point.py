@@ -22,6 +22,7 @@ from emulators.kit.ocpp.config import LONGEST_ID_TAG, ChargePointConfig
 from emulators.kit.ocpp.connector import ERROR_CODES, Connector
 from emulators.kit.ocpp.engine import ProfileEngine, ProfileKeys
 from emulators.kit.ocpp.equipment import Equipment
+from emulators.kit.ocpp.kept import Parts
 from emulators.kit.ocpp.keys import Keys, KeyTable
 from emulators.kit.ocpp.meter_values import MeterValues
 from emulators.kit.ocpp.payload import PayloadError, timestamp
@@ -76,7 +77,7 @@ class ChargePoint:
         self.keys.fix("NumberOfConnectors", str(config.connectors))
         for name, value in (settings or {}).items():
             self.keys.give(name, value)
-        ahead_ns = kept.get("clock_ahead_ns", round(config.clock_ahead_s * NS_PER_S))
+        ahead_ns = kept["own"]["clock_ahead_ns"] if kept else round(config.clock_ahead_s * NS_PER_S)
         self.clock = DeviceClock(epoch_utc_ns=epoch_utc_ns, now_ns=now_ns, ahead_ns=ahead_ns)
         self.outbox, self.queue, self.id_tags = Outbox(), TransactionQueue(self.keys), IdTags(self.keys)
         self.engine = ProfileEngine(
@@ -313,23 +314,28 @@ class ChargePoint:
 
     @property
     def revision(self) -> int:
-        """Return a number that rises with each change of what :meth:`as_json` returns."""
+        """Return a number that rises with each change of what outlives a restart."""
         parts = (self.keys, self.queue, self.id_tags, self.sessions, self.certificates, self.events)
         return self._revision + sum(part.revision for part in parts)
 
-    def as_json(self) -> Payload:
+    @property
+    def parts(self) -> Parts:
         """Return what outlives a restart, also one without warning."""
+        own = {"clock_ahead_ns": self.clock.ahead_ns, "down_reason": self._down_reason}
         return {
-            "keys": self.keys.as_json(),
-            "clock_ahead_ns": self.clock.ahead_ns,
-            "queue": self.queue.as_json(),
-            "id_tags": self.id_tags.as_json(),
-            "profiles": self.engine.as_json(),
-            "certificates": self.certificates.as_json(),
-            "sessions": self.sessions.as_json(),
-            "events": self.events.as_json(),
-            "down_reason": self._down_reason,
+            "keys": (self.keys.revision, self.keys.as_json),
+            "queue": (self.queue.revision, self.queue.as_json),
+            "id_tags": (self.id_tags.revision, self.id_tags.as_json),
+            "sessions": (self.sessions.revision, self.sessions.as_json),
+            "certificates": (self.certificates.revision, self.certificates.as_json),
+            "events": (self.events.revision, self.events.as_json),
+            "profiles": (self._revision, self.engine.as_json),
+            "own": (tuple(own.values()), lambda: own),
         }
+
+    def as_json(self) -> Payload:
+        """Return the same, made now."""
+        return {name: as_json() for name, (_, as_json) in self.parts.items()}
 
     # --- for the commands
 
@@ -387,9 +393,8 @@ class ChargePoint:
         self.id_tags.restore(kept["id_tags"])
         self.engine.restore(kept["profiles"])
         self.certificates.restore(kept["certificates"])
-        for number in kept["sessions"]["inoperative"]:
-            self.connectors[number].operative = False
-        self._interrupted, self._interrupted_by = kept["sessions"]["running"], kept["down_reason"]
+        self.sessions.restore(kept["sessions"])
+        self._interrupted, self._interrupted_by = kept["sessions"]["running"], kept["own"]["down_reason"]
 
     def _next_boot(self) -> Call | None:
         if self.registration == "Accepted" or self.clock.now_ns < self._boot_ns:

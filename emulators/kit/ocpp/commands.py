@@ -166,7 +166,7 @@ class Commands:
 
     def _trigger(self, asked: Payload) -> Payload:
         point, wanted, number = self._point, asked["requestedMessage"], asked.get("connectorId")
-        if number is not None and number not in point.connectors:
+        if (number is not None and number not in point.connectors) or point.outbox.is_full:
             return _status("Rejected")
         # Without a connector the standard leaves it to the station: connector 0 and all others (chosen).
         meant = list(point.connectors.values()) if number is None else [point.connectors[number]]

@@ -262,6 +262,7 @@ class Keys:
         """Set what the device has by its make, whatever its table says."""
         if name in self._table:
             self._kept[name] = self._active[name] = value
+            self.revision += 1
 
     def as_json(self) -> dict[str, str]:
         """Return the kept values that are not the default."""

@@ -31,6 +31,9 @@ class MeterValues:
         clock: The device's.
         outbox: Where values go that belong to no transaction.
         queue: Where the others go.
+
+    Attributes:
+        revision: Rises with each value that a transaction keeps.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class MeterValues:
         self._connectors, self._equipment, self._supply = connectors, equipment, supply
         self._keys, self._clock, self._outbox, self._queue = keys, clock, outbox, queue
         self._samplers: dict[tuple[int, str], Sampler] = {}
+        self.revision = 0
         self._aligned: tuple[int, int, int] | None = None  # interval, clock, when the next ones are due
 
     def register_wh(self, connector: int) -> float:
@@ -143,3 +147,4 @@ class MeterValues:
         if sampled:
             one: Payload = {"timestamp": self._clock.timestamp, "sampledValue": sampled}
             transaction.data = thinned([*transaction.data, one])
+            self.revision += 1

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from emulators.kit.front import Front
-from emulators.kit.host import NS_PER_S, ChargerWiring, Host
+from emulators.kit.host import ChargerWiring, Host
 from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Readings, Unlocked
 from emulators.kit.ocpp.keys import KeyTable
@@ -70,7 +70,7 @@ class OneConnector:
         self._offered_a = 0.0
         self._is_reset = False
         settings = {"ConnectorPhaseRotation": f"{CONNECTOR}.{rotation(self._order)}"} | settings
-        self.ocpp = OcppStation(host, self, config, keys, settings=settings, **connection)
+        self.ocpp = OcppStation(host, self, config, keys, settings=settings, log=device.front.log, **connection)
 
     def start(self, pilot: PilotState) -> None:
         """Power up."""
@@ -97,7 +97,7 @@ class OneConnector:
 
     def set_clock_ahead(self, ahead_s: float) -> None:
         """Let the device's own clock be wrong, until the backend sets it [s]."""
-        self.ocpp.point.clock.ahead_ns = round(ahead_s * NS_PER_S)
+        self.ocpp.set_clock_ahead(ahead_s)
 
     @property
     def status(self) -> str:

@@ -10,13 +10,19 @@ import base64
 import binascii
 import ssl
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
+from urllib.parse import quote, unquote
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 Profile = Literal[0, 1, 2, 3]
 OnFailure = Callable[[ssl.SSLError], None]
@@ -78,7 +84,7 @@ class ServerSecurity:
     """What a central system shows and wants to see.
 
     Attributes:
-        profile: 0 to 3.
+        profile: 0 to 3; with 3, a station's certificate has to be for its identity.
         password_of: Returns a charge point's password by its identity, None for one that has none (profiles 1 and 2).
         certificate: Of the server (profiles 2 and 3).
         trusted: PEM of the roots that may have signed a station's certificate (profile 3).
@@ -109,12 +115,35 @@ class ServerSecurity:
             context.load_verify_locations(cadata=self.trusted.decode("ascii"))
         return context
 
-    def admits(self, identity: str, authorization: str) -> bool:
-        """Return whether the header of HTTP Basic proves the identity; with profiles 0 and 3 none is needed."""
-        if self.profile not in (1, 2):
-            return True
+    def objection(self, identity: str, authorization: str, names: Collection[str] = ()) -> str:
+        """Return why a station has not proved its identity, empty when it has.
+
+        Args:
+            identity: The one that it claims.
+            authorization: Its header of HTTP Basic (profiles 1 and 2).
+            names: For whom its certificate is (profile 3).
+        """
+        if self.profile == 3:
+            is_for_it = identity.casefold() in map(str.casefold, names)  # an identity has any case, as a DNS name
+            return "" if is_for_it else f"the certificate is for {', '.join(names) or 'nobody'}"
+        if self.profile == 0:
+            return ""
         user, password = basic(authorization)
-        return user == identity and password == self.password_of(identity) and password is not None
+        if user == identity and password is not None and password == self.password_of(identity):
+            return ""
+        return "user or password is wrong" if authorization else "no password"
+
+
+def names_in(certificate: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return for whom a peer's certificate is: its alternative names, where it has none its common name (RFC 6125).
+
+    Args:
+        certificate: As :meth:`ssl.SSLObject.getpeercert` returns it.
+    """
+    shown = certificate or {}
+    common = [value for part in shown.get("subject", ()) for name, value in part if name == "commonName"]
+    others = [unquote(value) for kind, value in shown.get("subjectAltName", ()) if kind == "DNS"]
+    return tuple(others or common)
 
 
 def basic(authorization: str) -> tuple[str, bytes | None]:
@@ -156,6 +185,33 @@ class Authority:
             name, *further, common_name=name, organization_name="hilfarm", not_before=begins, not_after=ends
         )
         return Certificate(b"".join(one.bytes() for one in made.cert_chain_pems), made.private_key_pem.bytes())
+
+    def sign(self, request: str, identity: str) -> str:
+        """Return the certificate that a station asks for, as PEM.
+
+        Its subject is the request's, where stations put their serial number; the identity that the station has proved
+        is its alternative name.
+
+        Args:
+            request: Signing request as PEM.
+            identity: The station's.
+        """
+        asked = x509.load_pem_x509_csr(request.encode())
+        root = x509.load_pem_x509_certificate(self.root)
+        key = load_pem_private_key(self.pem.key, None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        begins, ends = VALID
+        made = (
+            x509.CertificateBuilder(root.subject, asked.subject, asked.public_key(), x509.random_serial_number())
+            .not_valid_before(begins)
+            .not_valid_after(ends)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(quote(identity, safe=""))]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        return made.public_bytes(Encoding.PEM).decode()
 
 
 def _watch(context: ssl.SSLContext, on_failure: OnFailure) -> None:

@@ -10,6 +10,7 @@ from emulators.kit.ocpp.keys import Keys
 from emulators.kit.ocpp.rpc import Payload
 
 LONGEST_TECH_INFO: Final = 255  #: Characters.
+MOST: Final = 100  #: Events that wait; the oldest go first (chosen).
 
 
 class SecurityEvents:
@@ -37,7 +38,7 @@ class SecurityEvents:
         event: Payload = {"type": kind, "timestamp": self._clock.timestamp}
         if tech_info:
             event["techInfo"] = tech_info[:LONGEST_TECH_INFO]
-        self._events.append(event)
+        self._events = [*self._events, event][-MOST:]
         self.revision += 1
         if self._outbox.online:
             self._post(event)
@@ -53,7 +54,7 @@ class SecurityEvents:
 
     def _post(self, event: Payload) -> None:
         def done(answer: Payload | None) -> None:
-            if answer is not None:
+            if answer is not None and event in self._events:
                 self._events.remove(event)
                 self.revision += 1
 

@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 
 from emulators.kit.host import Host
 from emulators.kit.ocpp.rpc import MessageIds, Payload
-from emulators.kit.ocpp.security import ServerSecurity, basic, in_words
+from emulators.kit.ocpp.security import ServerSecurity, basic, in_words, names_in
 from emulators.kit.ocpp.session import CLOSE_WITHIN_S, LOG, LONGEST_FRAME, SUBPROTOCOL, Answer, Session
 
 OPEN_WITHIN_S: Final = 10.0
@@ -143,18 +143,20 @@ class Server:
         prefix, _, last = urlsplit(request.path).path.rpartition("/")
         identity = unquote(last)
         shown = ", ".join(request.headers.get_all("Authorization"))
-        status = None
+        status, why = None, ""
         if not identity or len(identity) > LONGEST_IDENTITY or "\ufffd" in identity:
             status = HTTPStatus.NOT_FOUND
         elif self._admit is not None:
             status = self._admit(Hello(identity, unquote(prefix), basic(shown)[0]))
-        if status is None and not self.security.admits(identity, shown):
-            status = HTTPStatus.UNAUTHORIZED
+        if status is None:
+            tls = connection.transport.get_extra_info("ssl_object")
+            why = self.security.objection(identity, shown, names_in(tls.getpeercert() if tls is not None else None))
+            status = HTTPStatus.UNAUTHORIZED if why else None
         if status is None:
             return None
-        self._host.trace("ocpp_not_admitted", charge_point=identity, status=int(status))
-        response = connection.respond(status, f"{status.phrase}\n")
-        if status == HTTPStatus.UNAUTHORIZED:
+        self._host.trace("ocpp_not_admitted", charge_point=identity, status=int(status), why=why or status.phrase)
+        response = connection.respond(status, f"{why or status.phrase}\n")
+        if status == HTTPStatus.UNAUTHORIZED and self.security.profile != 3:
             response.headers["WWW-Authenticate"] = 'Basic realm="ocpp"'
         return response
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -48,8 +49,13 @@ SUBPROTOCOL: Final = Subprotocol("ocpp1.6")
 LONGEST_FRAME: Final = 1 << 20  #: Bytes; a longer frame closes the connection with 1009.
 CLOSE_WITHIN_S: Final = 5.0  #: How long a peer may take to answer a closing frame [s].
 UNSUPPORTED_DATA: Final = 1003
+POLICY_VIOLATION: Final = 1008
+MOST_CALLS: Final = 64  #: Calls of the peer that may wait for their answer; OCPP-J allows one (4.1.1).
 PROTOCOL_CODES: Final = (1002, 1007, 1009)  #: What the library closes with: no WebSocket, no UTF-8, too long.
 ABNORMAL: Final = 1006  #: What stands for a connection that was lost without a closing frame.
+
+#: Certificates are made at random for each run, and the trace of two equal runs is the same.
+_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?(?:-----END CERTIFICATE-----|\Z)", re.DOTALL)
 
 LOG: Final = logging.getLogger("hilfarm.websockets")
 LOG.setLevel(logging.CRITICAL + 1)  # what goes wrong is traced, or raised
@@ -232,6 +238,11 @@ class Session:
                     return
                 self._note("rx", frame)
                 await self._take(frame)
+                if len(self._asked) > MOST_CALLS:
+                    why = f"more than {MOST_CALLS} calls wait for an answer"
+                    self._trace("ocpp_dropped", why=f"{why}: closed with {POLICY_VIOLATION}")
+                    await self._connection.close(POLICY_VIOLATION, why)
+                    return
         except ConnectionClosed as closed:
             if closed.sent is not None and closed.sent.code in PROTOCOL_CODES:
                 self._trace("ocpp_dropped", why=f"{closed.sent.reason}: closed with {closed.sent.code:d}")
@@ -334,7 +345,7 @@ class Session:
 
     def _note(self, direction: str, text: str) -> None:
         if self._frames is not None:
-            self._frames(direction, text)
+            self._frames(direction, _CERTIFICATE.sub("(a certificate)", text) if "-----BEGIN" in text else text)
 
     def _trace(self, event: str, **fields: object) -> None:
         self._host.trace(event, charge_point=self.identity, **fields)
@@ -404,12 +415,11 @@ async def connect(
         return opened[-1]
 
     failures: list[Exception] = []
-    tls: dict[str, Any] = {
-        "ssl": security.context(failures.append),
-        "server_hostname": name,
-        "ssl_handshake_timeout": open_timeout_s,
-    }
+    tls: dict[str, Any] = {}
     try:
+        if is_tls:
+            tls["ssl"] = security.context(failures.append)
+            tls |= {"server_hostname": name, "ssl_handshake_timeout": open_timeout_s}
         connection = await _Opening(
             f"{url.rstrip('/')}/{quote(identity, safe='')}",
             subprotocols=[SUBPROTOCOL],
@@ -423,7 +433,7 @@ async def connect(
             max_size=LONGEST_FRAME,
             logger=LOG,
             create_connection=cast(type[ClientConnection], make),
-            **(tls if is_tls else {}),
+            **tls,
             **way,
         )
     except (OSError, InvalidHandshake, ValueError, EOFError) as error:

@@ -6,6 +6,7 @@ Sources: OCPP 1.6 edition 2, sections 3.5 to 3.7, 4.1, 4.8, 4.10, 5.11 to 5.13, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Final
 
@@ -43,9 +44,6 @@ class Sessions:
         id_tags: Who is known here.
         meters: The meters.
         free_id_tag: Whoever plugs in charges with it; None: nobody does without being authorised.
-
-    Attributes:
-        revision: Rises with each change of what outlives a restart.
     """
 
     def __init__(
@@ -67,7 +65,7 @@ class Sessions:
         self._clock, self._outbox, self._queue, self._engine = clock, outbox, queue, engine
         self._id_tags, self._meters, self._free_id_tag = id_tags, meters, free_id_tag
         self._shown: set[str] = set()  # cards that somebody is asked about
-        self.revision = 0
+        self._revision = 0
 
     # --- what the device and its users do
 
@@ -189,14 +187,14 @@ class Sessions:
         if not any(one.status in (Status.AVAILABLE, Status.RESERVED) for one in asked):
             return "Occupied"
         self.cancel_reservation(new.reservation_id)
-        holder.reservation = new
+        self._reserve(holder, new)
         return "Accepted"
 
     def cancel_reservation(self, reservation_id: int) -> bool:
         """Take a reservation back; return whether there was one."""
         for connector in (self._station, *self._connectors.values()):
             if connector.reservation is not None and connector.reservation.reservation_id == reservation_id:
-                connector.reservation = None
+                self._reserve(connector, None)
                 return True
         return False
 
@@ -204,7 +202,7 @@ class Sessions:
         """Take a ``ChangeAvailability``; return its ``AvailabilityStatus`` (5.2)."""
         if number and number not in self._connectors:
             return "Rejected"
-        self.revision += 1
+        self._revision += 1
         asked = self._asked(number or None)
         for connector in asked if number else (self._station, *asked):
             if connector.operative != operative:
@@ -244,7 +242,7 @@ class Sessions:
             if connector.waiting is not None and self._clock.now_ns >= connector.waiting.until_ns:
                 connector.waiting = None
             if connector.reservation is not None and self._clock.utc_ns >= connector.reservation.expires_utc_ns:
-                connector.reservation = None
+                self._reserve(connector, None)
             transaction = connector.transaction
             if transaction is not None and transaction.barred_from_wh is not None and not transaction.barred:
                 transaction.barred = self._meters.register_wh(connector.number) >= transaction.barred_from_wh
@@ -282,17 +280,35 @@ class Sessions:
         """Return for how long a state has to last before it is told [ns]."""
         return self._keys.integer("MinimumStatusDuration") * NS_PER_S
 
+    @property
+    def revision(self) -> int:
+        """Return a number that rises with each change of what outlives a restart."""
+        return self._revision + self._meters.revision
+
     def as_json(self) -> Payload:
         """Return what outlives a restart."""
         everyone = (self._station, *self._connectors.values())
         return {
             "inoperative": [one.number for one in everyone if not one.operative],
+            "reservations": [[one.number, asdict(one.reservation)] for one in everyone if one.reservation is not None],
             "running": [
                 [one.number, _kept(one.transaction)] for one in self._connectors.values() if one.transaction is not None
             ],
         }
 
+    def restore(self, kept: Payload) -> None:
+        """Take what :meth:`as_json` returned, but for what ran: see :meth:`end_after_restart`."""
+        everyone = {0: self._station, **self._connectors}
+        for number in kept["inoperative"]:
+            everyone[number].operative = False
+        for number, reservation in kept["reservations"]:
+            everyone[number].reservation = Reservation(**reservation)
+
     # --- inside
+
+    def _reserve(self, connector: Connector, reservation: Reservation | None) -> None:
+        connector.reservation = reservation
+        self._revision += 1
 
     def _asked(self, number: int | None) -> list[Connector]:
         return list(self._connectors.values()) if number is None else [self._connectors[number]]
@@ -333,10 +349,10 @@ class Sessions:
         if self._station.faulted or not self._station.operative:
             return None
         free = [one for one in self._connectors.values() if one.is_free and one.waiting is None]
-        held = self._station.reservation
-        if held is not None and not _fits(held, id_tag, group) and len(free) < 2:
-            return None
         open_to = [one for one in asked if one in free and _fits(one.reservation, id_tag, group)]
+        if not _fits(self._station.reservation, id_tag, group):  # one that nobody has reserved is left
+            left = [one for one in free if one.reservation is None]
+            open_to = [one for one in open_to if any(other is not one for other in left)]
         return min(open_to, key=lambda one: (not one.plugged, one.reservation is None, one.number), default=None)
 
     def _charge_freely(self, connector: Connector) -> None:
@@ -355,7 +371,7 @@ class Sessions:
             place.waiting = Waiting(id_tag, until_ns, group, profile)
 
     def _begin(self, connector: Connector, id_tag: str, group: str | None, profile: ChargingProfile | None) -> None:
-        self.revision += 1
+        self._revision += 1
         connector.waiting = Waiting(id_tag, self._clock.now_ns)  # Preparing, if only for this instant
         connector.finished = False
         self.tell(connector)
@@ -385,7 +401,7 @@ class Sessions:
         self._queue.put(START, transaction.number, payload, self._outbox.order())
 
     def _stopped(self, number: int, transaction: Transaction, reason: str, id_tag: str | None) -> None:
-        self.revision += 1
+        self._revision += 1
         meter_stop_wh = max(transaction.meter_start_wh, round(self._meters.register_wh(number)))
         payload: Payload = {"meterStop": meter_stop_wh, "timestamp": self._clock.timestamp, "reason": reason}
         if id_tag is not None:

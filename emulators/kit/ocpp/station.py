@@ -13,20 +13,21 @@ How a device uses it, one station from power-up to power-down::
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, cast
 
-from emulators.kit.host import NS_PER_S, Cancel, Host
+from emulators.kit.host import NS_PER_S, Cancel, Host, UnreadableMemory
 from emulators.kit.ocpp.charge_point import ChargePoint
 from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Equipment
+from emulators.kit.ocpp.kept import Packer, unpack
 from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.rates import Limit
 from emulators.kit.ocpp.rpc import CallError, MessageIds, Payload
-from emulators.kit.ocpp.security import Profile, Security
+from emulators.kit.ocpp.security import Certificate, Profile, Security
 from emulators.kit.ocpp.session import CallTimeout, ConnectionLost, Refused, Session, Unreachable, connect
 from emulators.kit.pilot import PilotState
 
@@ -52,6 +53,7 @@ class OcppStation:
         identity: The charge point's identity, the last element of the path.
         security: What it shows and trusts; None for a trusted network.
         settings: Values of keys that the device's own parameters give.
+        log: Writes a line to the device log.
         connection: What else :func:`~emulators.kit.ocpp.session.connect` takes.
 
     Attributes:
@@ -70,20 +72,24 @@ class OcppStation:
         identity: str,
         security: Security | None = None,
         settings: Mapping[str, str] | None = None,
+        log: Callable[[str], None] | None = None,
         **connection: Any,
     ) -> None:
         self._host, self._equipment = host, equipment
         self._url, self._identity, self._connection = url, identity, connection
-        kept, now_ns = host.memory.read(MEMORY), host.now_ns()
-        self.point = ChargePoint(
-            config,
-            keys,
-            equipment,
-            epoch_utc_ns=(host.utc() - _EPOCH) // timedelta(microseconds=1) * 1000 - now_ns // 1000 * 1000,
-            now_ns=now_ns,
-            rng=host.rng,
-            kept=None if kept is None else json.loads(kept),
-            settings=settings,
+        self._log = log
+        now_ns = host.now_ns()
+        self.point = self._powered_up(
+            partial(
+                ChargePoint,
+                config,
+                keys,
+                equipment,
+                epoch_utc_ns=(host.utc() - _EPOCH) // timedelta(microseconds=1) * 1000 - now_ns // 1000 * 1000,
+                now_ns=now_ns,
+                rng=host.rng,
+                settings=settings,
+            )
         )
         self.trouble = ""
         self._given = security or Security()
@@ -97,7 +103,7 @@ class OcppStation:
         self._deadline: Cancel | None = None
         self._decided = self._decisions()
         self._is_up = self._is_settling = self._is_rebooting = False
-        self._revision = -1
+        self._packer, self._revision = Packer(), -1
 
     def start(self) -> None:
         """Begin: connect and stay connected."""
@@ -180,6 +186,23 @@ class OcppStation:
 
     # --- inside
 
+    def _powered_up(self, make: Callable[..., ChargePoint]) -> ChargePoint:
+        """Return the model with what it kept; what cannot be read is set aside, and the model begins with nothing."""
+        memory = self._host.memory
+        try:
+            text = memory.read(MEMORY)
+            return make(kept=None if text is None else unpack(text))
+        except UnreadableMemory as error:
+            why = str(error)
+        except (ValueError, LookupError, TypeError) as error:
+            why = f"this software does not take it: {type(error).__name__}: {error}"
+        point = make(kept=None)  # whatever else is wrong is raised here
+        memory.set_aside(MEMORY)
+        self._host.trace("ocpp_memory_unreadable", why=why)
+        if self._log is not None:
+            self._log(f"OCPP: what was kept is set aside: {why}")
+        return point
+
     def _settle(self) -> None:
         """Let what came in act: on the device, on the backend, and on what is kept."""
         if not self._is_up or self._is_settling:
@@ -197,7 +220,7 @@ class OcppStation:
         self._is_settling = False
         if self.point.revision != self._revision:
             self._revision = self.point.revision
-            self._host.memory.write(MEMORY, json.dumps(self.point.as_json()))
+            self._host.memory.write(MEMORY, self._packer.pack(self.point.parts))
         self._plan(now_ns)
         self._wake.set()
         hard = self.point.reboot_due
@@ -261,11 +284,13 @@ class OcppStation:
         )
 
     def _security(self) -> Security:
-        """Return what is shown now: the backend may have given another key, or raised the profile."""
-        keys = self.point.keys
+        """Return what is shown and trusted now: the backend may have given more, or raised the profile."""
+        keys, certificates = self.point.keys, self.point.certificates
         profile = cast(Profile, max(self._given.profile, keys.integer("SecurityProfile")))
         password = bytes.fromhex(keys.text("AuthorizationKey")) or self._given.password
-        return replace(self._given, profile=profile, password=password)
+        trusted = self._given.trusted + certificates.roots.encode()
+        own = self._given.certificate if certificates.own is None else Certificate(*map(str.encode, certificates.own))
+        return replace(self._given, profile=profile, password=password, trusted=trusted, certificate=own)
 
     async def _serve(self, session: Session) -> None:
         """Send one call after the other until the connection ends."""

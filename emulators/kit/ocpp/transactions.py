@@ -2,7 +2,8 @@
 
 A message leaves the queue when it is confirmed, or when the central system has failed to process it
 ``TransactionMessageAttempts`` times (0, where a family allows it: never). A lost connection is no such failure: the
-message is sent again with the next one.
+message is sent again with the next one. A queue that gets too long is thinned out: every second MeterValues goes (as
+OCPP 2.0.1 wants it, E04; 1.6 does not say), never a start or a stop.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from emulators.kit.ocpp.rpc import Payload
 
 UNKNOWN_ID: Final = -1  #: Stands for the id of a transaction whose start was never confirmed (errata 3.18).
 START: Final = "StartTransaction"
+METER_VALUES: Final = "MeterValues"
+LONGEST: Final = 1000  #: Messages, from which on the queue is thinned out (chosen).
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +71,8 @@ class TransactionQueue:
     def put(self, action: str, transaction: int, payload: Payload, order: tuple[int, int]) -> None:
         """Keep a message until it is delivered."""
         self._messages.append(Message(action, transaction, payload, order))
+        if len(self._messages) > LONGEST:
+            self._thin_out()
         self.revision += 1
 
     def head(self, now_ns: int) -> Message | None:
@@ -119,6 +124,12 @@ class TransactionQueue:
             Message(action, number, payload, order(), attempts)
             for action, number, attempts, payload in kept["messages"]
         ]
+
+    def _thin_out(self) -> None:
+        """Drop the second, fourth, ... MeterValues; the first message may be under way and stays."""
+        first, *rest = self._messages
+        dropped = set([message for message in rest if message.action == METER_VALUES][::2])
+        self._messages = [first, *(message for message in rest if message not in dropped)]
 
     def _leave(self, message: Message) -> None:
         self._messages.remove(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from emulators.backend.book import Book, NotOurFile
 from emulators.backend.model import CentralSystem, names, pairs
 from emulators.backend.script import USUAL, Script, Step
+from emulators.kit.ocpp.certificates import CertificateStore
 from emulators.kit.ocpp.rpc import CallError
 from emulators.kit.ocpp.schemas import validator
 
@@ -47,6 +49,8 @@ def test_usual_answers(system: CentralSystem) -> None:
     assert take(system, "Authorize", {"idTag": "T2"}) == {"idTagInfo": {"status": "Blocked"}}
     assert take(system, "DataTransfer", {"vendorId": "x"}) == {"status": "UnknownVendorId"}
     assert take(system, "SignCertificate", {"csr": "x"}) == {"status": "Rejected"}
+    request = CertificateStore(16, Random(1)).request("S1", "")
+    assert take(system, "SignCertificate", {"csr": request}) == {"status": "Accepted"}
     for action, request in (
         ("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}),
         ("FirmwareStatusNotification", {"status": "Idle"}),
@@ -171,6 +175,22 @@ def test_the_file_can_be_read_meanwhile_and_begins_anew(tmp_path: Path) -> None:
     again = Book(str(file))
     assert again.rows("transactions") == []
     again.close()
+
+
+def test_a_reader_who_takes_his_time_holds_nobody_up(tmp_path: Path) -> None:
+    file = tmp_path / "backend.sqlite"
+    book = Book(str(file))
+    system = CentralSystem(book, heartbeat_s=60, tags={}, unknown_tag="Accepted")
+    take(system, "StartTransaction", START)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("begin")
+    assert other.execute("select count(*) from transactions").fetchall() == [(1,)]
+    take(system, "StartTransaction", START | {"connectorId": 2})  # "database is locked" after 5 s otherwise
+    assert other.execute("select count(*) from transactions").fetchall() == [(1,)]
+    other.execute("commit")
+    assert other.execute("select count(*) from transactions").fetchall() == [(2,)]
+    other.close()
+    book.close()
 
 
 def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from emulators.kit.ocpp.calls import Call
 from emulators.kit.ocpp.charge_point import ChargePoint
 from emulators.kit.ocpp.config import ChargePointConfig
 from emulators.kit.ocpp.equipment import Readings, Unlocked
+from emulators.kit.ocpp.kept import Packer, unpack
 from emulators.kit.ocpp.keys import KeyTable
 from emulators.kit.ocpp.schemas import validator
 from emulators.kit.ocpp.timestamps import format_utc, parse_utc
@@ -82,6 +83,7 @@ class Desk:
         self.settings, self.config = settings or {}, config
         self.transaction_id = 100
         self.under_way: Call | None = None
+        self.kept = ""
         self.power_up(kept)
 
     def power_up(self, kept: Payload | None = None) -> None:
@@ -97,10 +99,12 @@ class Desk:
             settings=self.settings,
         )
         self.under_way = None
+        self.packer, self.revision = Packer(), -1
 
     def restart(self) -> None:
-        """Take the power away and give it back; what is kept goes through JSON."""
-        self.power_up(json.loads(json.dumps(self.point.as_json())))
+        """Take the power away and give it back."""
+        self.keep()
+        self.power_up(unpack(self.kept))
 
     # --- the central system
 
@@ -160,7 +164,14 @@ class Desk:
                 self.point.answered(call, answer, self.now_ns)
             self.point.advance_to(self.now_ns)
             self.point.tell_states(self.now_ns)
+        self.keep()
         return self
+
+    def keep(self) -> None:
+        """Keep what a station would write; it has to be all that there is to be kept."""
+        if self.point.revision != self.revision:
+            self.revision, self.kept = self.point.revision, self.packer.pack(self.point.parts)
+        assert unpack(self.kept) == json.loads(json.dumps(self.point.as_json()))
 
     def wait(self, seconds: float) -> Desk:
         """Let farm time pass, from one thing that is due to the next."""

@@ -186,6 +186,25 @@ def test_a_reservation_ends(desk: Any) -> None:
     assert one.states()[-1] == "Available"
 
 
+def test_reservations_outlive_a_restart(desk: Any) -> None:
+    one = desk(connectors=2)
+    reserve(one, connector=0, tag="GUEST", expiryDate="2026-06-01T06:05:00Z")
+    reserve(one, connector=1, number=8, tag="HEAD", parentIdTag="FAMILY")
+    one.wait(60).restart()
+    one.connect()
+    assert one.states()[-1] == "Reserved"
+    one.pilot("B").pilot("B", 2).card("OTHER")  # the other connector is left for the guest
+    assert not one.all("StartTransaction")
+    one.answers["Authorize"] = {"idTagInfo": {"status": "Accepted", "parentIdTag": "FAMILY"}}
+    one.card("CHILD", 1)
+    assert one.all("StartTransaction")[0]["reservationId"] == 8
+    one.restart()
+    one.wait(300).connect()
+    assert one.states(1)[-1] == "Available"
+    assert one.command("CancelReservation", reservationId=7) == {"status": "Rejected"}  # it ended meanwhile
+    assert one.command("CancelReservation", reservationId=8) == {"status": "Rejected"}  # it has been used
+
+
 def test_reservations_are_refused(desk: Any) -> None:
     one = desk(connectors=2)
     reserve(one)
@@ -508,6 +527,33 @@ def test_security_events_wait_for_the_backend(desk: Any) -> None:
     types = [event["type"] for event in one.all("SecurityEventNotification")]
     assert types == ["InvalidCentralSystemCertificate", "StartupOfTheDevice"]
     assert not desk().all("SecurityEventNotification")  # security profile 0
+
+
+def test_the_newest_hundred_security_events_are_kept(desk: Any) -> None:
+    one = desk(settings={"SecurityProfile": "1"}).cut().forget()
+    for number in range(150):
+        one.point.events.happened("InvalidCentralSystemCertificate", str(number))
+    one.restart()
+    one.answers["SecurityEventNotification"] = None
+    one.connect()
+    for number in range(3):  # while the first is under way
+        one.point.events.happened("InvalidCentralSystemCertificate", f"more {number}")
+    del one.answers["SecurityEventNotification"]
+    one.give({}).cut().connect()
+    told = [event.get("techInfo") for event in one.all("SecurityEventNotification")]
+    assert told == [*map(str, range(51, 150)), None, "more 0", "more 1", "more 2"]
+
+
+def test_who_triggers_faster_than_he_answers_is_refused(desk: Any) -> None:
+    one = desk().forget()
+    one.answers["Heartbeat"] = None
+    asked = [one.command("TriggerMessage", requestedMessage="Heartbeat")["status"]]
+    for _ in range(150):
+        asked.append(one.command("TriggerMessage", requestedMessage="StatusNotification", connectorId=1)["status"])
+    assert asked == ["Accepted"] * 100 + ["Rejected"] * 51
+    one.give({"currentTime": "2026-06-01T06:00:00Z"})
+    assert len(one.states()) == 99
+    assert one.command("TriggerMessage", requestedMessage="StatusNotification", connectorId=1)["status"] == "Accepted"
 
 
 def test_signed_firmware_needs_a_certificate(desk: Any) -> None:

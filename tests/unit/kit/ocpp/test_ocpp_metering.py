@@ -83,6 +83,7 @@ def test_clock_aligned_values_count_from_midnight_of_the_device(desk: Any) -> No
     one.device.readings_at_inlet = True
     one.wait(100)
     one.point.clock.ahead_ns += 400 * NS_PER_S  # 06:08:20 by its own clock
+    one.point.changed()
     one.settle().wait(1400)
     values = [(at, payload["connectorId"]) for at, action, payload in one.sent if action == "MeterValues"]
     assert values == [(500.0, 0), (500.0, 1), (1400.0, 0), (1400.0, 1)]

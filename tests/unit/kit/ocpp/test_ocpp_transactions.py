@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emulators.kit.host import NS_PER_S
+from emulators.kit.ocpp import transactions
+from emulators.kit.ocpp.timestamps import parse_utc
+
 KEYS = {"MeterValueSampleInterval": "10", "AllowOfflineTxForUnknownId": "true", "TransactionMessageRetryInterval": "20"}
+EPOCH = parse_utc("2026-06-01T06:00:00Z")
 ABOUT = ("StartTransaction", "StopTransaction", "MeterValues")
 
 
@@ -115,6 +121,37 @@ def test_the_queue_outlives_a_restart(desk: Any) -> None:
     assert [action for action, _ in about(one)] == ["StartTransaction", "MeterValues", "MeterValues", "StopTransaction"]
     assert about(one)[3][1]["transactionId"] == 101
     assert one.point.queue.as_json()["ids"] == []
+
+
+def test_a_queue_that_gets_too_long_is_thinned_out(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ninety values without an answer to the start, which is under way all the time, and room for fifty messages."""
+    assert transactions.LONGEST == 1000
+    monkeypatch.setattr(transactions, "LONGEST", 50)
+    one = desk(settings=KEYS)
+    put = watch(one)
+    one.answers["StartTransaction"] = None
+    one.connect().charge()
+    for _ in range(90):
+        one.wait(10)
+        assert len(one.point.queue) <= 50
+    del one.answers["StartTransaction"]
+    one.card("TAG").give({"transactionId": 9, "idTagInfo": {"status": "Accepted"}})
+    assert [action for action, _ in put].count("MeterValues") == 90
+    assert [action for action, _ in about(one) if action != "MeterValues"] == ["StartTransaction", "StopTransaction"]
+    moments = [payload["meterValue"][0]["timestamp"] for action, payload in about(one) if action == "MeterValues"]
+    seconds = [(parse_utc(moment) - EPOCH) // NS_PER_S for moment in moments]
+    assert seconds == [*range(40, 490, 40), *range(510, 750, 20), *range(750, 910, 10)]
+    assert not len(one.point.queue)
+
+
+def test_starts_and_stops_are_never_thinned_out(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "LONGEST", 50)
+    one = desk(settings=KEYS).cut()
+    for _ in range(55):
+        one.charge().card("TAG").pilot("A")
+    assert len(one.point.queue) == 110
+    one.connect()
+    assert one.actions().count("StartTransaction") == one.actions().count("StopTransaction") == 55
 
 
 EVENTS = st.lists(
