@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -24,7 +24,7 @@ from emulators.kit.ocpp.station import OcppStation
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
 from hil.clock import VirtualTimeLoop
-from tests.protocol.conftest import AUTHORITY, FakeHost
+from tests.protocol.conftest import AUTHORITY, FakeHost, in_virtual_time
 
 KEYS = KeyTable.load()
 SETTINGS = {"MeterValueSampleInterval": "10", "AllowOfflineTxForUnknownId": "true"}
@@ -32,7 +32,6 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "BootNotification": {"status": "Accepted", "interval": 300, "currentTime": "2026-06-01T06:00:00Z"},
 }
 ABOUT = ("StartTransaction", "StopTransaction", "MeterValues")
-T = TypeVar("T")
 
 
 class VirtualHost(FakeHost):
@@ -56,31 +55,6 @@ class VirtualHost(FakeHost):
         self, when_ns: int, callback: Callable[[], None], *, phase: Phase = Phase.DEVICES
     ) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later((when_ns - self.now_ns()) / NS_PER_S, callback)
-
-
-def farm(work: Coroutine[Any, Any, T]) -> T:
-    """Run one coroutine in virtual time; anything the loop had to complain about fails the test."""
-    complaints: list[dict[str, Any]] = []
-    loop = VirtualTimeLoop()
-    loop.set_exception_handler(lambda _loop, context: complaints.append(context))
-
-    async def flowing() -> T:
-        async with loop.time_flows():
-            return await work
-
-    try:
-        return loop.run_until_complete(flowing())
-    finally:
-        loop.run_until_complete(end_the_rest())
-        loop.close()
-        assert complaints == []
-
-
-async def end_the_rest() -> None:
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
 
 
 class Device:
@@ -215,7 +189,7 @@ async def disconnects(seed: int, count: int) -> tuple[Backend, Device]:
 def test_a_hundred_disconnects(seed: int) -> None:
     """Half of them between CALL and CALLRESULT: nothing lost, order kept, nothing booked twice, repeats <= cuts."""
     cuts = 100
-    backend, device = farm(disconnects(seed, cuts))
+    backend, device = in_virtual_time(disconnects(seed, cuts))
     delivered = [key(*one) for one in told(backend, *ABOUT)]
     once = [one for before, one in zip([None, *delivered], delivered, strict=False) if one != before]
     assert once == [key(*one) for one in device.made]
@@ -231,7 +205,7 @@ def test_a_hundred_disconnects(seed: int) -> None:
 
 
 def test_equal_seeds_give_equal_frames() -> None:
-    first, second = (farm(disconnects(3, 20))[1].host for _ in range(2))
+    first, second = (in_virtual_time(disconnects(3, 20))[1].host for _ in range(2))
     assert len(first.frames) > 100
     assert first.frames == second.frames
     assert [event for event, _ in first.traced] == [event for event, _ in second.traced]  # ports differ here
@@ -273,7 +247,7 @@ def test_the_queue_outlives_the_power() -> None:
         await device.ocpp.stop()
         await backend.stop()
 
-    farm(scenario())
+    in_virtual_time(scenario())
 
 
 def test_a_message_is_kept_before_it_is_sent() -> None:
@@ -302,7 +276,7 @@ def test_a_message_is_kept_before_it_is_sent() -> None:
         await device.ocpp.stop()
         await backend.stop()
 
-    farm(scenario())
+    in_virtual_time(scenario())
     assert arrived == ["StartTransaction", "MeterValues", "MeterValues", "StopTransaction"]
 
 
@@ -365,7 +339,7 @@ def test_damaged_memory_is_set_aside_and_the_station_begins_with_nothing(
         await device.ocpp.stop()
         await backend.stop()
 
-    farm(scenario())
+    in_virtual_time(scenario())
 
 
 def test_settings_that_are_wrong_are_not_the_memorys_fault() -> None:
@@ -379,7 +353,7 @@ def test_settings_that_are_wrong_are_not_the_memorys_fault() -> None:
             OcppStation(host, device, config, KEYS, url="", identity="CP1", settings={"HeartbeatInterval": "x"})
         assert list(host.memory.texts) == ["ocpp"]
 
-    farm(scenario())
+    in_virtual_time(scenario())
 
 
 def test_a_wrong_clock_is_right_after_the_boot() -> None:
@@ -400,7 +374,7 @@ def test_a_wrong_clock_is_right_after_the_boot() -> None:
         await device.ocpp.stop()
         await backend.stop()
 
-    farm(scenario())
+    in_virtual_time(scenario())
 
 
 @pytest.mark.parametrize("kind", ["Soft", "Hard"])
@@ -443,7 +417,7 @@ def test_what_the_backend_wants_reaches_the_device(kind: str) -> None:
         await device.ocpp.stop()
         await backend.stop()
 
-    farm(scenario())
+    in_virtual_time(scenario())
 
 
 def test_another_authorization_key_is_shown_at_once() -> None:
@@ -464,7 +438,7 @@ def test_another_authorization_key_is_shown_at_once() -> None:
         await device.ocpp.stop()
         await backend.stop()
 
-    farm(scenario())
+    in_virtual_time(scenario())
 
 
 def test_a_certificate_that_the_backend_signed_opens_profile_3() -> None:
@@ -495,7 +469,7 @@ def test_a_certificate_that_the_backend_signed_opens_profile_3() -> None:
         await device.ocpp.stop()
         await backend.stop()
 
-    farm(scenario())
+    in_virtual_time(scenario())
 
 
 def test_an_installed_root_is_trusted_from_the_next_connection_on() -> None:
@@ -529,7 +503,7 @@ def test_an_installed_root_is_trusted_from_the_next_connection_on() -> None:
         await first.stop()
         await second.stop()
 
-    farm(scenario())
+    in_virtual_time(scenario())
 
 
 def test_nobody_there_is_tried_again_with_growing_pauses() -> None:
@@ -541,4 +515,4 @@ def test_nobody_there_is_tried_again_with_growing_pauses() -> None:
         await device.ocpp.stop()
         await device.ocpp.stop()
 
-    farm(scenario())
+    in_virtual_time(scenario())
