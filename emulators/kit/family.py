@@ -143,24 +143,28 @@ class UnknownFamily(LookupError):
 @cache
 def families() -> Mapping[str, Family]:
     """Return every family by type, found by looking through the folders of :mod:`emulators`."""
-    found: dict[str, Family] = {}
-    for module in pkgutil.iter_modules(emulators.__path__):
-        if module.ispkg and module.name != "kit":
-            family = getattr(importlib.import_module(f"emulators.{module.name}"), "FAMILY", None)
-            if isinstance(family, Family):
-                found[family.type] = family
-    return found
+    return {found.type: found for name in sorted(_folders()) if (found := _family_in(name)) is not None}
 
 
 def family(name: str) -> Family:
-    """Return the family of a type.
+    """Return the family of a type; its folder has its name, so that no other has to be imported.
 
     Raises:
         UnknownFamily: There is none; the message names the nearest and all of them.
     """
+    if name in _folders() and (found := _family_in(name)) is not None:
+        return found
     known = families()
-    if name in known:
-        return known[name]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise UnknownFamily(f"there is no device type {name!r}.{hint} Known: {', '.join(sorted(known))}.")
+
+
+@cache
+def _folders() -> frozenset[str]:
+    return frozenset(one.name for one in pkgutil.iter_modules(emulators.__path__) if one.ispkg and one.name != "kit")
+
+
+def _family_in(folder: str) -> Family | None:
+    found = getattr(importlib.import_module(f"emulators.{folder}"), "FAMILY", None)
+    return found if isinstance(found, Family) else None
