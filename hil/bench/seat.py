@@ -7,6 +7,7 @@ loop, as each test has a fresh farm.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hmac
 import random
 import socket
@@ -381,6 +382,7 @@ class Seat:
             f"{', '.join(self._families)} {'waits' if len(self._families) == 1 else 'wait'} for a bench on port {port}",
             flush=True,
         )
+        gc.freeze()  # what is imported by now stays: no need to look at it again and again
         if ready is not None:
             ready.touch()
         while True:

@@ -25,7 +25,7 @@ from hil.errors import BenchError
 from hil.site import Site
 
 MOST_PROJECTS: Final = 4  #: So many sites' containers are kept at the same time.
-DEVICE_MB: Final = 45  #: What a device's container takes (measured).
+DEVICE_MB: Final = 60  #: What a device's container takes (measured).
 RUNNERS_PREFIX: Final = 29  #: The runner's own network has room for it and its gateway.
 
 
