@@ -147,17 +147,23 @@ def families() -> Mapping[str, Family]:
 
 
 def family(name: str) -> Family:
-    """Return the family of a type; its folder has its name, so that no other has to be imported.
+    """Return the family of a type.
 
     Raises:
         UnknownFamily: There is none; the message names the nearest and all of them.
     """
-    if name in _folders() and (found := _family_in(name)) is not None:
-        return found
     known = families()
+    if name in known:
+        return known[name]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise UnknownFamily(f"there is no device type {name!r}.{hint} Known: {', '.join(sorted(known))}.")
+
+
+def family_alone(name: str) -> Family:
+    """Return the family of a type without importing the others: its folder has its name (errors as of `family`)."""
+    found = _family_in(name) if name in _folders() else None
+    return family(name) if found is None else found
 
 
 @cache

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from emulators.kit.family import Family, UnknownFamily, family
+from emulators.kit.family import Family, UnknownFamily, family_alone
 from hil.cli.command import Commands, add_command, token
 from hil.errors import BenchError, ScenarioError
 from hil.report.runner import ExitCode
@@ -108,7 +108,7 @@ def _address(text: str) -> IPv4Interface:
 
 def _family(kind: str) -> Family:
     try:
-        return family(kind)
+        return family_alone(kind)
     except UnknownFamily as error:
         raise ScenarioError(str(error)) from error
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from emulators.kit.family import Family, UnknownFamily, families, family
+from emulators.kit.family import Family, UnknownFamily, families, family, family_alone
 from emulators.kit.registers import RegisterTable
 
 
 def test_families_are_found_by_their_folders() -> None:
     assert {"mennekes_ecu", "pac2200"} <= set(families())
     assert all(one.type == name for name, one in families().items())
+    assert all(family_alone(name) is one for name, one in families().items())
 
 
 def test_an_unknown_type_gets_the_nearest_and_all() -> None:
