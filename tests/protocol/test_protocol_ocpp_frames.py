@@ -374,7 +374,7 @@ FUZZ = st.one_of(
         st.sampled_from([2, 3, 4, 5, "2", None]),
         st.sampled_from(["f", "", 5, None, "x" * 40]),
         st.sampled_from(["Heartbeat", "Reset", "SetChargingProfile", "Nonsense", 7]),
-        st.sampled_from([{}, [], None, {"type": "Soft"}, {"type": 5}, {"connectorId": 1e400}]),
+        st.sampled_from([{}, [], None, {"type": "Gentle"}, {"type": 5}, {"connectorId": 1e400}]),
     ).map(json.dumps),
 )
 
