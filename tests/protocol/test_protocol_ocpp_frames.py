@@ -364,7 +364,7 @@ def test_frames_go_to_the_hook_in_order(run: Run, host: FakeHost, role: Role) ->
 
 
 FUZZ = st.one_of(
-    st.text(),
+    st.text().filter(lambda text: not text.startswith("[2")),  # drawn from this file too, where good calls stand
     st.binary(),
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
