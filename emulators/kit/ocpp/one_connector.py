@@ -5,7 +5,7 @@ What such devices have in common when they meet a backend; the family says who i
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from emulators.kit.front import Front
@@ -19,7 +19,6 @@ from emulators.kit.phases import grid_phases, to_grid
 from emulators.kit.pilot import PilotState
 
 CONNECTOR: Final = 1
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Charger(Protocol):
@@ -91,9 +90,7 @@ class OneConnector:
     @property
     def utc(self) -> datetime:
         """Return what the device's own clock shows, which the backend sets."""
-        clock = self.ocpp.point.clock
-        utc_ns: int = clock.utc_ns + self._host.now_ns() - clock.now_ns
-        return _EPOCH + timedelta(microseconds=utc_ns // 1000)
+        return self.ocpp.utc
 
     def set_clock_ahead(self, ahead_s: float) -> None:
         """Let the device's own clock be wrong, until the backend sets it [s]."""
