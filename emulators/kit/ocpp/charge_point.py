@@ -167,11 +167,6 @@ class ChargePoint:
         self.clock.now_ns = now_ns
         self.connectors[number].fault = None if error_code in (None, "NoError") else (str(error_code), info)
 
-    def end_transaction(self, number: int, reason: str, now_ns: int) -> None:
-        """End a connector's transaction, if one runs, for a reason of the device (``Local``, ``EmergencyStop`` ...)."""
-        self.clock.now_ns = now_ns
-        self.sessions.end(self.connectors[number], reason)
-
     def going_down(self, reason: str) -> None:
         """Note why the device is about to restart: what its transactions, which end with it, will say (7.36)."""
         self._down_reason = reason

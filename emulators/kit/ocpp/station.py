@@ -162,11 +162,6 @@ class OcppStation:
         self.point.fault(connector, error_code, self._host.now_ns(), info)
         self._settle()
 
-    def end_transaction(self, connector: int, reason: str) -> None:
-        """End a connector's transaction, if one runs, for a reason of the device (``Local``, ``EmergencyStop`` ...)."""
-        self.point.end_transaction(connector, reason, self._host.now_ns())
-        self._settle()
-
     def going_down(self, reason: str) -> None:
         """Note why the device is about to restart by itself (``Reboot``); without that it is ``PowerLoss``."""
         self.point.going_down(reason)
