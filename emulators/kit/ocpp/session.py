@@ -71,10 +71,11 @@ class Refused(Exception):
     Attributes:
         reason: In words.
         status: The HTTP status, None when it did not come to that (TLS).
+        is_certificate: The central system's certificate was refused.
     """
 
-    def __init__(self, reason: str, status: int | None = None) -> None:
-        self.reason, self.status = reason, status
+    def __init__(self, reason: str, status: int | None = None, *, is_certificate: bool = False) -> None:
+        self.reason, self.status, self.is_certificate = reason, status, is_certificate
         super().__init__(reason)
 
 
@@ -490,7 +491,8 @@ def _refusal(url: str, *errors: Exception) -> Refused | Unreachable:
     """Return what a station shows when no session came about, by what was raised and what lay behind it."""
     for error in errors:
         if isinstance(error, ssl.SSLError):
-            return Refused(f"{url}: {in_words(error)}")
+            is_certificate = isinstance(error, ssl.SSLCertVerificationError)
+            return Refused(f"{url}: {in_words(error)}", is_certificate=is_certificate)
     match error := errors[0]:
         case InvalidStatus(response=response):
             return Refused(f"{url}: HTTP {response.status_code} {response.reason_phrase}", response.status_code)

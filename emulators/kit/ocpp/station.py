@@ -251,7 +251,7 @@ class OcppStation:
             except (Refused, Unreachable) as error:
                 self.trouble = str(error)
                 self._host.trace("ocpp_not_connected", why=self.trouble)
-                if "certificate is refused" in str(error):
+                if isinstance(error, Refused) and error.is_certificate:
                     self.point.events.happened("InvalidCentralSystemCertificate", str(error))
                     self._settle()
             else:
