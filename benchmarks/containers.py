@@ -31,13 +31,13 @@ from typing import Any
 from ecu_points import write_site
 
 from emulators.ev.model import VehicleTraits
-from hil.bench.compose import ComposeFarm
-from hil.bench.embedded import Farm
-from hil.bench.make import in_containers
+from hil.bench.farm import Farm
 from hil.clock import FarmThread, ScaledLoop
 from hil.compose.engine import docker
+from hil.compose.farm import ComposeFarm
 from hil.compose.up import Containers
 from hil.errors import DeviceSilent
+from hil.run.benches import in_containers
 from hil.site import Site, load_site
 from hil.trace import TraceWriter
 

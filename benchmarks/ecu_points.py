@@ -30,7 +30,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from emulators.ev.model import VehicleTraits
 from emulators.kit.p1 import TelegramReader
-from hil.bench.embedded import Farm
+from hil.bench.farm import Farm
 from hil.clock import FarmThread, VirtualTimeLoop
 from hil.site import load_site
 from hil.trace import TraceWriter

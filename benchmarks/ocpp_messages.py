@@ -36,9 +36,9 @@ from websockets.asyncio.client import connect as ws_connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from emulators.kit.ocpp.server import Server
-from emulators.kit.ocpp.session import Session, connect
-from hil.bench.embedded import Farm
+from emulators.kit.ocpp.shell.server import Server
+from emulators.kit.ocpp.shell.session import Session, connect
+from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
 from hil.trace import TraceWriter
 

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from emulators.kit.p1 import TelegramReader
-from hil.bench.embedded import Farm
+from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
 from hil.site import load_site
 from hil.trace import TraceWriter

@@ -1,4 +1,4 @@
-"""Four kinds of wrong that are never confused, and one kind of stop.
+"""Four kinds of wrong that are never confused, one kind of stop, and the exit codes that tell them to scripts.
 
 HilError
  +-- ScenarioError        the test or the site asks for something impossible: its author must act
@@ -15,6 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a script reads after ``hil run``."""
+
+    PASSED = 0
+    FAILED = 1
+    USAGE = 2
+    FARM_FAILED = 3
+    INTERRUPTED = 130
 
 
 class HilError(Exception):

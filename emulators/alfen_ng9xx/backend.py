@@ -8,11 +8,11 @@ from typing import Final, cast
 from emulators.alfen_ng9xx.registers import serial_number
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import ChargerWiring, Host
-from emulators.kit.ocpp.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
-from emulators.kit.ocpp.keys import KeyTable
-from emulators.kit.ocpp.one_connector import Charger, OneConnector
-from emulators.kit.ocpp.rates import Supply
-from emulators.kit.ocpp.security import Profile, Security
+from emulators.kit.ocpp.point.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
+from emulators.kit.ocpp.point.keys import KeyTable
+from emulators.kit.ocpp.profiles.rates import Supply
+from emulators.kit.ocpp.shell.one_connector import Charger, OneConnector
+from emulators.kit.ocpp.shell.security import Profile, Security
 from emulators.kit.phases import SINGLE_PHASE_ORDERS
 
 KEYS: Final = Path(__file__).parent / "ocpp_keys.csv"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from emulators.backend.script import Step
-from emulators.kit.ocpp.rpc import ERROR_CODES, CallError, OwnPayloadInvalid
-from emulators.kit.ocpp.schemas import ACTIONS
-from emulators.kit.ocpp.session import CallTimeout, ConnectionLost
-from emulators.kit.sideband import Body, Refused, Verb
+from emulators.kit.http_api import Body, Refused, Verb
+from emulators.kit.ocpp.shell.session import CallTimeout, ConnectionLost
+from emulators.kit.ocpp.wire.rpc import ERROR_CODES, CallError, OwnPayloadInvalid
+from emulators.kit.ocpp.wire.schemas import ACTIONS
 
 if TYPE_CHECKING:
     from emulators.backend.device import Backend

@@ -17,10 +17,10 @@ from emulators.backend.script import Step
 from emulators.kit.family import DeviceConfig, Service
 from emulators.kit.front import Front
 from emulators.kit.host import Host
-from emulators.kit.ocpp.rpc import CallError, check_own
-from emulators.kit.ocpp.security import Authority, Certificate, ServerSecurity
-from emulators.kit.ocpp.server import Hello, Server
-from emulators.kit.ocpp.session import (
+from emulators.kit.http_api import HttpApi, Refused
+from emulators.kit.ocpp.shell.security import Authority, Certificate, ServerSecurity
+from emulators.kit.ocpp.shell.server import Hello, Server
+from emulators.kit.ocpp.shell.session import (
     Answer,
     CallTimeout,
     ConnectionLost,
@@ -30,8 +30,8 @@ from emulators.kit.ocpp.session import (
     Silent,
     Unchecked,
 )
+from emulators.kit.ocpp.wire.rpc import CallError, check_own
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
-from emulators.kit.sideband import Refused, Sideband
 
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
@@ -70,7 +70,7 @@ class Backend:
         self.system = CentralSystem(self.book, heartbeat_s=300, tags={}, unknown_tag="Accepted")
         self._set_up()
         self._server: Server | None = None
-        self._api: Sideband | None = None
+        self._api: HttpApi | None = None
 
     # --- power
 
@@ -147,7 +147,7 @@ class Backend:
         if token is None and not ipaddress.ip_address(address).is_loopback:
             self._host.trace("api_closed", why="it listens beyond loopback only with a token: 'API token'")
             return
-        self._api = Sideband(self.state, verbs(self), token, title="hilfarm central system")
+        self._api = HttpApi(self.state, verbs(self), token, title="hilfarm central system")
         await self._api.start_at(address, port)
 
     # --- charge points

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from emulators.backend.book import Book
 from emulators.backend.script import Script, Step
-from emulators.kit.ocpp.certificates import is_request
-from emulators.kit.ocpp.rpc import CallError
+from emulators.kit.ocpp.point.certificates import is_request
+from emulators.kit.ocpp.wire.rpc import CallError
 
 Payload = dict[str, Any]
 #: Messages about a transaction, which a charge point sends again until they are answered (OCPP 1.6, 3.7).

@@ -9,7 +9,7 @@ from emulators.countis_e27.model import SAMPLE_S, values
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import Host
 from emulators.kit.modbus import READ_HOLDING, WRITE_REGISTER, WRITE_REGISTERS
-from emulators.kit.modbus_meter import ModbusMeter
+from emulators.kit.modbus.meter import ModbusMeter
 from emulators.kit.parameters import ParameterTable
 from emulators.kit.registers import RegisterTable, Value
 from emulators.kit.terminals import Reading

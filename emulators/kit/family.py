@@ -15,12 +15,28 @@ from pathlib import Path
 from typing import Literal
 
 import emulators
-from emulators.kit.host import Device, Host, SerialSettings
+from emulators.kit.device import Device
+from emulators.kit.host import Host, SerialSettings
 from emulators.kit.parameters import ParameterTable, Value
 
 Role = Literal["charger", "meter", "backend"]
 #: What suites ask of every family in the same words: one value, or one for each of L1, L2, L3.
 Quantity = Literal["signalled current", "charging current", "meter current", "meter power"]
+
+
+@dataclass(frozen=True, slots=True)
+class SocketConfig:
+    """How one socket of a charger is wired.
+
+    Attributes:
+        number: Counted from 1, as on the housing and in OCPP.
+        phase_order: How it hangs on the grid.
+        cable_a: Rating of the cable that is fixed to it, None for a socket into which each vehicle brings its own [A].
+    """
+
+    number: int
+    phase_order: str
+    cable_a: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +48,8 @@ class DeviceConfig:
         address: Its address as the manual prints it, None for a device without a network.
         firmware: One of the family's versions.
         variant: One of the family's variants, empty when it has none.
-        phase_order: How a charger's socket hangs on the grid.
+        phase_order: How a charger's first socket hangs on the grid.
+        sockets: A charger's sockets in the order of their numbers; one like the first unless said.
         parameters: Parsed values by the manual's own parameter names (only those the site sets).
         mobile_address: Its modem's address in the mobile network, None without a modem or a SIM card.
     """
@@ -44,6 +61,12 @@ class DeviceConfig:
     phase_order: str
     parameters: Mapping[str, Value]
     mobile_address: str | None = None
+    sockets: tuple[SocketConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Give a charger of which nothing else is said its one socket."""
+        if not self.sockets:
+            object.__setattr__(self, "sockets", (SocketConfig(1, self.phase_order),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +99,7 @@ class Family:
         firmware: Versions that can be emulated, the default first.
         variants: Order numbers or builds, the default first; empty when there is only one.
         single_phase: Variants of a charger with one phase.
+        sockets: How many sockets a charger has, by variant ('' = any other).
         rated_current_a: Highest current that a variant is built for, by variant ('' = any), for the site check [A].
         parameters: Documented parameters.
         registers: The Modbus table, None without Modbus.
@@ -90,7 +114,7 @@ class Family:
         tables: Further tables of its interface by title (CSV), for the sheet: telegrams, versions.
         observations: Where a tester reads a quantity through the public port: names of registers, or OBIS references of
             a meter with a P1 port. A ``meter power`` gives its sign to a ``meter current`` that has none.
-        has_card_reader: Its devices are :class:`~emulators.kit.host.CardReader`.
+        has_card_reader: Its devices are :class:`~emulators.kit.device.CardReader`.
         create: Makes the device on a host.
         sheet: Fidelity notes (Markdown).
     """
@@ -101,6 +125,7 @@ class Family:
     firmware: tuple[str, ...]
     variants: tuple[str, ...] = ()
     single_phase: tuple[str, ...] = ()
+    sockets: Mapping[str, int] = field(default_factory=dict)
     rated_current_a: Mapping[str, float] = field(default_factory=dict)
     parameters: ParameterTable
     registers: Path | None = None
@@ -116,6 +141,10 @@ class Family:
     has_card_reader: bool = False
     create: Callable[[Host, DeviceConfig], Device]
     sheet: Path
+
+    def sockets_of(self, variant: str) -> int:
+        """Return how many sockets a charger of a variant has."""
+        return self.sockets.get(variant, self.sockets.get("", 1))
 
     def modbus_port_with(self, setting: Callable[[str], object]) -> int | None:
         """Return the Modbus TCP port of a device with these settings, None when it has no server or it is switched off.

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import ChargerWiring, Host
-from emulators.kit.ocpp.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
-from emulators.kit.ocpp.keys import KeyTable
-from emulators.kit.ocpp.one_connector import Charger, OneConnector
-from emulators.kit.ocpp.security import Security
+from emulators.kit.ocpp.point.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
+from emulators.kit.ocpp.point.keys import KeyTable
+from emulators.kit.ocpp.shell.one_connector import Charger, OneConnector
+from emulators.kit.ocpp.shell.security import Security
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.wan_router import Route, WanRouter
 from emulators.mennekes_ecu.dhcp import Dhcp

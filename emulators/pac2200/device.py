@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import Host
-from emulators.kit.modbus_meter import COMMON_FAULTS, ModbusMeter
+from emulators.kit.modbus.meter import COMMON_FAULTS, ModbusMeter
 from emulators.kit.parameters import ParameterError, ParameterTable
 from emulators.kit.phases import PHASES
 from emulators.kit.registers import RegisterTable, Value

@@ -1,6 +1,6 @@
 """What goes wrong on purpose: links of the site's network, serial cables, the devices' power.
 
-Here as the embedded bench does it; :mod:`hil.bench.remote_faults` has what differs for devices in other processes.
+Here as the embedded bench does it; :mod:`hil.process.remote_faults` has what differs for devices in other processes.
 
 docs/faults.md has the table of faults and benches.
 """
@@ -19,7 +19,7 @@ from hil.errors import ScenarioError
 from hil.site.values import unknown
 
 if TYPE_CHECKING:
-    from hil.bench.embedded import Farm
+    from hil.bench.farm import Farm
 
 CUT: Final = "is cut"
 

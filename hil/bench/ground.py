@@ -13,13 +13,13 @@ from typing import Any
 
 from emulators.kit.host import NS_PER_S
 from emulators.kit.modbus import CLIENT
-from emulators.kit.ocpp.security import Authority
+from emulators.kit.ocpp.shell.security import Authority
 from hil.bench.addresses import Addresses
-from hil.bench.instants import Instants
 from hil.bench.lan import Group
-from hil.bench.serial import SerialLines
 from hil.bench.wiring import Bay, Terminals
 from hil.clock import FarmLoop, ScaledLoop
+from hil.clock.instants import Instants
+from hil.lines.serial import SerialLines
 from hil.site import Site
 from hil.trace import TraceWriter
 

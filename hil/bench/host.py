@@ -9,8 +9,8 @@ from typing import Any
 
 from emulators.kit.host import NS_PER_S, Cancel, Phase, SerialPort, SerialSettings
 from hil.bench.ground import Ground
-from hil.bench.kept import KeptMemory
 from hil.bench.lan import Group, Member
+from hil.bench.memory import KeptMemory
 from hil.bench.wiring import Bay, Terminals
 from hil.errors import ScenarioError
 

@@ -9,7 +9,7 @@ from emulators.ev.model import DrawChanged, PilotChanged, Vehicle, VehicleEvent,
 from emulators.kit.host import Phase
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import NO_OFFER, Offer, PilotState
-from hil.bench.instants import Due, Instants
+from hil.clock.instants import Due, Instants
 from hil.errors import ScenarioError
 from hil.plant import Plant
 

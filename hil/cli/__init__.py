@@ -12,8 +12,7 @@ import argcomplete
 
 from hil.cli import backend, check, completion, compose, device, hand, look, relay, run, stack, start, trace, up
 from hil.cli.command import EPILOG, complain
-from hil.errors import BenchError, HilError
-from hil.report.runner import ExitCode
+from hil.errors import BenchError, ExitCode, HilError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from hil.cli.command import Commands, add_command
-from hil.errors import ScenarioError
+from hil.errors import ExitCode, ScenarioError
 from hil.hand.client import Client, backend_at, find
-from hil.report.runner import ExitCode
 
 API_TOKEN: Final = "API token"  #: The central system's parameter.
 NOT_CONNECTED: Final = "not connected"

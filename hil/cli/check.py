@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from hil.cli.command import Commands, add_command, complain
-from hil.errors import ScenarioError
-from hil.report.runner import ExitCode
+from hil.errors import ExitCode, ScenarioError
 
 
 def add(commands: Commands) -> None:

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from hil.errors import ScenarioError
-from hil.report.runner import ExitCode
+from hil.errors import ExitCode, ScenarioError
 
 EPILOG: Final = """exit codes:
   0  all passed

@@ -11,9 +11,8 @@ from argcomplete.shell_integration import shellcode
 
 from emulators.kit.family import families
 from hil.cli.command import Commands, add_command
-from hil.errors import HilError
+from hil.errors import ExitCode, HilError
 from hil.hand.client import Client, find
-from hil.report.runner import ExitCode
 
 Words = Callable[[argparse.Namespace], Iterable[str]]
 

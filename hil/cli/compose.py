@@ -6,7 +6,7 @@ import argparse
 
 from hil.cli.command import Commands, add_command
 from hil.compose import engine, swarm
-from hil.report.runner import ExitCode
+from hil.errors import ExitCode
 
 
 def add(commands: Commands) -> None:

@@ -12,8 +12,7 @@ from typing import Final
 
 from emulators.kit.family import Family, UnknownFamily, family_alone
 from hil.cli.command import Commands, add_command, token
-from hil.errors import BenchError, ScenarioError
-from hil.report.runner import ExitCode
+from hil.errors import BenchError, ExitCode, ScenarioError
 
 READY: Final = Path("/run/hilfarm/ready")
 
@@ -48,7 +47,7 @@ def add(commands: Commands) -> None:
 
 
 def _device(args: argparse.Namespace) -> int:
-    from hil.bench.seat import Seat  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
+    from hil.process.seat import Seat  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
 
     secret, seats = token(), {}
     for word in args.seats:
@@ -64,8 +63,8 @@ def _device(args: argparse.Namespace) -> int:
 
 
 def _proxy(args: argparse.Namespace) -> int:
-    from hil.bench.proxy import proxied  # noqa: PLC0415  as above
-    from hil.bench.seat import Seat  # noqa: PLC0415
+    from hil.process.proxy import proxied  # noqa: PLC0415  as above
+    from hil.process.seat import Seat  # noqa: PLC0415
 
     secret, found = token(), proxied(_family(args.type), args.to)
     signal.signal(signal.SIGTERM, _leave)
@@ -74,8 +73,8 @@ def _proxy(args: argparse.Namespace) -> int:
 
 
 def _conductor(args: argparse.Namespace) -> int:
-    from hil.bench.control import CONDUCTOR_PORT  # noqa: PLC0415  as above
     from hil.clock.conductor import Conductor  # noqa: PLC0415
+    from hil.process.control import CONDUCTOR_PORT  # noqa: PLC0415  as above
 
     signal.signal(signal.SIGTERM, _leave)
     port = CONDUCTOR_PORT if args.port is None else args.port

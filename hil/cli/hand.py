@@ -12,10 +12,10 @@ from typing import Any
 from rich.console import Console
 
 from hil.cli.command import Commands, add_command
+from hil.errors import ExitCode
 from hil.hand.client import Client, find
 from hil.hand.watch import watch
 from hil.keywords.values import to_amps, to_amps3
-from hil.report.runner import ExitCode
 
 Body = Callable[[argparse.Namespace], Mapping[str, object]]
 

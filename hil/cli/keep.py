@@ -17,18 +17,18 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from emulators.kit.sideband import Sideband, token_at
-from hil.bench.embedded import Farm
-from hil.bench.make import in_containers
+from emulators.kit.http_api import HttpApi, token_at
+from hil.bench.farm import Farm
 from hil.clock import FarmLoop, FarmThread, ScaledLoop, make_loop
+from hil.clock.wall import utc_now
 from hil.errors import BenchError, ScenarioError
 from hil.hand import client
+from hil.hand.server import state, verbs
 from hil.hand.watch import port_text
 from hil.keywords import by_hand
-from hil.report.folder import RunFolder, surroundings
-from hil.report.wall import utc_now
+from hil.run.benches import in_containers
+from hil.run.folder import RunFolder, surroundings
 from hil.site import Site, load_site, with_serial_port
-from hil.stimulus import state, verbs
 from hil.trace import TraceWriter, trace_path
 
 TOKEN_FILE: Final = Path(".hil/token")
@@ -116,9 +116,8 @@ def _run(make: MakeFarm, args: argparse.Namespace, console: Console, clock: dict
         is_up = False
         try:
             thread.run(farm.start())
-            sideband = Sideband(
-                lambda: state(farm), {**verbs(farm), "do": by_hand.verb(farm, thread)}, token_at(TOKEN_FILE)
-            )
+            acts = {**verbs(farm), "do": by_hand.verb(farm, thread)}
+            sideband = HttpApi(lambda: state(farm), acts, token_at(TOKEN_FILE), title="hilfarm side-band")
             stack.callback(lambda: thread.run(sideband.stop(), STOP_REAL_S))
             thread.run(_start(sideband))
             is_up = True  # before anybody is told
@@ -266,7 +265,7 @@ async def _watch(farm: Farm, console: Console, speed: float, live: Live | None, 
         await asyncio.sleep(LOOK_REAL_S * speed)
 
 
-async def _start(sideband: Sideband) -> None:
+async def _start(sideband: HttpApi) -> None:
     try:
         await sideband.start()
     except OSError as error:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from emulators.kit.family import Family, UnknownFamily, families, family
 from hil.cli.command import Commands, add_command
-from hil.errors import ScenarioError
-from hil.report.runner import ExitCode
+from hil.errors import ExitCode, ScenarioError
 
 
 def add(commands: Commands) -> None:
@@ -77,7 +76,7 @@ def _sheet(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from hil.report.doctor import examine  # noqa: PLC0415
+    from hil.cli.doctor import examine  # noqa: PLC0415
 
     for finding in examine():
         print(finding)

@@ -7,7 +7,7 @@ import asyncio
 
 from hil.cli.command import Commands, add_command, token
 from hil.cli.device import READY
-from hil.report.runner import ExitCode
+from hil.errors import ExitCode
 
 
 def add(commands: Commands) -> None:
@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
 
 
 def _relay(args: argparse.Namespace) -> int:
-    from hil.bench.relay import serve  # noqa: PLC0415  a farm is slow to import, and other commands do not need it
+    from hil.process.relay import serve  # noqa: PLC0415  a farm is slow to import, and other commands do not need it
 
     asyncio.run(serve(token(), host=args.host, ready=READY if READY.parent.is_dir() else None))
     return ExitCode.PASSED

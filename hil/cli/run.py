@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from hil.cli.command import Commands, add_command, add_place, factor, seed
-from hil.errors import ScenarioError
-from hil.report.folder import require_unused
-from hil.report.runner import ExitCode, RunRequest, print_outcome, run_suites
-from hil.report.selection import Shard
+from hil.errors import ExitCode, ScenarioError
+from hil.run.folder import require_unused
+from hil.run.runner import RunRequest, print_outcome, run_suites
+from hil.run.selection import Shard
 
 SUITE_FOLDERS: Final = (Path("robot/suites"), Path("suites"))  #: Where suites are looked for, the first that exists.
 MOST_JOBS: Final = 64

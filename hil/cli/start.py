@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from hil.cli.command import Commands, add_command
-from hil.report.runner import ExitCode
+from hil.errors import ExitCode
 from hil.starter import init
 
 

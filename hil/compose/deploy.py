@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from hil.clock.wall import Stopwatch
 from hil.compose import swarm
 from hil.compose.engine import LABEL, PROJECT_LABEL, docker, run
 from hil.compose.image import ensure
@@ -22,7 +23,6 @@ from hil.compose.project import LAST_LINES
 from hil.compose.runner import make_runner
 from hil.compose.stack import RELAY, render_stack
 from hil.errors import BenchError
-from hil.report.wall import Stopwatch
 from hil.site import Site
 
 RUNNING_REAL_S: Final = 180.0  #: A task that does not run by then never will.

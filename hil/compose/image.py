@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 import hil
+from hil.clock.wall import Stopwatch
 from hil.compose.engine import docker, has_image, image_mb, require_engine
 from hil.errors import BenchError
-from hil.report.wall import Stopwatch
 
 NAME: Final = "hilfarm"
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"

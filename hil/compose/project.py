@@ -11,13 +11,13 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
-from hil.bench.containers import Act
+from hil.clock.wall import Stopwatch
 from hil.compose.engine import PROJECT_LABEL, compose_command, docker, run, subnets_in_use
 from hil.compose.image import Say
 from hil.compose.plan import Plan, addresses_name, choose_subnets, service
 from hil.compose.render import render
 from hil.errors import BenchError
-from hil.report.wall import Stopwatch
+from hil.process.containers import Act
 from hil.site import Site
 
 HEALTHY_REAL_S: Final = 120.0  #: A container that is not healthy by then never will be.
@@ -76,7 +76,7 @@ class Project:
                 return self._wait(new=True)
 
     def act(self, what: Act, device: str) -> None:
-        """Do something to a device's container (``hil.bench.containers.Containers``)."""
+        """Do something to a device's container (``hil.process.containers.Containers``)."""
         one = self._container(device)
         match what:
             case "kill":

@@ -11,10 +11,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import SingleQuotedScalarString as _quoted
 
-from hil.bench.control import WIRES_PORT
 from hil.bench.seats import refuse_seats
 from hil.compose.engine import LABEL
 from hil.compose.plan import Plan, addresses_name, link_name, project, service
+from hil.process.control import WIRES_PORT
 from hil.site import DeviceSpec, SeatSpec, Site
 
 IMAGE: Final = "${HIL_IMAGE:?the farm's image: hil compose image}"

@@ -17,8 +17,8 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Final
 
-from hil.bench.containers import Act, Containers
 from hil.errors import BenchError, HilError, ScenarioError
+from hil.process.containers import Act, Containers
 from hil.site import Site, site_of
 
 SOCKET: Final = "requests"  #: The socket's name in its folder.
@@ -91,7 +91,7 @@ class Requests:
 
 
 class Host:
-    """The run's own process, asked over the channel (``hil.bench.containers.Containers``).
+    """The run's own process, asked over the channel (``hil.process.containers.Containers``).
 
     Args:
         path: The socket.

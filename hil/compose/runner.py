@@ -46,4 +46,4 @@ def make_runner(
     words += [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
     words += [word for mount in mounts for word in ("--mount", mount)]
     words += [word for key, value in {**environment, **own}.items() for word in ("--env", f"{key}={value}")]
-    return docker(*words, image, "python", "-P", "-m", "hil.report.worker").strip()
+    return docker(*words, image, "python", "-P", "-m", "hil.run.worker").strip()

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from hil.clock.wall import Stopwatch
 from hil.compose.engine import LABEL, PROJECT_LABEL, docker, require_engine
 from hil.errors import BenchError
-from hil.report.wall import Stopwatch
 
 STACK_LABEL: Final = "com.docker.stack.namespace"
 NO_MANAGER: Final = "this engine is no manager of a swarm"

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from hil.bench.containers import Act
 from hil.compose.engine import LABEL, PROJECT_LABEL, clean, docker, require_engine, subnets_in_use
 from hil.compose.image import Say, ensure
 from hil.compose.plan import Plan, choose_subnets, free_subnet, project
@@ -22,6 +21,7 @@ from hil.compose.render import FURTHER_DEVICE_MB, render
 from hil.compose.requests import MOUNTED, SOCKET, Requests
 from hil.compose.runner import RUNNER_MB, make_runner
 from hil.errors import BenchError
+from hil.process.containers import Act
 from hil.site import Site
 
 MOST_PROJECTS: Final = 4  #: So many sites' containers are kept at the same time.
@@ -30,7 +30,7 @@ RUNNERS_PREFIX: Final = 29  #: The runner's own network has room for it and its 
 
 
 class Containers:
-    """What one run has in the engine (``hil.bench.containers.Containers``).
+    """What one run has in the engine (``hil.process.containers.Containers``).
 
     Containers depend on a site's shape only, which is its compose file: settings come with each test. So a project is
     used again for every site of the same shape; the least recently used one goes when there is no room.
@@ -85,7 +85,7 @@ class Containers:
                 signal.signal(signal.SIGTERM, before)
 
     def need(self, site: Site) -> Mapping[str, IPv4Network]:
-        """Have a site's containers healthy (``hil.bench.containers.Containers``)."""
+        """Have a site's containers healthy (``hil.process.containers.Containers``)."""
         shape = render(site, Plan(site, choose_subnets(site)), ref=site.ref)
         found = self._projects.pop(shape, None)
         if found is None or not self._mended(found):

@@ -15,7 +15,7 @@ from assertionengine import AssertionOperator, verify_assertion
 from robot.utils import timestr_to_secs
 
 from hil.errors import ScenarioError
-from hil.keywords.session import Session
+from hil.run.session import Session
 
 _ORDER: Final = {AssertionOperator[sign] for sign in ("<", "<=", ">", ">=")}
 _NUMERIC: Final = _ORDER | {AssertionOperator["=="], AssertionOperator["!="]}

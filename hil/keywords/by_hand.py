@@ -12,11 +12,12 @@ from typing import Final
 
 from robot.api import TestSuite
 
-from emulators.kit.sideband import Answer, Do, Refused, Verb
-from hil.bench.embedded import Farm
+from emulators.kit.http_api import Answer, Refused, Verb
+from hil.bench.farm import Farm
 from hil.clock import FarmThread
-from hil.keywords.session import Session, lend
+from hil.hand.bodies import Do
 from hil.report.verdicts import Failure
+from hil.run.session import Session, lend
 
 RESOURCE: Final = "hil/keywords/farm.resource"
 NAME: Final = "by hand"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from hil.keywords.session import Session
 from hil.keywords.values import Verb
+from hil.run.session import Session
 
 SAMPLE_S: Final = 5.0
 LOOK_S: Final = 1.0  #: How often a text is looked at until it is as expected.

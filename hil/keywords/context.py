@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.errors import ScenarioError
-from hil.keywords.session import Session, lent
+from hil.run.session import Session, lent
 from hil.site import Site
 
 

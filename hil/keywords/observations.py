@@ -9,7 +9,7 @@ from emulators.kit.family import Quantity
 from emulators.kit.host import NS_PER_S
 from emulators.kit.registers import Register, Value
 from hil.errors import ScenarioError
-from hil.keywords.session import Session
+from hil.run.session import Session
 
 if TYPE_CHECKING:
     from hil.probes.p1 import P1Telegram

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from emulators.kit.ocpp.schemas import ACTIONS, FOLDER
+from emulators.kit.ocpp.wire.schemas import ACTIONS, FOLDER
 from hil.errors import DeviceRefused, DeviceSilent, ScenarioError
 from hil.site.values import unknown
 

@@ -7,8 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from hil.report.progress import clock_text
-from hil.report.verdicts import SuiteRow, Verdicts
+from hil.report.verdicts import SuiteRow, Verdicts, clock_text
 
 _STYLE: Final = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:#1c2733;background:#fff}

@@ -133,3 +133,10 @@ class Verdicts:
             if test.failed:
                 failures.append(Failure(test.name, str(test.source or ""), test.message))
         return cls(whole, tuple(rows.values()), tuple(failures))
+
+
+def clock_text(seconds: float) -> str:
+    """Return a duration as ``hh:mm:ss``."""
+    minutes, second = divmod(int(seconds), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour:02d}:{minute:02d}:{second:02d}"

@@ -8,7 +8,7 @@ from hil.site.cables import ALWAYS, OUTSIDE, SERIAL_PORTS, Link
 from hil.site.installation import SUPPLY, Feeder, Fuse, Load, Supply
 from hil.site.load import load_site, shipped_sites, site_of, with_serial_port
 from hil.site.model import Site
-from hil.site.seats import SECTIONS, BackendSpec, DeviceSpec, MeterSpec, SeatSpec
+from hil.site.seats import SECTIONS, BackendSpec, DeviceSpec, MeterSpec, Outlet, SeatSpec
 from hil.site.values import Profile, duration_ns
 from hil.site.vehicles import Battery, VehicleSpec, vehicle_presets
 
@@ -26,6 +26,7 @@ __all__ = [
     "Link",
     "Load",
     "MeterSpec",
+    "Outlet",
     "Profile",
     "SeatSpec",
     "Site",

@@ -20,7 +20,7 @@ from hil.site.cables import OUTSIDE, SERIAL_PORTS, Link
 from hil.site.document import Mark
 from hil.site.installation import SUPPLY, Feeder, Fuse, Load, Supply, Trip
 from hil.site.part import Part
-from hil.site.seats import DEFAULT_NETWORK, SECTIONS, BackendSpec, DeviceSpec, MeterSpec, SeatSpec
+from hil.site.seats import DEFAULT_NETWORK, SECTIONS, BackendSpec, DeviceSpec, MeterSpec, Outlet, SeatSpec
 from hil.site.values import Count, Finding, NetworkName, Subnet, Text, unknown, wrong
 from hil.site.vehicles import VehicleSpec, vehicle_presets
 
@@ -179,9 +179,35 @@ class Site(Part):
             chain.append(parent)
         return tuple(chain)
 
+    @cached_property
+    def outlets(self) -> Mapping[str, Outlet]:
+        """Return every socket by name: ``CP1``, or ``CP1/2`` where a charger has more than one."""
+        return {one.name: one for device in self.devices.values() for one in device.outlets}
+
+    def require_outlet(self, name: str) -> Outlet:
+        """Return a socket; a charger's name means its only one.
+
+        Raises:
+            ScenarioError: There is no such socket, or the charger has several.
+        """
+        device, _, number = name.partition("/")
+        has = self.require_charger(device).outlets
+        if not number and len(has) > 1:
+            each = ", ".join(one.name for one in has)
+            raise ScenarioError(f"site {self.name}: {device} has {len(has)} sockets. Say which: {each}.")
+        found = next((one for one in has if number in ("", str(one.number))), None)
+        if found is None:
+            self._refuse("socket", name, [one.name for one in has])
+            raise AssertionError("unreachable")
+        return found
+
     def points_behind(self, node: str) -> tuple[str, ...]:
         """Return the charging points that are fed through a feeder (or through ``supply``: all)."""
-        return tuple(name for name, device in self.devices.items() if node in self.upstream(device.feeder))
+        return tuple(dict.fromkeys(one.device for one in self.outlets_behind(node)))
+
+    def outlets_behind(self, node: str) -> tuple[Outlet, ...]:
+        """Return the sockets that are fed through a feeder (or through ``supply``: all)."""
+        return tuple(one for one in self.outlets.values() if node in self.upstream(one.feeder))
 
     def fuse_at(self, node: str) -> Fuse | None:
         """Return the fuse at a feeder's beginning, or the main fuse."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, WithJsonSchema, field_validator, model_validator
@@ -11,7 +12,18 @@ from emulators.kit import family as kit
 from emulators.kit.parameters import ParameterError, Value
 from hil.site.installation import SUPPLY
 from hil.site.part import Named, Part
-from hil.site.values import Address, FeederName, Finding, NetworkName, PhaseOrder, Text, is_one_of, unknown, wrong
+from hil.site.values import (
+    Address,
+    FeederName,
+    Finding,
+    NetworkName,
+    Number,
+    PhaseOrder,
+    Text,
+    is_one_of,
+    unknown,
+    wrong,
+)
 
 DEFAULT_NETWORK: Final = "lan"
 
@@ -111,7 +123,9 @@ class _Seat(Named):
         row = self.family.parameters.get(name)
         return None if row is None else row.parse(row.default)
 
-    def _config(self, phase_order: str, mobile_address: str | None = None) -> kit.DeviceConfig:
+    def _config(
+        self, phase_order: str, mobile_address: str | None = None, sockets: tuple[kit.SocketConfig, ...] = ()
+    ) -> kit.DeviceConfig:
         family = self.family
         return kit.DeviceConfig(
             name=self.name,
@@ -121,6 +135,7 @@ class _Seat(Named):
             phase_order=phase_order,
             parameters=dict(self.parameters),
             mobile_address=mobile_address,
+            sockets=sockets,
         )
 
 
@@ -134,6 +149,41 @@ class Sim(Part):
 
     network: NetworkName
     address: Address
+
+
+class SocketSpec(Part):
+    """A charger's socket where it differs from what the charger says.
+
+    Attributes:
+        feeder: The line it hangs on, the charger's own unless said.
+        phase_order: How it hangs on the grid, as the charger unless said.
+        cable_a: Rating of the charging cable that is fixed to it [A], None for a socket without one.
+    """
+
+    feeder: FeederName | None = None
+    phase_order: PhaseOrder | None = None
+    cable_a: Number | None = Field(default=None, gt=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """One socket of one charger, as the rest of the farm knows it.
+
+    Attributes:
+        device: The charger.
+        number: Counted from 1.
+        name: The charger's name when it has no other socket, else ``CP1/2``.
+        feeder: The line it hangs on.
+        phase_order: How it hangs on the grid.
+        cable_a: Rating of the cable that is fixed to it [A], None for none.
+    """
+
+    device: str
+    number: int
+    name: str
+    feeder: str
+    phase_order: str
+    cable_a: float | None
 
 
 class DeviceSpec(_Seat):
@@ -152,12 +202,40 @@ class DeviceSpec(_Seat):
         parameters: Typed values by the manual's names (only those the site sets).
         feeder: The line it hangs on.
         phase_order: How its socket hangs on the grid.
+        sockets: Its sockets in the order of their numbers, where they differ from that; empty for all alike.
         sim: The SIM card in its modem, None without one.
     """
 
     feeder: FeederName
     phase_order: PhaseOrder = "L1L2L3"
+    sockets: tuple[SocketSpec, ...] = ()
     sim: Sim | None = None
+
+    @model_validator(mode="after")
+    def _has_these_sockets(self) -> Self:
+        if self.sockets and self.type in kit.families() and len(self.sockets) != (has := self._count()):
+            text = f"{len(self.sockets)} sockets, but {self._config('').variant or self.type} has {has}."
+            raise wrong(Finding(text, f"Allowed: {has}, or nothing when all are alike.", ("sockets",)))
+        return self
+
+    @property
+    def outlets(self) -> tuple[Outlet, ...]:
+        """Return its sockets, each with what it hangs on."""
+        specs = self.sockets or (SocketSpec(),) * self._count()
+        return tuple(
+            Outlet(
+                device=self.name,
+                number=number,
+                name=self.name if len(specs) == 1 else f"{self.name}/{number}",
+                feeder=one.feeder or self.feeder,
+                phase_order=one.phase_order or self.phase_order,
+                cable_a=one.cable_a,
+            )
+            for number, one in enumerate(specs, start=1)
+        )
+
+    def _count(self) -> int:
+        return self.family.sockets_of(self.variant or next(iter(self.family.variants), ""))
 
     @classmethod
     def role(cls) -> str:
@@ -166,7 +244,8 @@ class DeviceSpec(_Seat):
 
     def config(self) -> kit.DeviceConfig:
         """Return what the family's device is created from."""
-        return self._config(self.phase_order, None if self.sim is None else self.sim.address)
+        sockets = tuple(kit.SocketConfig(one.number, one.phase_order, one.cable_a) for one in self.outlets)
+        return self._config(sockets[0].phase_order, None if self.sim is None else self.sim.address, sockets)
 
 
 class MeterSpec(_Seat):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from hil.bench.control import PORT
 from hil.compose.engine import docker
 from hil.compose.plan import Plan
 from hil.compose.render import CONDUCTOR
 from hil.compose.up import Containers
-from hil.keywords.session import build_site
+from hil.process.control import PORT
+from hil.run.session import build_site
 from hil.site import Site
 
 from .runs import SUITE, as_fast_as_it_keeps_up, hil, settled

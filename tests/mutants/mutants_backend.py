@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutant import Check, Mutant
 
 ROUTER = "emulators/kit/wan_router.py"
-ONE = "emulators/kit/ocpp/one_connector.py"
+ONE = "emulators/kit/ocpp/shell/one_connector.py"
 SITE = "hil/site/backends.py"
 ECU = "emulators/mennekes_ecu"
 ALFEN = "emulators/alfen_ng9xx"

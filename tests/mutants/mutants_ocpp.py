@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mutant import Check, Mutant
 
-COMPOSITE = "emulators/kit/ocpp/composite.py"
-ENGINE = "emulators/kit/ocpp/engine.py"
-PAYLOAD = "emulators/kit/ocpp/payload.py"
-RATES = "emulators/kit/ocpp/rates.py"
+COMPOSITE = "emulators/kit/ocpp/profiles/composite.py"
+ENGINE = "emulators/kit/ocpp/profiles/engine.py"
+PAYLOAD = "emulators/kit/ocpp/wire/payload.py"
+RATES = "emulators/kit/ocpp/profiles/rates.py"
 ORACLE = "tests/unit/kit/ocpp/test_ocpp_profiles_oracle.py"
 RULES = "tests/unit/kit/ocpp/test_ocpp_profiles_rules.py"
 PAYLOADS = "tests/unit/kit/ocpp/test_ocpp_payloads.py"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mutant import Check, Mutant
 
-RPC = "emulators/kit/ocpp/rpc.py"
-SESSION = "emulators/kit/ocpp/session.py"
-SERVER = "emulators/kit/ocpp/server.py"
-SECURITY = "emulators/kit/ocpp/security.py"
-SCHEMAS = "emulators/kit/ocpp/schemas.py"
+RPC = "emulators/kit/ocpp/wire/rpc.py"
+SESSION = "emulators/kit/ocpp/shell/session.py"
+SERVER = "emulators/kit/ocpp/shell/server.py"
+SECURITY = "emulators/kit/ocpp/shell/security.py"
+SCHEMAS = "emulators/kit/ocpp/wire/schemas.py"
 BOOK = "emulators/backend/book.py"
 MODEL = "emulators/backend/model.py"
 DEVICE = "emulators/backend/device.py"

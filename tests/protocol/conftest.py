@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import pytest
 
 from emulators.kit.host import NS_PER_S, Phase
-from emulators.kit.ocpp.security import Authority
+from emulators.kit.ocpp.shell.security import Authority
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import NO_OFFER, Offer, PilotState
 from hil.clock import VirtualTimeLoop

@@ -12,9 +12,9 @@ from websockets.asyncio.client import connect as ws_connect
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import serve
 
-from emulators.kit.ocpp.rpc import Payload
-from emulators.kit.ocpp.server import Server
-from emulators.kit.ocpp.session import Answer, Session, connect
+from emulators.kit.ocpp.shell.server import Server
+from emulators.kit.ocpp.shell.session import Answer, Session, connect
+from emulators.kit.ocpp.wire.rpc import Payload
 from tests.protocol.conftest import FakeHost
 
 Role = Literal["central system", "charge point"]

@@ -13,9 +13,9 @@ import pytest
 from emulators.backend import FAMILY
 from emulators.backend.device import PARAMETERS, Backend
 from emulators.kit.family import DeviceConfig, Service
-from emulators.kit.ocpp.rpc import CallError, InvalidAnswer, Payload
-from emulators.kit.ocpp.security import Authority, Certificate, Security
-from emulators.kit.ocpp.session import Answer, CallTimeout, ConnectionLost, Refused, Session, Silent, connect
+from emulators.kit.ocpp.shell.security import Authority, Certificate, Security
+from emulators.kit.ocpp.shell.session import Answer, CallTimeout, ConnectionLost, Refused, Session, Silent, connect
+from emulators.kit.ocpp.wire.rpc import CallError, InvalidAnswer, Payload
 from emulators.kit.parameters import ParameterError
 from tests.protocol.conftest import FakeHost
 

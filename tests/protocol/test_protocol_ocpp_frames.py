@@ -15,9 +15,8 @@ from websockets.asyncio.client import connect as ws_connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from emulators.kit.ocpp.rpc import CallError, InvalidAnswer, MessageIds, OwnPayloadInvalid, Payload
-from emulators.kit.ocpp.server import Server
-from emulators.kit.ocpp.session import (
+from emulators.kit.ocpp.shell.server import Server
+from emulators.kit.ocpp.shell.session import (
     LONGEST_FRAME,
     MOST_CALLS,
     Answer,
@@ -33,6 +32,7 @@ from emulators.kit.ocpp.session import (
     Unreachable,
     connect,
 )
+from emulators.kit.ocpp.wire.rpc import CallError, InvalidAnswer, MessageIds, OwnPayloadInvalid, Payload
 from tests.protocol.conftest import FakeHost
 from tests.protocol.ocpp_peers import NOW, ROLES, Role, ask, facing, goes_on
 

@@ -17,8 +17,8 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from emulators.backend.device import Backend
 from emulators.kit.family import DeviceConfig
-from emulators.kit.ocpp.rpc import CallError, Payload
-from emulators.kit.ocpp.session import Answer, connect
+from emulators.kit.ocpp.shell.session import Answer, connect
+from emulators.kit.ocpp.wire.rpc import CallError, Payload
 from tests.protocol.conftest import FakeHost
 
 Run = Callable[[Coroutine[Any, Any, None]], None]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from emulators.kit.ocpp.certificates import CertificateStore
-from emulators.kit.ocpp.security import (
+from emulators.kit.ocpp.point.certificates import CertificateStore
+from emulators.kit.ocpp.shell.security import (
     Authority,
     Certificate,
     OnFailure,
@@ -22,8 +22,8 @@ from emulators.kit.ocpp.security import (
     basic,
     names_in,
 )
-from emulators.kit.ocpp.server import Hello, Server
-from emulators.kit.ocpp.session import Refused, Session, Unreachable, connect
+from emulators.kit.ocpp.shell.server import Hello, Server
+from emulators.kit.ocpp.shell.session import Refused, Session, Unreachable, connect
 from tests.protocol.conftest import AUTHORITY, FakeHost
 from tests.protocol.ocpp_peers import NOW
 

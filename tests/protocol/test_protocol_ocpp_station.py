@@ -14,13 +14,13 @@ from emulators.backend.device import Backend
 from emulators.backend.script import Step
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import NS_PER_S, Phase
-from emulators.kit.ocpp.config import ChargePointConfig
-from emulators.kit.ocpp.equipment import Readings, Unlocked
-from emulators.kit.ocpp.kept import Packer, unpack
-from emulators.kit.ocpp.keys import KeyTable
-from emulators.kit.ocpp.security import Authority, Security, ServerSecurity
-from emulators.kit.ocpp.server import Server
-from emulators.kit.ocpp.station import OcppStation
+from emulators.kit.ocpp.point.config import ChargePointConfig
+from emulators.kit.ocpp.point.equipment import Readings, Unlocked
+from emulators.kit.ocpp.point.keys import KeyTable
+from emulators.kit.ocpp.point.storage import Packer, unpack
+from emulators.kit.ocpp.shell.security import Authority, Security, ServerSecurity
+from emulators.kit.ocpp.shell.server import Server
+from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
 from hil.clock import VirtualTimeLoop

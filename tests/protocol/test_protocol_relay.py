@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from emulators.kit.udp_relay import PORT
 from hil.bench.addresses import Slot
+from hil.process.udp_relay import PORT
 
 ROOT = Path(__file__).parents[2]
 ANSWER_REAL_S = 30.0

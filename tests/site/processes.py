@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from hil.bench.addresses import Slot
-from hil.bench.containers import Act
 from hil.compose.plan import Plan
 from hil.compose.requests import SOCKET, Requests
+from hil.process.containers import Act
 from hil.site import Site
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +84,7 @@ class SiteProcesses:
 
 
 class Processes:
-    """What a run has instead of an engine (``hil.bench.containers.Containers``): signals kill, pause and resume.
+    """What a run has instead of an engine (``hil.process.containers.Containers``): signals kill, pause and resume.
 
     Attributes:
         settings: What the runner's environment needs.

@@ -17,9 +17,9 @@ from typing import Any, Self
 from pymodbus.client import ModbusTcpClient
 
 from hil.bench.addresses import Slot
-from hil.bench.containers import Act
 from hil.compose.requests import SOCKET, Requests
 from hil.errors import BenchError
+from hil.process.containers import Act
 from hil.site import Site
 
 READY_REAL_S = 30.0
@@ -145,7 +145,7 @@ class Devices:
     on_host = False
 
     def need(self, site: Site) -> Mapping[str, ipaddress.IPv4Network]:
-        """Return where the devices are (``hil.bench.containers.Containers``)."""
+        """Return where the devices are (``hil.process.containers.Containers``)."""
         return dict.fromkeys(site.networks, self.subnet)
 
     def act(self, what: Act, device: str) -> None:

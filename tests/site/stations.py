@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from emulators.kit.host import NS_PER_S
-from emulators.kit.ocpp.config import ChargePointConfig
-from emulators.kit.ocpp.equipment import Readings, Unlocked
-from emulators.kit.ocpp.keys import KeyTable
-from emulators.kit.ocpp.station import OcppStation
+from emulators.kit.ocpp.point.config import ChargePointConfig
+from emulators.kit.ocpp.point.equipment import Readings, Unlocked
+from emulators.kit.ocpp.point.keys import KeyTable
+from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
-from hil.bench.embedded import Farm
+from hil.bench.farm import Farm
 from hil.bench.host import SeatHost
 from hil.site import Site, load_site
 

@@ -12,7 +12,7 @@ import pytest
 
 from emulators.kit.p1 import MAX_TELEGRAM
 from emulators.kit.phases import PerPhase
-from hil.keywords.session import Session, build_site
+from hil.run.session import Session, build_site
 from hil.site import VehicleSpec
 
 P1, MODBUS = "alfen/alb-p1", "alfen/alb-modbus-meter"

@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 
 from emulators.backend.device import Backend
-from emulators.kit.ocpp.security import Authority, Certificate, Security
-from emulators.kit.ocpp.session import CallTimeout, Closed, ConnectionLost, Session, Unreachable, connect
-from hil.bench.embedded import Farm
+from emulators.kit.ocpp.shell.security import Authority, Certificate, Security
+from emulators.kit.ocpp.shell.session import CallTimeout, Closed, ConnectionLost, Session, Unreachable, connect
+from hil.bench.farm import Farm
 from hil.bench.host import SeatHost
 from hil.cli.backend import payload
 from hil.cli.keep import endpoints

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hil.bench.embedded import Farm
+from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
 from hil.trace import TraceWriter
 from tests.site.stations import play, site_of_a_backend

@@ -12,10 +12,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from emulators.kit.ocpp.security import Authority, Certificate, Security
-from emulators.kit.ocpp.session import connect
-from hil.bench.compose import ComposeFarm
-from hil.keywords.session import Session
+from emulators.kit.ocpp.shell.security import Authority, Certificate, Security
+from emulators.kit.ocpp.shell.session import connect
+from hil.compose.farm import ComposeFarm
+from hil.run.session import Session
 from hil.site import load_site
 
 from .processes import Processes

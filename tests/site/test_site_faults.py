@@ -10,7 +10,7 @@ import pytest
 
 from emulators.kit.phases import PerPhase
 from hil.errors import ScenarioError
-from hil.keywords.session import Session, build_site
+from hil.run.session import Session, build_site
 from hil.site import VehicleSpec
 from hil.trace import read_trace
 

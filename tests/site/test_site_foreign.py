@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from emulators.kit.phases import PerPhase
-from hil.bench import foreign
-from hil.bench.control import WIRES_PORT
-from hil.bench.make import bench_for
 from hil.compose.plan import Plan
 from hil.errors import BenchError, ScenarioError, SiteFileError
-from hil.keywords.session import Session, build_site
+from hil.process import foreign
+from hil.process.control import WIRES_PORT
+from hil.run.benches import bench_for
+from hil.run.session import Session, build_site
 from hil.site import VehicleSpec
 
 from .processes import ROOT, TOKEN, Processes

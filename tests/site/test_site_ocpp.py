@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hil.keywords.session import Session, build_site
+from hil.run.session import Session, build_site
 
 from .processes import Processes
 

@@ -20,7 +20,7 @@ from ocpp.v16.enums import Action, RegistrationStatus
 from websockets.asyncio.server import ServerConnection, serve
 
 from hil.errors import ScenarioError
-from hil.keywords.session import Session, build_site
+from hil.run.session import Session, build_site
 
 ANSWER_REAL_S = 20.0
 URL = "devices.{}.parameters.WebSockets JSON OCPP URL of the Backend"

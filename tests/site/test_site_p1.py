@@ -15,7 +15,7 @@ from emulators.kit import family as kit
 from emulators.kit.host import NS_PER_S, SerialSettings
 from emulators.kit.p1 import Reading, TelegramReader
 from emulators.kit.phases import PerPhase
-from hil.bench.embedded import Farm
+from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
 from hil.errors import DeviceNonsense, DeviceSilent, ScenarioError
 from hil.site import load_site

@@ -19,10 +19,10 @@ from dsmr_parser.clients.telegram_buffer import TelegramBuffer
 from dsmr_parser.parsers import TelegramParser
 
 from emulators.kit.host import SerialSettings
-from hil.bench.adapter import Adapter
-from hil.bench.embedded import Farm
+from hil.bench.farm import Farm
 from hil.clock import make_loop
 from hil.errors import ScenarioError
+from hil.lines.adapter import Adapter
 from hil.site import load_site, with_serial_port
 from hil.trace import TraceWriter
 from tests.site.null_modem import NullModem

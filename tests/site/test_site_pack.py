@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from emulators.kit.pilot import NO_OFFER
-from hil.bench import control
-from hil.bench.compose import ComposeFarm
-from hil.bench.control import encode
+from hil.compose.farm import ComposeFarm
 from hil.errors import BenchError, DeviceSilent, ScenarioError
-from hil.keywords.session import Session, build_site
+from hil.process import control
+from hil.process.control import encode
+from hil.run.session import Session, build_site
 
 from .processes import TOKEN, Processes, launch
 

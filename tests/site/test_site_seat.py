@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from emulators.kit.pilot import NO_OFFER
-from hil.bench import control
-from hil.bench.compose import ComposeFarm
-from hil.bench.control import decode, encode
 from hil.bench.faults import Settings
-from hil.bench.remote_faults import EngineFaults, TransportFaults
-from hil.configure import Form
+from hil.compose.farm import ComposeFarm
 from hil.errors import BenchError, DeviceFault, DeviceSilent, ScenarioError
-from hil.keywords.session import Session, build_site
+from hil.process import control
+from hil.process.control import decode, encode
+from hil.process.remote_faults import EngineFaults, TransportFaults
+from hil.run.session import Session, build_site
+from hil.tester.form import Form
 
 from .processes import TOKEN, Processes, launch
 

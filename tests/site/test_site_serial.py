@@ -19,9 +19,9 @@ from emulators.dsmr_p1.model import Meter, Terminals
 from emulators.dsmr_p1.versions import VERSIONS
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
-from hil.bench.serial_tcp import PORTS
 from hil.errors import DeviceSilent, ScenarioError
-from hil.keywords.session import Session, build_site
+from hil.process.serial_tcp import PORTS
+from hil.run.session import Session, build_site
 from hil.site import VehicleSpec
 
 from .processes import Processes

@@ -13,9 +13,9 @@ import pytest
 
 from emulators.kit.host import NS_PER_S, Phase
 from hil.cli.keep import endpoints
-from hil.configure import Form
 from hil.errors import DeviceSilent, ScenarioError, SiteFileError
-from hil.keywords.session import Session, build_site
+from hil.run.session import Session, build_site
+from hil.tester.form import Form
 from hil.trace import read_trace
 
 Start = Callable[..., Session]

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from hil.bench import stack
 from hil.bench.addresses import Slot
-from hil.bench.stack import StackFarm
+from hil.compose import stack_farm as stack
+from hil.compose.stack_farm import StackFarm
 from hil.errors import BenchError, ScenarioError
-from hil.keywords.session import Session, build_site
+from hil.run.session import Session, build_site
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a token of this test"

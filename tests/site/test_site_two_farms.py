@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from emulators.ev.model import VehicleTraits
-from hil.bench.embedded import Farm
+from hil.bench.farm import Farm
 from hil.clock import FarmThread, VirtualTimeLoop
 from hil.site import load_site
 from hil.trace import TraceWriter

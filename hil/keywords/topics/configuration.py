@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 
-from hil.configure import Form
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
+from hil.tester.form import Form
 
 T = TypeVar("T")
 

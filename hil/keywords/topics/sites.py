@@ -11,7 +11,7 @@ from hil.bench.seats import missing
 from hil.errors import ScenarioError
 from hil.keywords.context import Context
 from hil.keywords.names import check_names
-from hil.keywords.session import build_site
+from hil.run.session import build_site
 
 
 class Sites:

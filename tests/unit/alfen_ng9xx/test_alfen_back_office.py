@@ -9,7 +9,7 @@ from emulators.alfen_ng9xx.device import PARAMETERS
 from emulators.alfen_ng9xx.display import display_text
 from emulators.alfen_ng9xx.model import Binding, Station
 from emulators.kit.host import NS_PER_S
-from emulators.kit.ocpp.keys import KeyTable
+from emulators.kit.ocpp.point.keys import KeyTable
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState

@@ -12,9 +12,9 @@ import pytest
 from emulators.backend.book import Book, NotOurFile
 from emulators.backend.model import CentralSystem, names, pairs
 from emulators.backend.script import USUAL, Script, Step
-from emulators.kit.ocpp.certificates import CertificateStore
-from emulators.kit.ocpp.rpc import CallError
-from emulators.kit.ocpp.schemas import validator
+from emulators.kit.ocpp.point.certificates import CertificateStore
+from emulators.kit.ocpp.wire.rpc import CallError
+from emulators.kit.ocpp.wire.schemas import validator
 
 AT = "2026-06-01T06:00:00.000Z"
 START = {"connectorId": 1, "idTag": "T1", "meterStart": 1000, "timestamp": "2026-06-01T05:59:00Z"}

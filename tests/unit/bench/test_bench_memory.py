@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emulators.kit.host import UnreadableMemory
-from hil.bench.kept import KeptMemory
+from hil.bench.memory import KeptMemory
 
 
 def test_files_outlive_the_process_and_belong_to_one_device(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hil.bench.seats import KNOWN_CAPABILITIES, SEATS, missing
-from hil.keywords.session import build_site
+from hil.run.session import build_site
 from hil.site import Site, load_site
 
 OWN_METER = {"meters.M2.seat": "image", "meters.M2.image": "my/meter:1"}

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from hil.compose.plan import POOL, Plan, choose_subnets
 from hil.compose.render import CONDUCTOR, render
 from hil.errors import BenchError, ScenarioError, SiteFileError
-from hil.keywords.session import build_site
+from hil.run.session import build_site
 from hil.site import load_site, shipped_sites
 
 ROOT = Path(__file__).parents[3]

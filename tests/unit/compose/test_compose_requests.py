@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hil.bench.containers import Act
 from hil.compose.requests import SOCKET, Host, Requests
 from hil.errors import BenchError, ScenarioError
-from hil.keywords.session import build_site
+from hil.process.containers import Act
+from hil.run.session import build_site
 from hil.site import Site, shipped_sites
 
 

@@ -14,7 +14,7 @@ from hil.compose import up
 from hil.compose.project import Project
 from hil.compose.up import Containers
 from hil.errors import BenchError
-from hil.keywords.session import build_site
+from hil.run.session import build_site
 from hil.site import Site, load_site
 
 SITES = ("mennekes/car-park", "mennekes/two-networks", "mennekes/standalone-excluding", "alfen/four-houses")

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from hil.cli import main, parser
 from hil.hand.client import START_ONE
-from hil.report.runner import RunRequest, print_outcome, run_suites
+from hil.run.runner import RunRequest, print_outcome, run_suites
 
 ROOT = Path(__file__).parents[3]
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from hil.cli import doctor
+from hil.cli.doctor import NEEDED_OPEN_FILES, Finding, examine
 from hil.compose.engine import EngineMissing
-from hil.report import doctor
-from hil.report.doctor import NEEDED_OPEN_FILES, Finding, examine
 
 
 def raising(error: Exception) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[3]
 #: contract id -> file, line to add, words of the complaint
 PLANTS = {
     "farm-layers": ("hil/site/load.py", "import hil.bench, hil.keywords", "hil.site.load -> hil.keywords"),
+    "no-circles": ("hil/plant/fuse.py", "import hil.plant.judge", "hil.plant"),
     "devices-without-farm": ("emulators/kit/phases.py", "import hil.errors", "emulators.kit.phases -> hil.errors"),
     "families-apart": ("emulators/pac2200/model.py", "import emulators.mennekes_ecu", "emulators.mennekes_ecu"),
     "models-without-io": ("emulators/ev/model.py", "import socket", "emulators.ev.model -> socket"),

@@ -32,7 +32,7 @@ sys.meta_path.insert(0, CtrlC())
         (["run", "mixed.robot", "--output", "out"], "robot"),
         (["run", "mixed.robot", "--output", "out"], "aiohttp"),
         (["up", "mennekes/car-park"], "argcomplete"),
-        (["up", "mennekes/car-park"], "hil.bench.embedded"),
+        (["up", "mennekes/car-park"], "hil.bench.farm"),
         (["up", "mennekes/car-park"], "emulators.mennekes_ecu.device"),
         (["do", "Plug In Vehicle"], "hil.hand.client"),
         (["watch"], "rich.live"),
@@ -53,7 +53,7 @@ def test_ctrl_c_in_the_imports_is_130_without_a_traceback(tmp_path: Path, words:
 
 BEFORE_IT_IS_UP = """
 import os, signal, sys
-import hil.bench.embedded as embedded
+import hil.bench.farm as embedded
 from hil.cli import main
 
 real = embedded.Farm.start

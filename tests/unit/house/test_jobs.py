@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from hil.report.parallel import known_durations, split
-from hil.report.selection import choose
+from hil.run.parallel import known_durations, split
+from hil.run.selection import choose
 
 ROOT = Path(__file__).parents[3]
 

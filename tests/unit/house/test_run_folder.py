@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hil.errors import ScenarioError
-from hil.report.folder import Record, RunFolder, git_state
+from hil.run.folder import Record, RunFolder, git_state
 
 ROOT = Path(__file__).parents[3]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hil.errors import ScenarioError
-from hil.report.selection import Shard, choose
+from hil.run.selection import Shard, choose
 
 ROOT = Path(__file__).parents[3]
 TEST = "T{}\n    [Tags]    {}\n    Should Be True    {} != ${{HIL_SEED}}\n"

@@ -10,7 +10,7 @@ from assertionengine import AssertionOperator
 
 from hil.errors import ScenarioError
 from hil.keywords.assertions import WORDS, verify
-from hil.keywords.session import Session
+from hil.run.session import Session
 from hil.site import load_site
 
 

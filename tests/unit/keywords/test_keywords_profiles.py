@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emulators.kit.ocpp.schemas import validator
+from emulators.kit.ocpp.wire.schemas import validator
 from hil.errors import ScenarioError
 from hil.keywords.charging_profiles import compact, profile, schedule_text, steps
 from hil.probes.ocpp import typed

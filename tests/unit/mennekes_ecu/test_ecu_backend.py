@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import Host
-from emulators.kit.ocpp.keys import KeyTable
+from emulators.kit.ocpp.point.keys import KeyTable
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.pilot import PilotState
 from emulators.kit.wan_router import Route

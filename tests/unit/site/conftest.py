@@ -10,7 +10,8 @@ import pytest
 
 import emulators
 from emulators.kit import family as kit
-from emulators.kit.host import Device, Host
+from emulators.kit.device import Device
+from emulators.kit.host import Host
 from emulators.kit.parameters import ParameterTable
 from hil.errors import Problem, SiteFileError
 from hil.site import Site, load_site

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from hil.errors import SiteFileError
-from hil.keywords.session import build_site
+from hil.run.session import build_site
 from hil.site.backends import backend_link, route_of
 
 GATEWAY, LAN = "mennekes/backend-gateway", "mennekes/backend-lan"

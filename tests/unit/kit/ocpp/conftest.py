@@ -11,14 +11,14 @@ from typing import Any, Final
 import pytest
 
 from emulators.kit.host import NS_PER_S
-from emulators.kit.ocpp.calls import Call
-from emulators.kit.ocpp.charge_point import ChargePoint
-from emulators.kit.ocpp.config import ChargePointConfig
-from emulators.kit.ocpp.equipment import Readings, Unlocked
-from emulators.kit.ocpp.kept import Packer, unpack
-from emulators.kit.ocpp.keys import KeyTable
-from emulators.kit.ocpp.schemas import validator
-from emulators.kit.ocpp.timestamps import format_utc, parse_utc
+from emulators.kit.ocpp.point.calls import Call
+from emulators.kit.ocpp.point.charge_point import ChargePoint
+from emulators.kit.ocpp.point.config import ChargePointConfig
+from emulators.kit.ocpp.point.equipment import Readings, Unlocked
+from emulators.kit.ocpp.point.keys import KeyTable
+from emulators.kit.ocpp.point.storage import Packer, unpack
+from emulators.kit.ocpp.wire.schemas import validator
+from emulators.kit.ocpp.wire.timestamps import format_utc, parse_utc
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from emulators.kit.host import NS_PER_S
-from emulators.kit.ocpp.rpc import CallError
-from emulators.kit.ocpp.timestamps import format_utc, parse_utc
+from emulators.kit.ocpp.wire.rpc import CallError
+from emulators.kit.ocpp.wire.timestamps import format_utc, parse_utc
 
 EPOCH = parse_utc("2026-06-01T06:00:00Z")
 NOW = "2026-06-01T06:00:00Z"

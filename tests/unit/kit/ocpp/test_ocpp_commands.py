@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from emulators.kit.ocpp.equipment import Unlocked
-from emulators.kit.ocpp.keys import KeyTable
-from emulators.kit.ocpp.rpc import CallError
+from emulators.kit.ocpp.point.equipment import Unlocked
+from emulators.kit.ocpp.point.keys import KeyTable
+from emulators.kit.ocpp.wire.rpc import CallError
 
 KEYS = KeyTable.load()
 LATER = "2026-06-01T06:10:00Z"

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulators.kit.ocpp.rpc import ERROR_CODES, CallError
-from emulators.kit.ocpp.schemas import FOLDER, validator
+from emulators.kit.ocpp.wire.rpc import ERROR_CODES, CallError
+from emulators.kit.ocpp.wire.schemas import FOLDER, validator
 from emulators.kit.pilot import PilotState
 
 ACTIONS = (

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulators.kit.ocpp.connector import TRANSITIONS, Status
+from emulators.kit.ocpp.point.connector import TRANSITIONS, Status
 
 EVENTS = st.lists(
     st.sampled_from(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emulators.kit.ocpp.keys import Keys, KeyTable
+from emulators.kit.ocpp.point.keys import Keys, KeyTable
 
 HEAD = "key,type,min,max,values,default,unit,access,reboot,from_fw,source\n"
 #: OCPP 1.6, chapter 9: the keys that every station has (9.1), and those of the feature profiles that are required.

@@ -58,7 +58,7 @@ def test_measurands(desk: Any, entries: str, expected: list[tuple[str, str | Non
 
 
 def test_a_single_phase_station_tells_one_phase(desk: Any) -> None:
-    from emulators.kit.ocpp.rates import Supply
+    from emulators.kit.ocpp.profiles.rates import Supply
 
     one = desk(supply=Supply(phases=1)).charge()
     assert measured(one, "Current.Import,Voltage") == [

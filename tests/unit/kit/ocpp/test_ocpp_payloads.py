@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulators.kit.ocpp.engine import ProfileEngine, ProfileKeys
-from emulators.kit.ocpp.payload import PayloadError, Violation, shown
-from emulators.kit.ocpp.profiles import (
+from emulators.kit.ocpp.profiles.engine import ProfileEngine, ProfileKeys
+from emulators.kit.ocpp.profiles.profile import (
     ChargingProfile,
     ClearRequest,
     CompositeRequest,
@@ -24,8 +23,9 @@ from emulators.kit.ocpp.profiles import (
     Recurrency,
     SetRequest,
 )
-from emulators.kit.ocpp.rates import Supply
-from emulators.kit.ocpp.timestamps import format_utc, parse_utc
+from emulators.kit.ocpp.profiles.rates import Supply
+from emulators.kit.ocpp.wire.payload import PayloadError, Violation, shown
+from emulators.kit.ocpp.wire.timestamps import format_utc, parse_utc
 
 WEEKLY: dict[str, Any] = {
     "connectorId": 1,

@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulators.kit.host import NS_PER_S
-from emulators.kit.ocpp.engine import ProfileEngine, ProfileKeys
-from emulators.kit.ocpp.profiles import ClearRequest, RateUnit, SetRequest
-from emulators.kit.ocpp.rates import Limit, Supply
-from emulators.kit.ocpp.timestamps import format_utc, parse_utc
+from emulators.kit.ocpp.profiles.engine import ProfileEngine, ProfileKeys
+from emulators.kit.ocpp.profiles.profile import ClearRequest, RateUnit, SetRequest
+from emulators.kit.ocpp.profiles.rates import Limit, Supply
+from emulators.kit.ocpp.wire.timestamps import format_utc, parse_utc
 from emulators.kit.phases import PerPhase
 
 TICK_NS = NS_PER_S // 2

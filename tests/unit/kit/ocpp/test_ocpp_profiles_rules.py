@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from emulators.kit.host import NS_PER_S
-from emulators.kit.ocpp.engine import LONGEST_FORECAST_S, ProfileEngine, ProfileKeys
-from emulators.kit.ocpp.payload import PayloadError, Violation
-from emulators.kit.ocpp.profiles import (
+from emulators.kit.ocpp.profiles.engine import LONGEST_FORECAST_S, ProfileEngine, ProfileKeys
+from emulators.kit.ocpp.profiles.profile import (
     ChargingProfile,
     ChargingSchedule,
     ClearRequest,
@@ -20,8 +19,9 @@ from emulators.kit.ocpp.profiles import (
     Recurrency,
     SetRequest,
 )
-from emulators.kit.ocpp.rates import Supply
-from emulators.kit.ocpp.timestamps import parse_utc
+from emulators.kit.ocpp.profiles.rates import Supply
+from emulators.kit.ocpp.wire.payload import PayloadError, Violation
+from emulators.kit.ocpp.wire.timestamps import parse_utc
 from emulators.kit.phases import PerPhase
 
 NOW = parse_utc("2024-01-31T12:00:00Z")  # a Wednesday

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from emulators.kit.ocpp.rpc import (
+from emulators.kit.ocpp.wire.rpc import (
     DEEPEST,
     ERROR_CODES,
     REMEMBERED_IDS,

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from emulators.kit.ocpp.payload import PayloadError, Violation
-from emulators.kit.ocpp.schemas import ACTIONS, FOLDER, Kind, validator
+from emulators.kit.ocpp.wire.payload import PayloadError, Violation
+from emulators.kit.ocpp.wire.schemas import ACTIONS, FOLDER, Kind, validator
 
 SECURITY = {
     *("CertificateSigned", "DeleteCertificate", "ExtendedTriggerMessage", "GetInstalledCertificateIds", "GetLog"),

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulators.kit.host import NS_PER_S
-from emulators.kit.ocpp import transactions
-from emulators.kit.ocpp.timestamps import parse_utc
+from emulators.kit.ocpp.point import transactions
+from emulators.kit.ocpp.wire.timestamps import parse_utc
 
 KEYS = {"MeterValueSampleInterval": "10", "AllowOfflineTxForUnknownId": "true", "TransactionMessageRetryInterval": "20"}
 EPOCH = parse_utc("2026-06-01T06:00:00Z")

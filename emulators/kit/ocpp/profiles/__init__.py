@@ -1,0 +1,1 @@
+"""Charging profiles: what is installed, and what it allows when. No I/O."""

@@ -1,0 +1,1 @@
+"""Serial lines: the emulated wire, pseudo-terminals, real ports."""

@@ -1,0 +1,237 @@
+"""Shares a run out over worker processes: a queue, the longest part first, so that all of them end together.
+
+Every test has a farm of its own, so where and beside what it runs changes neither its verdict nor its hash. A suite
+with a setup or a teardown stays in one process, because they are meant to run once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree
+
+import hil
+from hil.run.merge import Part
+from hil.run.part import Event, Work
+from hil.run.progress import Progress
+from hil.run.selection import Case
+
+USUAL_S: Final = 0.5  #: What a test takes that nobody has seen yet.
+SHORTEST_PART_S: Final = 2.0  #: A part below this is not worth a process.
+PARTS_PER_JOB: Final = 4  #: The more parts, the closer together the workers end.
+ROBOTS_ADVICE: Final = "Second signal will force exit."  #: From each worker; the pool says it for all.
+LAST_WORDS_REAL_S: Final = 2.0  #: How long a dead process's children may keep its standard error open.
+LINE_BYTES: Final = 1 << 24  #: Longest message of a test that a pipe carries.
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def known_durations(run_dir: Path) -> dict[tuple[str, str], float]:
+    """Return what each test took in an earlier run [s], by suite and test; nothing where there is no such run."""
+    try:
+        found = ElementTree.parse(run_dir / "junit.xml").iter("testcase")
+        return {
+            (one.attrib["classname"].rpartition(".")[2], one.attrib["name"]): float(one.attrib["time"]) for one in found
+        }
+    except (OSError, ElementTree.ParseError, KeyError, ValueError):
+        return {}
+
+
+def split(
+    cases: Sequence[Case], jobs: int, known: Mapping[tuple[str, str], float], *, in_order: bool = False
+) -> list[tuple[Case, ...]]:
+    """Return the parts of a run, the longest first or in order; one part when more are not worth their processes."""
+    weights = {case.id: known.get((case.suite.name, case.name), USUAL_S) for case in cases}
+
+    def weight(part: Iterable[Case]) -> float:
+        return sum(weights[case.id] for case in part)
+
+    if jobs == 1 or weight(cases) < 2 * SHORTEST_PART_S:
+        return [tuple(cases)]
+    longest_s = max(weight(cases) / (jobs * PARTS_PER_JOB), SHORTEST_PART_S)
+    parts: list[tuple[Case, ...]] = []
+    for _, group in groupby(cases, key=lambda case: case.places[: case.unit]):
+        together = list(group)
+        if together[0].unit is not None:
+            parts.append(tuple(together))
+            continue
+        part: list[Case] = []
+        for case in together:
+            if part and weight([*part, case]) > longest_s:
+                parts.append(tuple(part))
+                part = []
+            part.append(case)
+        parts.append(tuple(part))
+    return parts if in_order else sorted(parts, key=weight, reverse=True)
+
+
+class Pool:
+    """Worker processes that take parts from one queue.
+
+    Ctrl-C stops every test as Robot does (it fails, its teardown runs); a second one ends the processes at once.
+
+    Args:
+        work: What all parts have in common.
+        queue: The parts.
+        folder: Where their outputs go.
+        progress: Told what happens.
+        command: Starts a worker elsewhere; None starts it beside this process.
+
+    Attributes:
+        parts: Everything that was started.
+        stopped: The run was ended by a signal.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        queue: Sequence[tuple[Case, ...]],
+        folder: Path,
+        progress: Progress,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        self._command = command or (sys.executable, "-P", "-m", "hil.run.worker")
+        self.parts: list[Part] = []
+        self.stopped = False
+        self._facts = {
+            "suites": [str(suite) for suite in work.suites],
+            "folder": str(work.folder),
+            "variables": dict(work.variables),
+            "sys_path": sys.path if command is None else None,
+        }
+        self._queue = deque(queue)
+        self._folder = folder
+        self._progress = progress
+        self._processes: set[Process] = set()
+
+    def run(self, jobs: int) -> None:
+        """Run all parts."""
+        asyncio.run(self._run(jobs))
+
+    async def _run(self, jobs: int) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(min(jobs, len(self._queue))):
+                    workers.create_task(self._work())
+        finally:
+            for process in self._processes:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+
+    def _stop(self) -> None:
+        number = signal.SIGKILL if self.stopped else signal.SIGINT
+        self._progress.say("stopping; a second Ctrl-C ends at once" if not self.stopped else "ending at once")
+        self.stopped = True
+        for process in self._processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    async def _work(self) -> None:
+        """Run parts in one process; a process that dies costs the test that it ran, and another one goes on."""
+        while self._queue and not self.stopped:
+            process = await self._start()
+            said = deque[str](maxlen=20)
+            reader = asyncio.create_task(self._listen(process, said))
+            try:
+                while self._queue and not self.stopped:
+                    part = self._next_part()
+                    if not await self._run_part(process, part):
+                        await asyncio.wait({reader}, timeout=LAST_WORDS_REAL_S)
+                        if not self.stopped:
+                            self._died(part, _how(await process.wait(), said))
+                        break
+            finally:
+                await _end(process)
+                self._processes.discard(process)
+                reader.cancel()
+
+    async def _start(self) -> Process:
+        root = str(Path(hil.__file__).parent.parent)
+        paths = [root, os.environ.get("PYTHONPATH", "")]
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the worker takes it from its first order on
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_BYTES,
+                start_new_session=True,  # the terminal's Ctrl-C comes once, from here
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            )  # fmt: skip
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        self._processes.add(process)
+        await _order(process, self._facts)
+        return process
+
+    async def _listen(self, process: Process, said: deque[str]) -> None:
+        """Show what tests print, and keep the end of it: a process that dies says why."""
+        assert process.stderr is not None
+        async for line in process.stderr:
+            text = line.decode(errors="replace").rstrip("\n")
+            said.append(text)
+            if text != ROBOTS_ADVICE:
+                self._progress.say(text)
+
+    def _next_part(self) -> Part:
+        part = Part(self._queue.popleft(), self._folder / f"{len(self.parts) + 1}.xml")
+        self.parts.append(part)
+        return part
+
+    async def _run_part(self, process: Process, part: Part) -> bool:
+        """Run a part; return whether it came to its end."""
+        assert process.stdout is not None
+        await _order(process, {"tests": [case.id for case in part.cases], "output": str(part.output)})
+        async for line in process.stdout:
+            self._note(part, Event(**json.loads(line)))
+            if part.done:
+                return True
+        return False
+
+    def _died(self, part: Part, how: str) -> None:
+        """Fail what ran when a process died; what it had not begun runs elsewhere."""
+        left = [case for case in part.cases if case.id not in part.ended]
+        # Where it never came as far as a test, another process would not either.
+        lost = [case for case in left if case.id == part.running] or left
+        for case in lost:
+            self._note(part, Event("end", case.id, "FAIL", f"BenchError: the process that ran this test died: {how}"))
+        if rest := tuple(case for case in left if case not in lost):
+            self._queue.appendleft(rest)
+
+    def _note(self, part: Part, event: Event) -> None:
+        part.note(event)
+        self._progress.show(event)
+
+
+async def _order(process: Process, order: object) -> None:
+    """Tell a worker something; one that is dead is found by the end of its events."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(json.dumps(order).encode() + b"\n")
+        await process.stdin.drain()
+
+
+async def _end(process: Process) -> None:
+    """Let a worker end by itself: it has no more orders."""
+    assert process.stdin is not None
+    process.stdin.close()
+    await process.wait()
+
+
+def _how(code: int, said: Iterable[str]) -> str:
+    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return "\n".join([how, *said])
