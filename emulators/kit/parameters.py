@@ -228,9 +228,11 @@ class ParameterStore:
 
     Attributes:
         keep: Told after each change of what is saved, for whoever keeps it in a file; the store itself writes none.
+        acts: Told when other values may be in force.
     """
 
     keep: Callable[[], None] | None = None
+    acts: Callable[[], None] | None = None
 
     def __init__(self, table: ParameterTable, values: Mapping[str, Value]) -> None:
         self._table = table
@@ -275,7 +277,8 @@ class ParameterStore:
             else:
                 self._active[name] = value
         self._edited.clear()
-        self._tell()
+        self._tell(self.keep)
+        self._tell(self.acts)
         return waiting
 
     def saved(self) -> dict[str, Value]:
@@ -286,16 +289,18 @@ class ParameterStore:
     def reset(self) -> None:
         """Save the defaults of every parameter: the device has lost its settings; they act after :meth:`restart`."""
         self._saved = self._defaults()
-        self._tell()
+        self._tell(self.keep)
 
     def restart(self) -> None:
         """Drop unsaved edits and work with what was saved."""
         self._edited.clear()
         self._active = dict(self._saved)
+        self._tell(self.acts)
 
-    def _tell(self) -> None:
-        if self.keep is not None:
-            self.keep()
+    @staticmethod
+    def _tell(somebody: Callable[[], None] | None) -> None:
+        if somebody is not None:
+            somebody()
 
     def _defaults(self) -> dict[str, Value]:
         return {name: row.parse(row.default) for name, row in self._table.items()}

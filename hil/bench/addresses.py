@@ -1,4 +1,4 @@
-"""Where a site's addresses are reached on the embedded bench: 127.S.n.h.
+"""Where a site's addresses are reached in one process: 127.S.n.h.
 
 S is a slot that each farm claims by a file lock, so two runs on one machine never meet; n numbers the site's networks,
 h is the host part of the address as the manual prints it. A port below 1024 that may not be bound is offered at +20000.
@@ -59,15 +59,18 @@ class Slot:
 
 
 class Resolver:
-    """Translates a site's addresses for one farm.
+    """Translates a site's addresses for one farm, in a slot of its own.
 
     Args:
-        slot: The claimed slot's number.
         networks: Subnets by network name.
+
+    Raises:
+        BenchError: All slots are taken.
     """
 
-    def __init__(self, slot: int, networks: Mapping[str, ipaddress.IPv4Network]) -> None:
-        self._slot = slot
+    def __init__(self, networks: Mapping[str, ipaddress.IPv4Network]) -> None:
+        self._claimed = Slot()
+        self._slot = self._claimed.number
         self._networks = list(networks.values())
         self._names = list(networks)
         self.shifts_low_ports = not may_bind_low_ports()
@@ -99,6 +102,10 @@ class Resolver:
         """Return the tester's own address on a network."""
         return f"127.{self._slot}.{self._names.index(network) + 1}.{TESTER_HOST}"
 
+    def release(self) -> None:
+        """Give the slot back."""
+        self._claimed.release()
+
     def port(self, documented: int) -> int:
         """Return the port that a documented one is bound at."""
         return documented + LOW_PORT_SHIFT if self.shifts_low_ports and documented < LOW_PORTS_END else documented
@@ -123,6 +130,10 @@ class Addresses(Protocol):
 
     def port(self, documented: int) -> int:
         """Return the port that a documented one is bound at."""
+        ...
+
+    def release(self) -> None:
+        """Give back what was claimed for them."""
         ...
 
 
@@ -184,3 +195,8 @@ def may_bind_low_ports() -> bool:
         except OSError:
             return True  # taken by somebody else: binding as such is allowed
     return True
+
+
+def low_port_notice(addresses: Addresses) -> str:
+    """Return what to say once when low ports are offered elsewhere, or nothing."""
+    return f"{LOW_PORTS_ELSEWHERE}. Fix: {LOW_PORT_FIX}" if addresses.shifts_low_ports else ""

@@ -1,270 +1,117 @@
-"""The embedded bench: all emulators of a site in one process, real protocol stacks on loopback, one clock and plant."""
+"""A running site: its installation, its seats with a filler each, and what goes wrong on purpose; on every bench."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
-
-from emulators.ev.model import VehicleTraits
-from emulators.kit.device import CardReader, Device
-from emulators.kit.family import DeviceConfig, Family
-from emulators.kit.host import NS_PER_S, Cancel, Phase
-from emulators.kit.parameters import ParameterError
-from emulators.kit.phases import PerPhase
-from hil.bench.addresses import LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, Addresses, Resolver, Slot, is_outside
+from hil.bench.capabilities import refuse_outside, refuse_seats, refuse_speed
+from hil.bench.environment import Environment
 from hil.bench.faults import Faults
-from hil.bench.ground import Ground
-from hil.bench.host import SeatHost
-from hil.bench.seats import refuse_seats, unknown_backends
-from hil.bench.wiring import Bay, Terminals
+from hil.bench.filler import Bench, Filler, MakeFiller, Seat
+from hil.bench.installation import Installation
 from hil.clock import FarmLoop
-from hil.errors import BenchError, ScenarioError
-from hil.plant import (
-    SUPPLY,
-    FuseMayOpen,
-    FuseOpened,
-    FuseSpec,
-    LimitExceeded,
-    LiveSocketWithoutVehicle,
-    Node,
-    Plant,
-)
-from hil.probes import BackendProbe, ModbusProbe
-from hil.site import SERIAL_PORTS, DeviceSpec, Fuse, Load, MeterSpec, Site
-from hil.site.backends import backend_link
+from hil.errors import BenchError
+from hil.site import Site
 from hil.trace import TraceWriter
 
-if TYPE_CHECKING:
-    from hil.probes.p1 import P1Probe
 
-PLANT: Final = "plant"
-CHECK_EVERY_NS: Final = 60 * NS_PER_S
+class Farm:
+    """A running site on a bench; every method is called on the farm's loop.
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A tripwire that was touched.
-
-    Attributes:
-        at_ns: Farm time [ns].
-        kind: ``fuse``, ``limit``, ``live_socket`` or ``invariant``.
-        text: One sentence with values.
-        where: Node or socket.
-    """
-
-    at_ns: int
-    kind: str
-    text: str
-    where: str
-
-
-class Farm(Ground):
-    """A running site: the plant, the devices and the tester's probes on common ground (arguments as there).
+    Args:
+        bench: Who fills the seats, and where.
+        site: What to build.
+        loop: The clock.
+        seed: Of this test.
+        trace: Where state goes.
 
     Attributes:
-        bench: What `hil run` calls this bench.
-        findings: The tripwires that were touched.
+        env: What all devices share.
+        installation: The plant, and what is wired to it.
+        seats: The devices by name, once the farm has started.
+        faults: What goes wrong on purpose.
+
+    Raises:
+        SiteFileError: The site has seats that the bench cannot fill.
+        BenchError: There is no place for the site's addresses.
     """
 
-    bench = "embedded"
-
-    def __init__(self, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> None:
-        super().__init__(site, loop, seed=seed, trace=trace)
-        self.findings: list[Finding] = []
-        self.hosts: dict[str, SeatHost] = {}
-        self.devices: dict[str, Device] = {}
-        self.faults = Faults(self)
-        self._probes: dict[tuple[str, int], ModbusProbe] = {}
-        self._p1_probes: dict[str, P1Probe] = {}
-        self._backends: dict[str, BackendProbe] = {}
-        self._plant_due: Cancel | None = None
-        self._slot: Slot | None = None
-        self._checked_ns = 0
-        self._added: set[str] = set()
-        self.sources: dict[str, tuple[str, PerPhase]] = {}
+    def __init__(self, bench: Bench, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> None:
+        refuse_seats(site, bench.name)
+        self.bench, self.site, self.loop = bench, site, loop
+        addresses = bench.claim_addresses(site)
+        self.env = Environment(site, loop, seed=seed, trace=trace, addresses=addresses, make_lines=bench.make_lines)
+        self.installation = Installation(self.env)
+        self.seats: dict[str, Seat] = {}
+        self.faults = Faults(self.env, self.seats)
+        names: dict[MakeFiller, list[str]] = {}
+        for name, spec in site.seats.items():
+            names.setdefault(bench.filler_of(spec), []).append(name)
+        self._fillers: dict[str, Filler] = {}  # by seat
+        for make, of_it in names.items():
+            self._fillers |= dict.fromkeys(of_it, make(self.env, self.installation, of_it))
 
     async def start(self) -> None:
-        """Build the plant, power up meters, then charging points.
+        """Power up meters, then central systems, then charging points.
 
         Raises:
-            SiteFileError: The site has seats that this bench cannot fill; nothing was started.
-            ScenarioError: It has real serial ports, which work in real time only, or one cannot be opened.
+            ScenarioError: The site has real serial ports or a backend elsewhere that nobody reaches from here, or a
+                device cannot be made as the site says.
             BenchError: An address or port is taken, or something failed on the way up.
         """
-        refuse_seats(self.site, self.bench)
-        self._refuse_ports()
-        self._refuse_outside_backends()
-        self.loop.set_exception_handler(self._loop_complained)
-        self.resolver = self._claim_addresses()
+        refuse_outside(self.site, outside=self.bench.outside, in_real_time=self.env.is_in_real_time)
+        if self.loop.factor is not None:
+            refuse_speed(self.site, self.loop.factor)
+        self.loop.set_exception_handler(self.env.loop_complained)
         for network in self.site.networks:
-            self.loop.links.exempt(self.resolver.tester(network))
-        await self.power_up()
-        self.plant = self._build_plant()
-        for name, spec in self.site.seats.items():
-            self._seat(name, spec.family, spec.config(), spec.network, spec.contacts)
-        for name, device in self.devices.items():
+            self.loop.links.exempt(self.env.addresses.tester(network))
+        for filler in self.fillers:
+            await filler.power_up()
+        self.env.begin()
+        for filler in self.fillers:
+            await filler.begin()
+        self.installation.begin()
+        for name in self.site.seats:
+            self.seats[name] = self._fillers[name].fill(name)
+        for name, seat in self.seats.items():
             try:
-                await device.start()
+                await seat.start()
             except OSError as error:
                 raise BenchError(f"{name} cannot start: {error}") from error
-        self._plan_plant()
-
-    async def power_up(self) -> None:
-        """Get the seats ready before the first device starts: nothing to do in one process."""
+        self.installation.moved()
 
     async def stop(self) -> None:
         """Power down everything and give the addresses back."""
-        for probe in self._probes.values():
-            probe.close()
-        for backend in self._backends.values():
-            await backend.close()
-        for device in reversed(self.devices.values()):
-            await device.stop()
-        await self.serial.close()
-        self.instants.clear()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)
-        if self._slot is not None:
-            self._slot.release()
+        for filler in self.fillers:
+            await filler.leave()
+        for seat in reversed(self.seats.values()):
+            await seat.stop()
+        await self.env.end()
+        for filler in self.fillers:
+            await filler.stop()
+        self.env.addresses.release()
 
-    # --- what keywords use
+    @property
+    def fillers(self) -> tuple[Filler, ...]:
+        """Return who has filled the seats."""
+        return tuple(dict.fromkeys(self._fillers.values()))
 
-    def device(self, name: str) -> Device:
-        """Return a device by name, for what it can do with its power on.
+    def seat(self, name: str) -> Seat:
+        """Return a device, for what it can do with its power on.
 
         Raises:
-            ScenarioError: The site has none of that name, or it was killed.
+            ScenarioError: The site has none of that name, it was killed, or stands still.
         """
         self.site.require(name)
         self.faults.require_power(name)
-        return self.devices[name]
+        return self.seats[name]
 
-    def explain(self, name: str) -> str:
+    async def explain(self, name: str) -> str:
         """Return in one sentence what a device does now and why; one that is silent by a fault cannot say."""
         silence = self.faults.silence(name)
-        return f"{name} {silence}." if silence else self.devices[name].explain()
+        return f"{name} {silence}." if silence else await self.seats[name].explain()
 
-    def bay(self, name: str) -> Bay:
-        """Return a charging point's bay.
-
-        Raises:
-            ScenarioError: The site has no charging point of that name.
-        """
-        self.site.require_charger(name)
-        return self.bays[name]
-
-    def probe(self, name: str) -> ModbusProbe:
-        """Return the tester's own Modbus probe of a device, from the tester's address, at the port that is in force.
-
-        Raises:
-            ScenarioError: The device has no Modbus TCP server, or it is switched off.
-        """
-        spec, where = self.site.require(name), self.modbus_at(name)
-        if where is None:
-            why = spec.family.modbus_closed_by(self.devices[name].parameters.__getitem__)
-            off = spec.family.modbus_port is not None and spec.address is not None
-            text = f"{name}: its Modbus TCP server is closed: {why} (save, restart)."
-            raise ScenarioError(text if off else f"{name} has no Modbus TCP server.")
-        host, port = where
-        if (name, port) not in self._probes:
-            source = self.resolver.tester(spec.network)
-            self._probes[name, port] = ModbusProbe(spec, host, port, source_address=source)
-        return self._probes[name, port]
-
-    def close_probes(self, name: str) -> None:
-        """Close the tester's own connections to a device; the next question opens them again."""
-        for key in [key for key in self._probes if key[0] == name]:
-            self._probes.pop(key).close()
-
-    def modbus_at(self, name: str) -> tuple[str, int] | None:
-        """Return where a device's Modbus TCP server is by its parameters in force, None without one."""
-        spec = self.site.require(name)
-        port = spec.family.modbus_port_with(self.devices[name].parameters.__getitem__)
-        if port is None or spec.address is None:
-            return None
-        return self.resolver.local(spec.address), self.resolver.port(port)
-
-    def p1(self, name: str) -> P1Probe:
-        """Return the tester's own reader of a meter's P1 port, which listens from the first call on.
-
-        Raises:
-            ScenarioError: The device has no P1 port, or is no meter.
-        """
-        spec = self.site.require(name)
-        label = SERIAL_PORTS["p1"]
-        if (label, name) not in self.site.serial_talkers():
-            meters = ", ".join(meter for at, meter in self.site.serial_talkers() if at == label)
-            raise ScenarioError(f"{name} sends no P1 telegrams. Meters with a P1 port: {meters or 'none'}.")
-        if name not in self._p1_probes:
-            # Its parser takes half a second to import, which few tests need.
-            from hil.probes.p1 import P1Probe  # noqa: PLC0415
-
-            probe = P1Probe(name, spec.config().firmware, self.instants.now_ns)
-            self._p1_probes[name] = probe
-            self.serial.listen(name, label, probe.receive)
-        return self._p1_probes[name]
-
-    def plug(self, name: str, traits: VehicleTraits) -> None:
-        """Plug a vehicle in."""
-        self.bay(name).plug(traits, self.rng(f"{name}/vehicle/{self.instants.now_ns()}"))
-
-    def card(self, name: str, id_tag: str) -> None:
-        """Hold a card to a charging point's reader.
-
-        Raises:
-            ScenarioError: It has none that the farm reaches.
-        """
-        device = self.device(name)
-        if not self.site.require(name).family.has_card_reader or not hasattr(device, "card"):
-            readers = [one for one, spec in self.site.seats.items() if spec.family.has_card_reader]
-            raise ScenarioError(f"{name} has no card reader here. With one: {', '.join(readers) or 'none'}.")
-        cast(CardReader, device).card(id_tag)
-
-    def services(self, name: str) -> dict[str, str]:
-        """Return the URLs of a device's servers beside Modbus, by what they are."""
-        spec = self.site.require(name)
-        if spec.address is None:
-            return {}
-        local, port = self.resolver.local(spec.address), self.resolver.port
-        return {
-            what: f"{one.scheme}://{local}:{port(one.port)}{one.path}"
-            for what, one in spec.family.services(self.devices[name].parameters.__getitem__).items()
-        }
-
-    def backend_of(self, point: str) -> tuple[BackendProbe, str]:
-        """Return the tester's probe of the central system that a charging point reports to, and the point's identity.
-
-        Raises:
-            ScenarioError: The point has no backend, or one whose interface the farm does not know.
-        """
-        link = backend_link(self.site.require_charger(point), self.devices[point].parameters.__getitem__)
-        if link is None:
-            raise ScenarioError(f"{point} is set up for no backend.")
-        name = next((one for one, spec in self.site.backends.items() if spec.address == link.host), None)
-        if name is None or self.site.backends[name].seat != "emulated":
-            raise ScenarioError(f"{point} reports to {link.host}, whose interface the farm does not know.")
-        if name not in self._backends:
-            spec, token = self.site.backends[name], str(self.devices[name].parameters["API token"])
-            source = self.resolver.tester(spec.network)
-            self._backends[name] = BackendProbe(name, self.services(name)["api"], token, source_address=source)
-        return self._backends[name], link.identity
-
-    def set_load(self, name: str, current_a: PerPhase) -> None:
-        """Set what a consumer draws [A]; a feeder's name means its only load, or a new one."""
-        self._set(self._source(name, "load", self.site.loads), current_a, pv=False)
-
-    def set_pv(self, name: str, current_a: PerPhase) -> None:
-        """Set what a generator feeds in [A]; a feeder's name means its only PV system, or a new one."""
-        self._set(self._source(name, "PV system", self.site.pv), current_a, pv=True)
-
-    def peak_a(self, node: str, phase: str) -> float:
-        """Return the highest current of a node's conductor since the start [A]."""
-        self._advance_plant()
-        return self.plant.peak_a(0, node, phase)
+    def lag_s(self) -> float:
+        """Return how late the latest timer was, here or in any other process, 0 in virtual time [s of farm time]."""
+        return max([self.env.lag_s(), *(filler.lag_s() for filler in self.fillers)])
 
     def check(self, *, final: bool = False) -> None:
         """Raise when the farm itself failed; look at the plant's invariants once a farm minute, and when ``final``.
@@ -272,133 +119,11 @@ class Farm(Ground):
         Raises:
             BenchError: With the traceback of what died.
         """
-        failures = list(self.failures)
+        failures = list(self.env.failures)
         if self.loop.anomalies:
             failures.append(f"the clock counted {self.loop.anomalies} anomalies: this run cannot be trusted")
         if failures:
             raise BenchError("\n".join(failures))
-        now_ns = self.instants.now_ns()
-        if now_ns - self._checked_ns >= CHECK_EVERY_NS or final:
-            self._checked_ns = now_ns
-            for text in self.plant.check(now_ns):
-                self._find("invariant", text, PLANT)
-
-    # --- inside
-
-    def _claim_addresses(self) -> Addresses:
-        self._slot = Slot()
-        return Resolver(self._slot.number, self.site.networks)
-
-    def _seat(
-        self, name: str, family: Family, config: DeviceConfig, network: str, contacts: Mapping[str, bool]
-    ) -> None:
-        spec = self.site.seat(name)
-        if isinstance(spec, MeterSpec):
-            self.terminals[name] = Terminals(spec.node, self.plant, self.instants)
-        elif isinstance(spec, DeviceSpec):
-            self.bays[name] = Bay(name, self.plant, self.instants, self.trace_state, self._plan_plant)
-        self.hosts[name] = SeatHost(self, name, network, config.address, contacts)
-        try:
-            self.devices[name] = family.create(self.hosts[name], config)
-        except ParameterError as error:
-            raise ScenarioError(f"{name}: {error}") from error
-
-    def _build_plant(self) -> Plant:
-        site = self.site
-        nodes = [Node(name=SUPPLY, parent=None, fuse=_fuse(site.supply.main_fuse))]
-        nodes += [
-            Node(name=name, parent=line.from_, fuse=_fuse(line.fuse), cable_a=line.cable_a)
-            for name, line in site.feeders.items()
-        ]
-        plant = Plant.build(nodes, voltage_v=site.supply.voltage_v)
-        for name, load in site.loads.items():
-            plant.add_load(name, load.feeder)
-            self._follow(name, load.profile, pv=False)
-        for name, pv in site.pv.items():
-            plant.add_pv(name, pv.feeder)
-            self._follow(name, pv.profile, pv=True)
-        for name, device in site.devices.items():
-            plant.add_socket(name, device.feeder, device.phase_order)
-        return plant
-
-    def _follow(self, name: str, profile: tuple[tuple[int, PerPhase], ...], *, pv: bool) -> None:
-        for at_ns, current_a in profile:
-            self.instants.call_at(at_ns, Phase.INPUTS, name, lambda a=current_a: self._set(name, a, pv=pv))  # type: ignore[misc]
-
-    def _source(self, name: str, kind: str, known: Mapping[str, Load]) -> str:
-        """Return the load or PV system that a name means."""
-        if name in known:
-            return name
-        if name != SUPPLY and name not in self.site.feeders:
-            nodes = ", ".join([SUPPLY, *self.site.feeders])
-            has = ", ".join(known) or "none"
-            raise ScenarioError(f"the site has no {kind} {name!r}. It has: {has}. A feeder will do as well: {nodes}.")
-        there = [one for one, load in known.items() if load.feeder == name]
-        if len(there) > 1:
-            raise ScenarioError(f"{name} has more than one {kind}: {', '.join(there)}. Name one of them.")
-        if there:
-            return there[0]
-        new = f"{kind} at {name}"
-        if new not in self._added:
-            self._added.add(new)
-            (self.plant.add_load if kind == "load" else self.plant.add_pv)(new, name)
-        return new
-
-    def _set(self, name: str, current_a: PerPhase, *, pv: bool) -> None:
-        now_ns = self.instants.now_ns()
-        (self.plant.set_pv if pv else self.plant.set_load)(now_ns, name, current_a)
-        l1_a, l2_a, l3_a = current_a
-        self.trace_state(name, "pv" if pv else "load", l1_a=l1_a, l2_a=l2_a, l3_a=l3_a)
-        self.sources[name] = ("feeds in" if pv else "draws", current_a)
-        self._plan_plant()
-
-    def _plan_plant(self) -> None:
-        if self._plant_due is not None:
-            self._plant_due.cancel()
-            self._plant_due = None
-        deadline_ns = self.plant.next_deadline_ns()
-        if deadline_ns is not None:
-            self._plant_due = self.instants.call_at(deadline_ns, Phase.PLANT, PLANT, self._advance_plant)
-
-    def _advance_plant(self) -> None:
-        for event in self.plant.advance_to(self.instants.now_ns()):
-            match event:
-                case FuseOpened() | FuseMayOpen():
-                    self._find("fuse", str(event), event.node)
-                case LimitExceeded():
-                    self._find("limit", str(event), event.node)
-                case LiveSocketWithoutVehicle():
-                    self._find("live_socket", str(event), event.socket)
-        self._plan_plant()
-
-    def _find(self, kind: str, text: str, where: str) -> None:
-        if self._muted:
-            return
-        now_ns = self.instants.now_ns()
-        self.findings.append(Finding(now_ns, kind, text, where))
-        self.trace.verdict(now_ns, PLANT, kind, text=text, where=where)
-
-    def _refuse_ports(self) -> None:
-        """Refuse real serial ports where time is not real: their bytes take the time of a real wire."""
-        if self.is_in_real_time:
-            return
-        for (_, name), link in self.site.outside_ports().items():
-            raise ScenarioError(f"{name}: the serial port {link.port} works in real time only. Allowed: --speed 1.")
-
-    def _refuse_outside_backends(self) -> None:
-        """Refuse a backend outside the farm where time is not real: nobody there keeps farm time."""
-        if self.is_in_real_time:
-            return
-        for host in unknown_backends(self.site):
-            if is_outside(host, self.site.networks.values()):
-                raise ScenarioError(f"the backend at {host} is outside the farm. Allowed: --speed 1.")
-
-    def low_port_notice(self) -> str:
-        """Return what to say once when low ports are offered elsewhere, or nothing."""
-        if not self.resolver.shifts_low_ports:
-            return ""
-        return f"{LOW_PORTS_ELSEWHERE}. Fix: {LOW_PORT_FIX}"
-
-
-def _fuse(fuse: Fuse | None) -> FuseSpec | None:
-    return None if fuse is None else FuseSpec(rating_a=fuse.rating_a, type=fuse.type, trip=fuse.trip)
+        self.installation.check(final=final)
+        for filler in self.fillers:
+            filler.check()

@@ -1,6 +1,6 @@
 """What goes wrong on purpose: links of the site's network, serial cables, the devices' power.
 
-Here as the embedded bench does it; :mod:`hil.process.remote_faults` has what differs for devices in other processes.
+The same on every bench: links fail in the farm's own transports, a device loses its power as its seat can.
 
 docs/faults.md has the table of faults and benches.
 """
@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import Final
 
 from emulators.kit.host import NS_PER_S
+from hil.bench.environment import Environment
+from hil.bench.filler import Seat
+from hil.bench.memory import AfterPowerLoss
 from hil.clock.links import Delay, Loss
 from hil.errors import ScenarioError
 from hil.site.values import unknown
 
-if TYPE_CHECKING:
-    from hil.bench.farm import Farm
-
 CUT: Final = "is cut"
 
 Cable = tuple[str, str, str]
-Settings = Literal["kept", "factory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +35,23 @@ class _Standing:
     since_ns: int
 
 
-class LinkFaults(Protocol):
-    """Where links fail: the farm's own transports (:class:`hil.clock.links.Links`), here or in every process."""
-
-    def cut(self, a: str, b: str | None) -> None: ...
-    def delay(self, a: str, b: str | None, delay: Delay) -> None: ...
-    def lose(self, a: str, b: str | None, loss: Loss) -> None: ...
-    def restore(self, a: str, b: str | None) -> None: ...
-    def power_off(self, ip: str) -> None: ...
-    def power_on(self, ip: str) -> None: ...
-
-
 class Faults:
     """The faults of one farm; every method is called on the farm's loop.
 
     Args:
-        farm: The farm.
-        links: Where its links fail, None for the farm's own loop.
+        env: The farm's clock, links and trace.
+        seats: Its devices, by name; they may be filled later.
 
     Attributes:
         killed: Devices without power, and since when [ns].
+        paused: Devices that stand still, and since when [ns].
     """
 
-    def __init__(self, farm: Farm, links: LinkFaults | None = None) -> None:
-        self._farm = farm
-        self._links: LinkFaults = farm.loop.links if links is None else links
+    def __init__(self, env: Environment, seats: Mapping[str, Seat]) -> None:
+        self._env, self._seats = env, seats
         self._standing: dict[frozenset[str], dict[str, _Standing]] = {}
         self.killed: dict[str, int] = {}
+        self.paused: dict[str, int] = {}
 
     # --- links
 
@@ -72,26 +61,26 @@ class Faults:
         Between two devices with a serial cable it is that cable, for a device without a network all its serial cables.
         """
         if cables := self._serial_cables(name, other):
-            self._farm.serial.cut(cables)
+            self._env.serial.cut(cables)
         else:
-            self._links.cut(*self._ends(name, other))
+            self._env.links.cut(*self._ends(name, other))
         self._stands(name, other, "cut", CUT)
-        self._farm.trace_state(name, "link_cut", other=other or "all")
+        self._env.trace_state(name, "link_cut", other=other or "all")
 
     def delay(self, name: str, other: str | None, *, delay_s: float, jitter_s: float) -> None:
         """Delay what goes over a device's network cable, or between two devices, in each direction."""
         ends = self._network_ends(name, other, "delayed")
-        self._links.delay(*ends, Delay(delay_s, jitter_s, self._rng("delay", name, other)))
+        self._env.links.delay(*ends, Delay(delay_s, jitter_s, self._rng("delay", name, other)))
         text = f"delays by {delay_s:g} s" + (f" and up to {jitter_s:g} s more" if jitter_s else "")
         self._stands(name, other, "delay", text)
-        self._farm.trace_state(name, "link_delayed", other=other or "all", delay_s=delay_s, jitter_s=jitter_s)
+        self._env.trace_state(name, "link_delayed", other=other or "all", delay_s=delay_s, jitter_s=jitter_s)
 
     def drop(self, name: str, other: str | None, *, probability: float) -> None:
         """Lose some of what goes over a device's network cable, or between two devices."""
         ends = self._network_ends(name, other, "made lossy")
-        self._links.lose(*ends, Loss(probability, self._rng("loss", name, other)))
+        self._env.links.lose(*ends, Loss(probability, self._rng("loss", name, other)))
         self._stands(name, other, "loss", f"loses {probability:.0%}")
-        self._farm.trace_state(name, "link_lossy", other=other or "all", probability=probability)
+        self._env.trace_state(name, "link_lossy", other=other or "all", probability=probability)
 
     async def reset(self, name: str, other: str | None = None) -> None:
         """Reset every TCP connection of a device, or between two devices, now.
@@ -103,7 +92,7 @@ class Faults:
         if not ends:
             between = f"between {name} and {other}" if other else f"of {name}"
             raise ScenarioError(f"there is no TCP connection {between} at this moment.")
-        self._farm.trace_state(name, "link_reset", other=other or "all", ends=ends)
+        self._env.trace_state(name, "link_reset", other=other or "all", ends=ends)
 
     def partition(self, groups: Sequence[Sequence[str]]) -> None:
         """Cut every path between devices of different groups; who is in no group reaches everybody.
@@ -133,10 +122,10 @@ class Faults:
             links = ", ".join(sorted({one.link for one in self._all()})) or "none"
             raise ScenarioError(f"link {_text(name, other)} has no fault to undo. Links with faults: {links}.")
         if cables:
-            self._farm.serial.restore(cables)
+            self._env.serial.restore(cables)
         else:
-            self._links.restore(*self._ends(name, other))
-        self._farm.trace_state(name, "link_restored", other=other or "all")
+            self._env.links.restore(*self._ends(name, other))
+        self._env.trace_state(name, "link_restored", other=other or "all")
 
     def heal(self) -> None:
         """Undo every cut, delay and loss; a device without power stays so."""
@@ -150,54 +139,65 @@ class Faults:
         """Take a device's power away: contactor open, pilot off, its connections say no goodbye.
 
         Raises:
-            ScenarioError: It has none already.
+            ScenarioError: It has none already, stands still, or only a person can do that.
         """
-        self._farm.device(name)
-        self.killed[name] = self._farm.instants.now_ns()
-        self._farm.trace_state(name, "killed")
-        await self._off(name)
-        self._farm.close_probes(name)
+        seat = self._own(name)
+        self.killed[name] = self._env.instants.now_ns()
+        self._env.trace_state(name, "killed")
+        await seat.off()
 
-    async def restart(self, name: str, settings: Settings) -> None:
+    async def restart(self, name: str, settings: AfterPowerLoss) -> None:
         """Give a device its power back, after taking it away where it has it.
 
         Args:
             name: The device.
             settings: ``kept``: those that were saved; ``factory``: the defaults of its manual.
         """
-        farm = self._farm
-        farm.site.require(name)
+        self._env.site.require(name)
         if name not in self.killed:
             await self.kill(name)
-        await farm.loop.settle()  # its sockets are closed by then
+        await self._env.loop.settle()  # its sockets are closed by then
         del self.killed[name]
-        farm.trace_state(name, "powered_up", settings=settings)
-        await self._on(name, settings)
+        self._env.trace_state(name, "powered_up", settings=settings)
+        await self._seats[name].on(settings)
 
     async def pause(self, name: str) -> None:
-        """Let a device's processor stand still.
+        """Let a device's process stand still: its connections stay open, its contactor as it is, it does nothing.
 
         Raises:
-            ScenarioError: It is not in a process of its own, or has no power.
+            ScenarioError: It has no process that could, or no power, or only a person can do that.
         """
-        raise ScenarioError(f"{name} cannot be paused here. Allowed: on the compose bench with --speed N.")
+        await self._own(name).pause()
+        self.paused[name] = self._env.instants.now_ns()
+        self._env.trace_state(name, "paused")
 
     async def resume(self, name: str) -> None:
-        """Let it go on (errors as :meth:`pause`)."""
-        await self.pause(name)
+        """Let it go on, with what came meanwhile.
+
+        Raises:
+            ScenarioError: It does not stand still.
+        """
+        self._env.site.require(name)
+        if name not in self.paused:
+            raise ScenarioError(f"{name} is not paused. Paused: {', '.join(self.paused) or 'none'}.")
+        await self._seats[name].resume()
+        del self.paused[name]
+        self._env.trace_state(name, "resumed")
 
     def require_power(self, name: str) -> None:
         """Refuse a device that cannot do anything now.
 
         Raises:
-            ScenarioError: It was killed.
+            ScenarioError: It was killed, or stands still.
         """
         if name in self.killed:
             raise ScenarioError(f"{self._off_since(name)}. 'Restart    {name}' switches it on.")
+        if name in self.paused:
+            raise ScenarioError(f"{self._still_since(name)}. 'Resume    {name}' lets it go on.")
 
     def silence(self, name: str) -> str:
         """Return why a device cannot be asked anything now, empty when it can."""
-        return "is switched off" if name in self.killed else ""
+        return "is switched off" if name in self.killed else "is paused" if name in self.paused else ""
 
     # --- what is in force
 
@@ -209,42 +209,43 @@ class Faults:
     def describe(self) -> list[str]:
         """Return a line for each fault in force."""
         links = [f"link {one.link} {one.what} since {one.since_ns / NS_PER_S:g} s" for one in self._all()]
-        return links + [self._off_since(name) for name in self.killed]
+        return [*links, *map(self._off_since, self.killed), *map(self._still_since, self.paused)]
 
     # --- inside
 
-    async def _off(self, name: str) -> None:
-        """Take a device's power: first its links, so that nobody hears what closes then."""
-        self._with_address(name, self._links.power_off)
-        await self._farm.devices[name].stop()
-
-    async def _on(self, name: str, settings: Settings) -> None:
-        """Give a device its power."""
-        self._with_address(name, self._links.power_on)
-        device = self._farm.devices[name]
-        if settings == "factory":
-            device.parameters.reset()
-            self._farm.hosts[name].memory.forget()
-        device.parameters.restart()
-        await device.start()
+    def _own(self, name: str) -> Seat:
+        """Return a seat to which the farm can do something now."""
+        self._env.site.require(name)
+        self.require_power(name)
+        seat = self._seats[name]
+        if seat.by_hand:
+            raise ScenarioError(f"{name} is {seat.by_hand}: that is done to it by hand.")
+        return seat
 
     async def _reset(self, a: str, b: str | None) -> int:
         """Reset the connections of a link; return how many ends have noticed."""
-        return self._farm.loop.links.reset(a, b)
+        ends = self._env.loop.links.reset(a, b)
+        for name, seat in self._seats.items():
+            if not self.silence(name):
+                ends += await seat.reset(a, b)
+        return ends
 
     def _off_since(self, name: str) -> str:
         return f"{name} is switched off since {self.killed[name] / NS_PER_S:g} s"
+
+    def _still_since(self, name: str) -> str:
+        return f"{name} is paused since {self.paused[name] / NS_PER_S:g} s"
 
     def _all(self) -> list[_Standing]:
         return [one for faults in self._standing.values() for one in faults.values()]
 
     def _stands(self, name: str, other: str | None, kind: str, what: str) -> None:
         of_link = self._standing.setdefault(self._key(name, other), {})
-        of_link[kind] = _Standing(_text(name, other), what, self._farm.instants.now_ns())
+        of_link[kind] = _Standing(_text(name, other), what, self._env.instants.now_ns())
 
     def _rng(self, kind: str, name: str, other: str | None) -> random.Random:
         """Return a generator of this fault's own: by names, for addresses differ from run to run."""
-        return self._farm.rng(f"{kind} {_text(name, other)} at {self._farm.instants.now_ns()}")
+        return self._env.rng(f"{kind} {_text(name, other)} at {self._env.instants.now_ns()}")
 
     @staticmethod
     def _key(name: str, other: str | None) -> frozenset[str]:
@@ -252,7 +253,7 @@ class Faults:
 
     def _require_path(self, name: str, other: str | None) -> None:
         """Refuse the path between two of which one is no device, or that no cable joins."""
-        site = self._farm.site
+        site = self._env.site
         ends = [end for end in (name, other) if end is not None and site.seat(end) is not None]
         if other is None or not ends:
             return
@@ -266,13 +267,13 @@ class Faults:
             raise ScenarioError(" ".join(filter(None, (written.message, written.allowed))))
 
     def _serial_cables(self, name: str, other: str | None) -> list[Cable]:
-        site = self._farm.site
+        site = self._env.site
         if name == other:
             raise ScenarioError(f"a link joins two devices: {name} is there twice.")
         self._require_path(name, other)
         if other is None and site.require(name).address is not None:
             return []
-        return self._farm.serial.ends(name, other)
+        return self._env.serial.ends(name, other)
 
     def _network_ends(self, name: str, other: str | None, done: str) -> tuple[str, str | None]:
         """Return the ends of a link for what a serial cable cannot do."""
@@ -285,15 +286,10 @@ class Faults:
         return self._local(name), self._local(other) if other else None
 
     def _local(self, name: str) -> str:
-        address = self._farm.site.require(name).address
+        address = self._env.site.require(name).address
         if address is None:
             raise ScenarioError(f"{name} has no network link.")
-        return self._farm.resolver.local(address)
-
-    def _with_address(self, name: str, act: Callable[[str], None]) -> None:
-        """Do something to every address of a device, its modem's too."""
-        for address in self._farm.site.addresses(name):
-            act(self._farm.resolver.local(address))
+        return self._env.addresses.local(address)
 
 
 def _text(name: str, other: str | None) -> str:

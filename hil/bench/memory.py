@@ -13,6 +13,8 @@ from emulators.kit.parameters import ParameterStore, Value, as_text
 
 #: What a device begins with: the site's parameters (a fresh test), those it has saved, or the defaults of its manual.
 Settings = Literal["site", "kept", "factory"]
+#: ... when its power is back.
+AfterPowerLoss = Literal["kept", "factory"]
 KIND: Final = "hilfarm settings"
 
 

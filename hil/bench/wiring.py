@@ -17,24 +17,36 @@ Trace = Callable[..., None]
 
 
 class Bay:
-    """A charging point's terminals and the place in front of it (``emulators.kit.host.ChargerWiring``).
+    """A socket's terminals and the place in front of it (``emulators.kit.host.ChargerWiring``).
 
     Args:
-        name: The charging point.
+        name: The socket.
         plant: The electrical truth.
         instants: The farm's agenda.
         trace: Writes a state event of the vehicle.
         moved: Called after every change, so that the plant's next deadline is planned anew.
+        fixed_cable_a: Rating of the cable that is fixed to the socket, None where each vehicle brings its own [A].
+
+    Attributes:
+        vehicle: Who is plugged in.
     """
 
-    def __init__(self, name: str, plant: Plant, instants: Instants, trace: Trace, moved: Callable[[], None]) -> None:
-        self.name, self.vehicle = name, None
+    def __init__(
+        self,
+        name: str,
+        plant: Plant,
+        instants: Instants,
+        trace: Trace,
+        moved: Callable[[], None],
+        *,
+        fixed_cable_a: float | None = None,
+    ) -> None:
+        self.name, self._fixed_cable_a = name, fixed_cable_a
+        self.vehicle: Vehicle | None = None
         self._plant, self._instants, self._trace, self._moved = plant, instants, trace, moved
         self._offer, self._closed = NO_OFFER, False
         self._callback: Callable[[PilotState], None] | None = None
         self._deadline: Due | None = None
-
-    vehicle: Vehicle | None
 
     # --- the charging point's side
 
@@ -72,7 +84,9 @@ class Bay:
 
     def cable_a(self) -> float | None:
         """Return the rating of the plugged cable [A]."""
-        return None if self.vehicle is None else self.vehicle.cable_a
+        if self.vehicle is None:
+            return None
+        return self.vehicle.cable_a if self._fixed_cable_a is None else self._fixed_cable_a
 
     @property
     def offer(self) -> Offer:
@@ -162,7 +176,7 @@ class Bay:
             self._callback(self.pilot_state())
 
 
-class Terminals:
+class MeterTerminals:
     """A meter's terminals at one node (``emulators.kit.host.MeterWiring``)."""
 
     def __init__(self, node: str, plant: Plant, instants: Instants) -> None:

@@ -124,6 +124,9 @@ class Plan(Translation):
         """Return who is in each container."""
         return tuple(dict.fromkeys(self.packs.values()))
 
+    def release(self) -> None:
+        """Leave the subnets to whoever has made them."""
+
     def port(self, documented: int) -> int:
         """Return the port that a documented one is bound at: the same."""
         return documented

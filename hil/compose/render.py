@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import SingleQuotedScalarString as _quoted
 
-from hil.bench.seats import refuse_seats
+from hil.bench.capabilities import refuse_seats
 from hil.compose.engine import LABEL
 from hil.compose.plan import Plan, addresses_name, link_name, project, service
 from hil.process.control import WIRES_PORT

@@ -7,8 +7,8 @@ from typing import Any, Final, TypeVar
 
 from emulators.kit.host import NS_PER_S
 from emulators.kit.http_api import Answer, Refused, Verb
+from hil.bench.capabilities import others
 from hil.bench.farm import Farm
-from hil.bench.seats import others
 from hil.errors import ScenarioError
 from hil.hand import bodies
 from hil.site import VehicleSpec

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from robot.api.deco import library
 from robotlibcore import DynamicCore
 
-from hil.bench.seats import KNOWN_CAPABILITIES, missing
+from hil.bench.capabilities import KNOWN_CAPABILITIES, missing
 from hil.keywords.context import Context
 from hil.keywords.names import normal
 from hil.keywords.topics import topics

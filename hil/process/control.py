@@ -2,8 +2,8 @@
 
 Newline-delimited JSON over TCP, each message an object with ``kind``. The bench connects to the device's control port
 and begins with the run's token. A connection that begins with ``begin`` powers a device up and, when the device has
-answered ``joined``, carries its terminals. One that begins with ``look`` is for questions about what a person at the
-device sees, answered in order.
+answered ``joined``, carries its terminals; what the device shows comes without asking. One that begins with ``clock``
+is for questions about the clock of the device's machine, answered in order.
 
 Currents are sent as the straight lines along which they move, not as samples: the device works out its own from the
 time that it shares with the bench (the conductor's, or the machine's monotonic clock).
@@ -44,6 +44,25 @@ def ask(sock: socket.socket, kind: str, **fields: object) -> Message:
     """
     sock.sendall(encode(kind, **fields))
     return decode(first_line(sock))
+
+
+class FarClock:
+    """The monotonic clock of another machine, over a blocking connection.
+
+    Args:
+        sock: A connection that has begun with ``clock``.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def read_s(self) -> float:
+        """Return what it shows [s] (errors as of :func:`ask`)."""
+        return float(ask(self._sock, "clock")["value"])
+
+    def close(self) -> None:
+        """Hang up."""
+        self._sock.close()
 
 
 def first_line(sock: socket.socket) -> bytes:
@@ -96,7 +115,7 @@ async def messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
 
 
 @dataclass(frozen=True, slots=True)
-class Terminals:
+class TerminalState:
     """What is at a device's terminals, from a moment on until the next such message.
 
     Attributes:
@@ -116,7 +135,7 @@ class Terminals:
     nominal_v: float
 
     @classmethod
-    def idle(cls, nominal_v: float) -> Terminals:
+    def idle(cls, nominal_v: float) -> TerminalState:
         """Return terminals under voltage at which nothing flows."""
         nothing = (Line(0, 0.0),) * 3
         return cls(0, nothing, PerPhase.zero(), PerPhase.zero(), PerPhase.all(nominal_v), nominal_v)
@@ -137,7 +156,7 @@ class Terminals:
             backward.append((back_as + less_as) * self.nominal_v * WH_PER_AS_AND_V)
         return self.forward_wh + PerPhase(*forward), self.backward_wh + PerPhase(*backward)
 
-    def differs(self, before: Terminals | None) -> bool:
+    def differs(self, before: TerminalState | None) -> bool:
         """Return whether a device that knows ``before`` has to be told."""
         return before is None or (before.voltage_v, before.courses(self.at_ns)) != (
             self.voltage_v,
@@ -160,7 +179,7 @@ class Terminals:
         }
 
     @classmethod
-    def of(cls, fields: Message) -> Terminals:
+    def of(cls, fields: Message) -> TerminalState:
         """Return what a message carries."""
         l1, l2, l3 = (Line(*line) for line in fields["lines"])
         return cls(

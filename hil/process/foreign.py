@@ -3,69 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from emulators.kit.device import Device
-from emulators.kit.front import Front
-from emulators.kit.parameters import ParameterStore
-from hil.bench.seats import WHAT
+from emulators.kit.parameters import Value
+from hil.bench.capabilities import WHAT
+from hil.bench.memory import AfterPowerLoss
 from hil.clock import FarmLoop
 from hil.errors import BenchError, ScenarioError
+from hil.process.remote import RemoteSeat
 from hil.site import SeatSpec
 
 READY_REAL_S: Final = 30.0  #: A foreign device whose port is closed for so long is not there.
 RETRY_REAL_S: Final = 0.2
 
 
-class NoParameters(ParameterStore):
-    """Parameters as the site has them: what a foreign device works with nobody knows."""
+class NotShown:
+    """What a device shows that the farm does not see (``hil.bench.filler.Shown``)."""
 
-    def __init__(self, device: ForeignDevice, spec: SeatSpec) -> None:
-        super().__init__(spec.family.parameters, spec.parameters)
-        self._device = device
-
-    def text(self, name: str) -> str:
-        """Refuse."""
-        raise self._device.has_no("parameters")
-
-    def offered(self) -> list[str]:
-        """Refuse."""
-        raise self._device.has_no("parameters")
-
-    def set(self, name: str, raw: object) -> None:
-        """Refuse."""
-        raise self._device.has_no("parameters")
-
-    def save(self) -> list[str]:
-        """Refuse."""
-        raise self._device.has_no("parameters")
-
-
-class NoFront(Front):
-    """A front that the farm does not see."""
-
-    def __init__(self, device: ForeignDevice) -> None:
-        self._device = device
+    def __init__(self, refusal: Callable[[str], ScenarioError]) -> None:
+        self._refusal = refusal
 
     @property
     def display(self) -> str:
         """Refuse."""
-        raise self._device.has_no("display")
+        raise self._refusal("display")
 
     @property
     def leds(self) -> Mapping[str, str]:
         """Refuse."""
-        raise self._device.has_no("leds")
+        raise self._refusal("leds")
 
     @property
     def log_lines(self) -> tuple[str, ...]:
         """Refuse."""
-        raise self._device.has_no("log")
+        raise self._refusal("log")
 
 
-class ForeignDevice:
-    """A device of which the farm knows the address (``emulators.kit.device.Device``).
+class ForeignSeat:
+    """A device of which the farm knows the address (``hil.bench.filler.Seat``).
 
     Args:
         spec: What the site says about it.
@@ -84,21 +60,29 @@ class ForeignDevice:
         *,
         where: tuple[str, int] | None,
         source: str,
-        proxy: Device | None,
+        proxy: RemoteSeat | None,
     ) -> None:
         self.name, self._spec = spec.name, spec
-        self.parameters: ParameterStore = NoParameters(self, spec)
-        self.front: Front = NoFront(self)
+        self.by_hand = WHAT[spec.seat]
+        self.shown = NotShown(self._has_no)
         self._loop, self._factor, self._where, self._source = loop, factor, where, source
         self._proxy = proxy
 
-    def has_no(self, capability: str) -> ScenarioError:
+    def _has_no(self, capability: str) -> ScenarioError:
         """Return the error for what only a device of the farm's has."""
         what = WHAT[self._spec.seat] + (f" ({self._spec.image})" if self._spec.image else "")
         return ScenarioError(
             f"{self.name} is {what}: it has no {capability} for the farm, look through its public ports. "
             f"A test that needs it says so: [Tags]    needs:{capability}"
         )
+
+    def in_force(self, parameter: str) -> Value:
+        """Return the value that the site gives: what it works with nobody knows."""
+        return self._spec.parameter(parameter)  # type: ignore[return-value]
+
+    def card(self, id_tag: str) -> None:
+        """Refuse."""
+        raise self._has_no("card reader")
 
     async def start(self) -> None:
         """Wait until its port is open, then let its peers in.
@@ -135,20 +119,52 @@ class ForeignDevice:
 
     async def restart(self) -> None:
         """Refuse."""
-        raise self.has_no("device-restart")
-
-    def parameters_changed(self) -> None:
-        """Refuse."""
-        raise self.has_no("parameters")
-
-    def page(self) -> Mapping[str, str]:
-        """Refuse."""
-        raise self.has_no("page")
-
-    def explain(self) -> str:
-        """Return in one sentence what is known about it."""
-        return f"{self.name} is {WHAT[self._spec.seat]}: what it does is its own."
+        raise self._has_no("device-restart")
 
     async def fault(self, kind: str | None) -> None:
         """Refuse."""
-        raise self.has_no("device-faults")
+        raise self._has_no("device-faults")
+
+    async def page(self) -> Mapping[str, str]:
+        """Refuse."""
+        raise self._has_no("page")
+
+    async def explain(self) -> str:
+        """Return in one sentence what is known about it."""
+        return f"{self.name} is {self.by_hand}: what it does is its own."
+
+    async def offered(self) -> list[str]:
+        """Refuse."""
+        raise self._has_no("parameters")
+
+    async def text(self, parameter: str) -> str:
+        """Refuse."""
+        raise self._has_no("parameters")
+
+    async def edit(self, parameter: str, value: object) -> None:
+        """Refuse."""
+        raise self._has_no("parameters")
+
+    async def save(self) -> list[str]:
+        """Refuse."""
+        raise self._has_no("parameters")
+
+    async def off(self) -> None:
+        """Refuse."""
+        raise ScenarioError(f"{self.name} is {self.by_hand}: that is done to it by hand.")
+
+    async def on(self, settings: AfterPowerLoss) -> None:
+        """Refuse."""
+        await self.off()
+
+    async def pause(self) -> None:
+        """Refuse."""
+        await self.off()
+
+    async def resume(self) -> None:
+        """Refuse."""
+        await self.off()
+
+    async def reset(self, a: str, b: str | None) -> int:
+        """Reset the connections of a link at its link proxy."""
+        return 0 if self._proxy is None else await self._proxy.reset(a, b)

@@ -6,9 +6,11 @@ import asyncio
 import ipaddress
 import random
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from emulators.kit.host import NS_PER_S, Cancel, Phase, SerialPort, SerialSettings, UdpGroup
 from emulators.kit.modbus import CLIENT
@@ -20,12 +22,14 @@ from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
 from hil.clock.instants import Instants
 from hil.errors import ScenarioError
 from hil.plant import neutral_a
-from hil.process.control import Message, Terminals
+from hil.process.control import Message, TerminalState
 from hil.process.relay import RelayedMember
 from hil.process.serial_tcp import DevicePorts
 
+ONLY: Final = 1  #: The number of a meter's one set of terminals.
 
-class SeatHost:
+
+class ProcessHost:
     """A device's view of its own process (``emulators.kit.host.Host``): the bench is at the other end of a connection.
 
     Args:
@@ -42,9 +46,7 @@ class SeatHost:
         self.name, self.loop, self._tell = name, loop, tell
         self.memory = memory or KeptMemory()
         self.rng = random.Random(begin["seed"])
-        self.terminals = Terminals.idle(begin["nominal_v"])
-        self.pilot, self.cable = PilotState.A, cast("float | None", None)
-        self.pilot_callback: Callable[[PilotState], None] | None = None
+        self.sockets: dict[int, SocketState] = defaultdict(lambda: SocketState(TerminalState.idle(begin["nominal_v"])))
         self.instants = Instants(loop, self.died)
         self.tasks: set[asyncio.Task[None]] = set()
         networks = [tuple(ipaddress.IPv4Network(one) for one in pair) for pair in begin["networks"]]
@@ -141,13 +143,13 @@ class SeatHost:
         """Open a serial port."""
         return await self.serial.open(label, settings, receive)
 
-    def charger_wiring(self) -> ChargerTerminals:
-        """Return a charging point's terminals."""
-        return ChargerTerminals(self, self._tell)
+    def charger_wiring(self, socket: int = 1) -> ProcessChargerWiring:
+        """Return the terminals of one of a charger's sockets."""
+        return ProcessChargerWiring(self, socket, self._tell)
 
-    def meter_wiring(self) -> MeterTerminals:
+    def meter_wiring(self) -> ProcessMeterWiring:
         """Return a meter's terminals."""
-        return MeterTerminals(self)
+        return ProcessMeterWiring(self)
 
     def authority(self) -> tuple[bytes, bytes]:
         """Return the run's certificate authority, which the bench made."""
@@ -164,54 +166,80 @@ class SeatHost:
             self.died(task.get_name(), error)
 
 
-class ChargerTerminals:
+@dataclass(slots=True)
+class SocketState:
+    """What the bench has last said of one socket, or of a meter's terminals.
+
+    Attributes:
+        terminals: Currents and voltages.
+        pilot: What the vehicle makes of the pilot.
+        cable_a: Rating of the plugged cable [A], None without a plug.
+        callback: Whom the device wants to be called when the pilot changes.
+    """
+
+    terminals: TerminalState
+    pilot: PilotState = PilotState.A
+    cable_a: float | None = None
+    callback: Callable[[PilotState], None] | None = None
+
+    def tell(self) -> None:
+        """Tell the device what the pilot is."""
+        if self.callback is not None:
+            self.callback(self.pilot)
+
+
+class ProcessChargerWiring:
     """A charging point's terminals (``emulators.kit.host.ChargerWiring``)."""
 
-    def __init__(self, host: SeatHost, tell: Callable[..., None]) -> None:
-        self._host, self._tell = host, tell
+    def __init__(self, host: ProcessHost, socket: int, tell: Callable[..., None]) -> None:
+        self._host, self._socket, self._tell = host, socket, tell
+
+    @property
+    def _state(self) -> SocketState:
+        return self._host.sockets[self._socket]
 
     def set_offer(self, offer: Offer) -> None:
         """Drive the control pilot."""
-        self._tell("offer", duty_pct=offer.duty_pct, fault=offer.fault)
+        self._tell("offer", socket=self._socket, duty_pct=offer.duty_pct, fault=offer.fault)
 
     def pilot_state(self) -> PilotState:
         """Return what the vehicle makes of the pilot."""
-        return self._host.pilot
+        return self._state.pilot
 
     def on_pilot(self, callback: Callable[[PilotState], None]) -> None:
         """Call back when the vehicle changes the pilot state."""
-        self._host.pilot_callback = callback
+        self._state.callback = callback
 
     def set_contactor(self, closed: bool) -> None:
         """Close or open the contactor."""
-        self._tell("contactor", closed=closed)
+        self._tell("contactor", socket=self._socket, closed=closed)
 
     def currents_a(self) -> PerPhase:
         """Return the currents in the socket's conductors [A]."""
-        return self._host.terminals.currents_a(self._host.now_ns())
+        return self._state.terminals.currents_a(self._host.now_ns())
 
     def energy_wh(self) -> PerPhase:
         """Return the energy through the socket's conductors [Wh]."""
-        return self._host.terminals.energy_wh(self._host.now_ns())[0]
+        return self._state.terminals.energy_wh(self._host.now_ns())[0]
 
     def voltage_v(self) -> PerPhase:
         """Return the voltage at the socket's conductors [V]."""
-        return self._host.terminals.voltage_v
+        return self._state.terminals.voltage_v
 
     def cable_a(self) -> float | None:
         """Return the rating of the plugged cable [A]."""
-        return self._host.cable
+        return self._state.cable_a
 
 
-class MeterTerminals:
+class ProcessMeterWiring:
     """A meter's terminals at one node (``emulators.kit.host.MeterWiring``)."""
 
-    def __init__(self, host: SeatHost) -> None:
+    def __init__(self, host: ProcessHost) -> None:
         self._host = host
 
     def currents_a(self) -> PerPhase:
         """Return the signed currents [A]."""
-        return self._host.terminals.currents_a(self._host.now_ns())
+        return self._host.sockets[ONLY].terminals.currents_a(self._host.now_ns())
 
     def neutral_a(self) -> float:
         """Return the current in the neutral [A]."""
@@ -219,15 +247,15 @@ class MeterTerminals:
 
     def voltage_v(self) -> PerPhase:
         """Return the voltages [V]."""
-        return self._host.terminals.voltage_v
+        return self._host.sockets[ONLY].terminals.voltage_v
 
     def import_wh(self) -> PerPhase:
         """Return imported energy [Wh]."""
-        return self._host.terminals.energy_wh(self._host.now_ns())[0]
+        return self._host.sockets[ONLY].terminals.energy_wh(self._host.now_ns())[0]
 
     def export_wh(self) -> PerPhase:
         """Return exported energy [Wh]."""
-        return self._host.terminals.energy_wh(self._host.now_ns())[1]
+        return self._host.sockets[ONLY].terminals.energy_wh(self._host.now_ns())[1]
 
 
 class Member(asyncio.DatagramProtocol):

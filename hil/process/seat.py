@@ -22,18 +22,18 @@ from typing import Any, Final, cast
 from urllib.parse import quote
 
 from emulators.kit.device import CardReader, Device
-from emulators.kit.family import DeviceConfig, Family
+from emulators.kit.family import DeviceConfig, Family, SocketConfig
 from emulators.kit.host import Phase
 from emulators.kit.parameters import as_text
 from emulators.kit.pilot import PilotState
 from hil.bench.memory import KeptSettings
-from hil.clock import GrantedLoop, ScaledLoop
+from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
 from hil.clock.grants import Hello
 from hil.clock.links import Delay, Loss
 from hil.errors import BenchError
 from hil.process import control
-from hil.process.control import Message, Terminals, decode, encode, first_line
-from hil.process.host import SeatHost
+from hil.process.control import Message, TerminalState, decode, encode, first_line
+from hil.process.host import ProcessHost
 
 HELLO_TIMEOUT_S: Final = 5.0
 REPORT_LAG_S: Final = 5.0  #: How often the device tells how late its timers were, farm time.
@@ -62,6 +62,7 @@ class PoweredDevice:
         self._lag_s = 0.0
         self._is_up = False
         self._going: asyncio.Task[None] | None = None  # down, without power
+        self._told: dict[str, str] = {}  # what the bench knows to be in force
 
     async def run(self, sock: socket.socket) -> None:
         """Serve the bench until it goes."""
@@ -71,7 +72,7 @@ class PoweredDevice:
         if await anext(messages, None) is None:  # "make"; in lock-step this process has a turn of its own then
             self._writer.close()
             return
-        host = self._host = SeatHost(self.loop, self._begin, self._name, self.tell, self._kept.memory)
+        host = self._host = ProcessHost(self.loop, self._begin, self._name, self.tell, self._kept.memory)
         self.local = host.local
         try:
             self._device = self._create(host)
@@ -80,6 +81,8 @@ class PoweredDevice:
             self._writer.close()
             await asyncio.sleep(0)
             raise
+        self._tell_parameters()
+        self.tell("shown", **self._device.front.everything)
         self.tell("begun")
         calls: set[asyncio.Task[None]] = set()
         try:
@@ -111,41 +114,49 @@ class PoweredDevice:
         if self._reader is not None:
             self._reader.feed_eof()
 
-    def look(self, message: Message) -> bytes:
-        """Answer a question about what a person at the device sees; it runs in the device's loop."""
-        device, args = self._device, message.get("args", [])
+    async def _look(self, what: str, *args: str) -> object:
+        """Answer a question about what a person at the device sees, or do what a person does to its form."""
+        device = self._device
         looks: dict[str, Callable[..., object]] = {
             "page": lambda: dict(device.page()),
             "explain": device.explain,
-            "display": lambda: device.front.display,
-            "leds": lambda: dict(device.front.leds),
-            "log": lambda: list(device.front.log_lines),
             "offered": device.parameters.offered,
             "text": device.parameters.text,
-            "in_force": lambda name: as_text(device.parameters[name]),
-            "all_in_force": lambda: {name: as_text(device.parameters[name]) for name in self._family.parameters},
             "set": device.parameters.set,
-            "save": device.parameters.save,
-            "changed": device.parameters_changed,
-            "clock": self.loop.real_s,
+            "save": self._save,
         }
-        try:
-            return encode("answer", value=looks[message["what"]](*args))
-        except ValueError as error:
-            return encode("answer", refused=control.refusal(error))
+        return looks[what](*args)
 
-    def _create(self, host: SeatHost) -> Device:
+    def _save(self) -> list[str]:
+        waiting = self._device.parameters.save()
+        self._device.parameters_changed()
+        return waiting
+
+    def _tell_parameters(self) -> None:
+        """Tell what is in force, as far as the bench does not know it yet."""
+        store = self._device.parameters
+        now = {name: as_text(store[name]) for name in self._family.parameters}
+        if changed := {name: text for name, text in now.items() if self._told.get(name) != text}:
+            self._told |= changed
+            self.tell("in_force", parameters=changed)
+
+    def _create(self, host: ProcessHost) -> Device:
         config, table = self._begin["config"], self._family.parameters
         parameters = {name: table[name].parse(text) for name, text in config.pop("parameters").items()}
         if self._begin["settings"] == "kept":
             parameters = self._kept.read()
         else:
             self._kept.memory.forget()
-        device = self._family.create(host, DeviceConfig(name=self._name, parameters=parameters, **config))
+        sockets = tuple(SocketConfig(*one) for one in config.pop("sockets"))
+        device = self._family.create(
+            host, DeviceConfig(name=self._name, parameters=parameters, sockets=sockets, **config)
+        )
         if self._begin["settings"] == "factory":
             device.parameters.reset()
             device.parameters.restart()
         self._kept.follow(device.parameters)
+        device.parameters.acts = self._tell_parameters
+        device.front.shown = lambda **what: self.tell("shown", **what)
         return device
 
     def _take(self, message: Message) -> None:
@@ -154,11 +165,12 @@ class PoweredDevice:
             case "epoch":
                 self._begin_time(host, message)
             case "terminals":
-                host.terminals = Terminals.of(message)
+                host.sockets[message["socket"]].terminals = TerminalState.of(message)
             case "pilot":
-                host.pilot, host.cable = PilotState(message["state"]), message["cable_a"]
-                if host.pilot_callback is not None:
-                    host.call_at(host.now_ns(), lambda: self._pilot(host))
+                socket = host.sockets[message["socket"]]
+                socket.pilot, socket.cable_a = PilotState(message["state"]), message["cable_a"]
+                if socket.callback is not None:
+                    host.call_at(host.now_ns(), socket.tell)
             case "card":
                 cast(CardReader, self._device).card(message["id_tag"])
             case "cable":
@@ -188,7 +200,7 @@ class PoweredDevice:
             case {"kind": kind}:
                 raise control.Garbage(f"a device takes no message {kind!r}.")
 
-    def _begin_time(self, host: SeatHost, message: Message) -> None:
+    def _begin_time(self, host: ProcessHost, message: Message) -> None:
         loop = self.loop
         if isinstance(loop, ScaledLoop):
             host.instants.begin_at(loop.ns_at(message["real_s"]))
@@ -220,14 +232,10 @@ class PoweredDevice:
     async def _lag_p99(self) -> float:
         return self.loop.lag_p99_s if isinstance(self.loop, ScaledLoop) else 0.0
 
-    @staticmethod
-    def _pilot(host: SeatHost) -> None:
-        if host.pilot_callback is not None:
-            host.pilot_callback(host.pilot)
-
     async def _call(self, message: Message) -> None:
         device = self._device
-        calls: dict[str, Callable[..., Coroutine[Any, Any, float | None]]] = {
+        calls: dict[str, Callable[..., Coroutine[Any, Any, object]]] = {
+            "look": self._look,
             "start": device.start,
             "restart": device.restart,
             "fault": device.fault,
@@ -429,8 +437,8 @@ class Seat:
             with sock, sock.makefile("rb") as lines:
                 sock.settimeout(None)
                 sock.sendall(encode("answer", value=None))
-                for line in lines:
-                    sock.sendall(self._look(name, decode(line)))
+                for _question in lines:
+                    sock.sendall(encode("answer", value=FarmLoop.real_s()))
         except (OSError, TimeoutError, control.Garbage) as error:
             print(f"{', '.join(self._families)}: connection of {peer} refused: {error}", flush=True)
             sock.close()
@@ -445,21 +453,6 @@ class Seat:
             return
         if not joins:
             self._begins.put((sock, begin))
-
-    def _look(self, name: str, message: Message) -> bytes:
-        """Ask a device in its own thread."""
-        together = self._together
-        powered = together.powered.get(name) if together is not None else None
-        if powered is None:
-            return encode("answer", refused={"message": f"{name} is not powered."})
-
-        async def ask() -> bytes:
-            answer = powered.look(message)
-            if isinstance(powered.loop, GrantedLoop):
-                await powered.loop.rest()  # whatever it has caused is done when the bench goes on
-            return answer
-
-        return asyncio.run_coroutine_threadsafe(ask(), powered.loop).result(HELLO_TIMEOUT_S)
 
 
 def _clock(begin: Message) -> ScaledLoop | GrantedLoop:

@@ -1,83 +1,78 @@
-"""The clock and the farm for a test, on the bench that the run was started for (``HIL_BENCH``, embedded without it)."""
+"""The benches: what fills a site's seats, where its addresses are, and what the clock is, for each of them."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, cast
 
-from hil.bench.farm import Farm
-from hil.bench.seats import in_real_time, others
-from hil.clock import FarmLoop, GrantedLoop, make_loop
+from hil.bench.addresses import Resolver
+from hil.bench.capabilities import in_real_time, others
+from hil.bench.environment import Environment
+from hil.bench.filler import Bench, Filler, MakeFiller
+from hil.bench.in_process import InProcess
+from hil.bench.installation import Installation
+from hil.clock import FarmLoop, GrantedLoop, ScaledLoop, make_loop
 from hil.clock.conductor import RUNNER
 from hil.clock.grants import Hello
-from hil.errors import BenchError
+from hil.errors import BenchError, ScenarioError
 from hil.process.containers import Containers
 from hil.process.control import CONDUCTOR_PORT
+from hil.process.processes import Processes, carried_lines
 from hil.site import Site
-from hil.trace import TraceWriter
 
 REAL_TIME: Final = "1"
 TESTER: Final = "tester"  #: What the runner is called among the members of a lock-step run.
-
-
-class MakeFarm(Protocol):
-    """Makes a farm that is not started yet."""
-
-    def __call__(self, site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> Farm:
-        """Return it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What a site runs on.
-
-    Attributes:
-        make_loop: Makes the clock, in the farm's thread.
-        make_farm: Makes the farm on that clock.
-        notice: What the user should know about it, empty for nothing.
-    """
-
-    make_loop: Callable[[], FarmLoop]
-    make_farm: MakeFarm
-    notice: str = ""
+NO_CONTAINER: Final = "no container"  #: ... has what is outside of the site's networks.
 
 
 def bench_for(site: Site, speed: str) -> Bench:
-    """Return the bench for a site, with its containers where it needs them.
+    """Return the bench that the run was started for (``HIL_BENCH``), with the site's containers where it needs them.
 
     Args:
         site: The site.
         speed: ``max`` for virtual time, lock-step among containers, or a number of farm seconds in a second.
 
     Raises:
-        BenchError: The compose bench is asked for outside of a run on it, or the site's containers cannot be had.
+        BenchError: A bench is asked for outside of a run on it, or the site's containers cannot be had.
         ScenarioError: The site cannot be put into containers.
     """
-    if os.environ.get("HIL_BENCH", "embedded") == "embedded":
-        return Bench(lambda: make_loop(speed), Farm)
-    if os.environ["HIL_BENCH"] == "swarm":
-        return Bench(lambda: make_loop(speed), _stack_farm)
+    match os.environ.get("HIL_BENCH", "embedded"):
+        case "embedded":
+            return embedded(speed)
+        case "swarm":
+            if "HIL_SEATS" not in os.environ:
+                raise BenchError("the swarm bench runs inside of its stack: hil run --bench swarm --site SITE ...")
+            return swarm(site, speed, json.loads(os.environ["HIL_SEATS"]), os.environ["HIL_TOKEN"])
     from hil.compose.requests import Host  # noqa: PLC0415  most runs do not need it
 
     if "HIL_HOST" not in os.environ:
         raise BenchError("the compose bench runs inside of its containers: hil run --bench compose ...")
     port = int(os.environ.get("HIL_CONDUCTOR_PORT", CONDUCTOR_PORT))
-    return in_containers(site, speed, Host(Path(os.environ["HIL_HOST"])), os.environ["HIL_TOKEN"], conductor_port=port)
+    return compose(site, speed, Host(Path(os.environ["HIL_HOST"])), os.environ["HIL_TOKEN"], conductor_port=port)
 
 
-def in_containers(
+def embedded(speed: str) -> Bench:
+    """Return the bench on which every device is in this process, on loopback."""
+    return Bench(
+        name="embedded",
+        fillers={"emulated": InProcess},
+        make_loop=lambda: make_loop(speed),
+        claim_addresses=lambda site: Resolver(site.networks),
+    )
+
+
+def compose(
     site: Site, speed: str, containers: Containers, token: str, *, conductor_port: int = CONDUCTOR_PORT
 ) -> Bench:
-    """Return the bench for a site in containers, which are made by then.
+    """Return the bench on which each device has a container, or shares one; they are made by then.
 
     Args:
-        site: The site.
+        site: The site; its seats are those of the containers, whatever a test changes in them.
         speed: As of :func:`bench_for`; a site with a device that the farm did not make runs in real time.
         containers: Make them.
         token: The run's secret.
@@ -87,29 +82,59 @@ def in_containers(
         BenchError: The containers cannot be had.
         ScenarioError: The site cannot be put into containers.
     """
-    from hil.compose.farm import ComposeFarm  # noqa: PLC0415  most runs do not need it
-    from hil.compose.plan import Plan  # noqa: PLC0415
+    from hil.compose.plan import Plan  # noqa: PLC0415  most runs do not need it
 
     notice = ""
     if speed == "max" and (foreign := others(site)):
         speed, notice = REAL_TIME, f"{in_real_time(foreign)} Site {site.name} runs in real time."
-    subnets = containers.need(site)
-    plan, networks = Plan(site, subnets, on_host=containers.on_host), list(site.networks)
+    plan, networks = Plan(site, containers.need(site), on_host=containers.on_host), list(site.networks)
     hello = Hello(token, secrets.token_hex(8), TESTER, RUNNER, tuple(plan.tester(network) for network in networks))
 
     def lock_step() -> FarmLoop:
         return GrantedLoop((plan.conductor(networks[0]), conductor_port), hello)
 
-    def make_farm(site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> Farm:
-        return ComposeFarm(site, loop, seed=seed, trace=trace, containers=containers, subnets=subnets, token=token)
+    filler: MakeFiller = partial(Processes, places=plan, token=token, containers=containers)
+    return Bench(
+        name="compose",
+        fillers={"emulated": filler, "image": filler, "real": filler},
+        make_loop=lock_step if speed == "max" else lambda: make_loop(speed),
+        claim_addresses=lambda _: plan,
+        make_lines=partial(carried_lines, places=plan, token=token),
+        outside=NO_CONTAINER,
+        notice=notice,
+    )
 
-    return Bench(lock_step if speed == "max" else lambda: make_loop(speed), make_farm, notice)
 
+def swarm(site: Site, speed: str, seats: Sequence[str], token: str) -> Bench:
+    """Return the bench on which each device is a service of a stack, on whichever host.
 
-def _stack_farm(site: Site, loop: FarmLoop, *, seed: int, trace: TraceWriter) -> Farm:
-    from hil.compose.stack_farm import StackFarm  # noqa: PLC0415  most runs do not need it
+    Args:
+        site: The site.
+        speed: A number of farm seconds in a second.
+        seats: The devices that the stack has.
+        token: The run's secret.
 
-    if "HIL_SEATS" not in os.environ:
-        raise BenchError("the swarm bench runs inside of its stack: hil run --bench swarm --site SITE ...")
-    seats = json.loads(os.environ["HIL_SEATS"])
-    return StackFarm(site, loop, seed=seed, trace=trace, seats=seats, token=os.environ["HIL_TOKEN"])
+    Raises:
+        BenchError: The engine has no address for one of them.
+        ScenarioError: The stack has not what the site needs, or virtual time is asked for.
+    """
+    from hil.compose.hosts import StackHosts, find_stack  # noqa: PLC0415  most runs do not need it
+
+    if missing := [name for name in site.seats if name not in seats]:
+        raise ScenarioError(f"this run's stack has {', '.join(seats)}: site {site.name} needs {', '.join(missing)}.")
+    if speed == "max":
+        raise ScenarioError("over several hosts there is no virtual time: choose a --speed such as 5, not max.")
+    plan, relays = find_stack(site)
+
+    def filler(env: Environment, installation: Installation, names: Sequence[str]) -> Filler:
+        hosts = StackHosts(cast(ScaledLoop, env.loop), relays)
+        return Processes(env, installation, names, places=plan, token=token, hosts=hosts)
+
+    return Bench(
+        name="swarm",
+        fillers={"emulated": filler},
+        make_loop=lambda: make_loop(speed),
+        claim_addresses=lambda _: plan,
+        make_lines=partial(carried_lines, places=plan, token=token),
+        outside=NO_CONTAINER,
+    )

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 from ruamel.yaml import YAML
 
 from emulators.kit.host import NS_PER_S
+from hil.bench.farm import Farm
 from hil.clock import FarmThread, ScaledLoop
 from hil.errors import BenchError, ControllerViolation
 from hil.run.benches import bench_for
@@ -73,7 +74,7 @@ class Session:
             LOG.warning(bench.notice)
         self._thread = FarmThread(bench.make_loop)
         try:
-            self.farm = bench.make_farm(site, self._thread.loop, seed=self.seed, trace=self.trace)
+            self.farm = Farm(bench, site, self._thread.loop, seed=self.seed, trace=self.trace)
         except BaseException:
             self._thread.close()
             raise
@@ -90,11 +91,11 @@ class Session:
 
     def now_s(self) -> float:
         """Return farm time [s]."""
-        return self.farm.instants.now_ns() / NS_PER_S
+        return self.farm.env.instants.now_ns() / NS_PER_S
 
     def moment(self, at_ns: int | None = None) -> str:
         """Return a moment, the present one unless said, by the site's clock and since the start of the test."""
-        at_ns = self.farm.instants.now_ns() if at_ns is None else at_ns
+        at_ns = self.farm.env.instants.now_ns() if at_ns is None else at_ns
         utc = self.farm.site.epoch + timedelta(microseconds=at_ns // 1000)
         return f"{utc:%H:%M:%S} farm time ({at_ns / NS_PER_S:g} s)"
 
@@ -147,7 +148,7 @@ class Session:
         """
         self.farm.check(final=final)
         self._check_pace()
-        for number, finding in enumerate(self.farm.findings):
+        for number, finding in enumerate(self.farm.installation.findings):
             if number not in self.reported and finding.kind not in self.expected:
                 self.reported.add(number)
                 at = self.moment(finding.at_ns)
@@ -163,7 +164,9 @@ class Session:
     def why(self) -> str:
         """Return what every point does, which loads and faults are in force, and the line that reproduces the test."""
         lines = [f"  {self.farm.explain(name)}" for name in self.farm.devices if name in self.farm.bays]
-        lines += [f"  {name} {does} {amps} A." for name, (does, amps) in self.farm.sources.items() if any(amps)]
+        lines += [
+            f"  {name} {does} {amps} A." for name, (does, amps) in self.farm.installation.sources.items() if any(amps)
+        ]
         lines += [f"  {fault}" for fault in self.farm.faults.describe()]
         return "\n".join([*lines, f"  trace line {self.trace.line_number}   again: {self.again()}"])
 
@@ -196,8 +199,8 @@ class Session:
 
     def _conclude(self, status: str) -> Record:
         """End the trace; the farm writes nothing after it."""
-        self.farm.mute()
-        farm_ns = self.farm.instants.now_ns()
+        self.farm.env.mute()
+        farm_ns = self.farm.env.instants.now_ns()
         self.trace.verdict(farm_ns, "test", status.lower())
         if status == "FAIL":
             self.trace.dump_frames()
@@ -213,7 +216,7 @@ class Session:
 
     def close(self) -> None:
         """Power everything down; the farm's own failures are raised, nothing is left behind."""
-        self.farm.mute()
+        self.farm.env.mute()
         try:
             self._thread.run(self._flowing(self.farm.stop), STUCK_REAL_S)
         finally:

@@ -7,7 +7,7 @@ import os
 from robot.api import SkipExecution
 from robot.api.deco import keyword
 
-from hil.bench.seats import missing
+from hil.bench.capabilities import missing
 from hil.errors import ScenarioError
 from hil.keywords.context import Context
 from hil.keywords.names import check_names

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from hil.bench.addresses import is_outside
 from hil.errors import Problem, ScenarioError, SiteFileError
 from hil.site import SECTIONS, MeterSpec, SeatSpec, Site
 from hil.site.backends import backend_link
@@ -88,6 +89,30 @@ def refuse_speed(site: Site, factor: float) -> None:
     real = [name for name, spec in others(site).items() if spec.seat == "real"]
     if real and factor != 1:
         raise ScenarioError(f"{', '.join(real)}: a real device keeps real time. Choose --speed 1, not {factor:g}.")
+
+
+def refuse_outside(site: Site, *, outside: str, in_real_time: bool) -> None:
+    """Refuse what is outside of the site's networks where nobody there is reached, or keeps farm time.
+
+    Args:
+        site: The site.
+        outside: Why nobody is reached at all; empty where real time is enough.
+        in_real_time: Farm time is the machine's.
+
+    Raises:
+        ScenarioError: A meter is on a real serial port, or a device reports to a backend that is elsewhere.
+    """
+    if in_real_time and not outside:
+        return
+    for (_, name), link in site.outside_ports().items():
+        if outside:
+            raise ScenarioError(f"{name}: the serial port {link.port} is this machine's, and {outside} has it.")
+        raise ScenarioError(f"{name}: the serial port {link.port} works in real time only. Allowed: --speed 1.")
+    for host in unknown_backends(site):
+        if is_outside(host, site.networks.values()):
+            if outside:
+                raise ScenarioError(f"the backend at {host} is outside the site's networks, and {outside} has more.")
+            raise ScenarioError(f"the backend at {host} is outside the farm. Allowed: --speed 1.")
 
 
 def refuse_seats(site: Site, bench: str) -> None:

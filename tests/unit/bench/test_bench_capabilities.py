@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hil.bench.seats import KNOWN_CAPABILITIES, SEATS, missing
+from hil.bench.capabilities import KNOWN_CAPABILITIES, SEATS, missing
 from hil.run.session import build_site
 from hil.site import Site, load_site
 
