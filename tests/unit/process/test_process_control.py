@@ -10,7 +10,7 @@ from emulators.kit.parameters import ParameterError
 from emulators.kit.phases import PerPhase
 from hil.plant import SUPPLY, Node, Plant, neutral_a
 from hil.process import control
-from hil.process.control import Garbage, Terminals, decode, encode
+from hil.process.control import Garbage, TerminalState, decode, encode
 
 
 def plant_with_a_ramp() -> Plant:
@@ -25,13 +25,13 @@ def plant_with_a_ramp() -> Plant:
     return plant
 
 
-def at_node(plant: Plant, now_ns: int) -> Terminals:
+def at_node(plant: Plant, now_ns: int) -> TerminalState:
     """Return a meter's terminals as they go over the channel."""
-    told = Terminals(
+    told = TerminalState(
         now_ns, plant.lines("F1", now_ns), plant.import_wh("F1", now_ns), plant.export_wh("F1", now_ns),
         plant.voltage_v("F1"), 231.0,
     )  # fmt: skip
-    return Terminals.of(decode(encode("terminals", **told.as_fields())))
+    return TerminalState.of(decode(encode("terminals", **told.as_fields())))
 
 
 @pytest.mark.parametrize("later_s", [0, 1, 4, 5, 11, 12])

@@ -15,7 +15,7 @@ import pytest
 from emulators.kit.family import DeviceConfig, family
 from hil.clock import FarmLoop, ScaledLoop
 from hil.clock.links import Delay
-from hil.process.host import SeatHost
+from hil.process.host import ProcessHost
 from hil.process.proxy import MOST_HELD, proxied
 from tests.unit.clock.wires import A, B, C, run
 
@@ -44,7 +44,7 @@ class Way:
     async def start(self) -> None:
         self.server = await asyncio.start_server(lambda *streams: self._met.put_nowait(streams), C, 0)
         self.port = self.server.sockets[0].getsockname()[1]
-        host = SeatHost(self.loop, BEGIN, "M2", lambda kind, **fields: self.told.append(f"{kind} {fields}"))
+        host = ProcessHost(self.loop, BEGIN, "M2", lambda kind, **fields: self.told.append(f"{kind} {fields}"))
         of = proxied(family("pac2200"), C)
         config = DeviceConfig(
             name="M2", address=BEGIN["address"], firmware="", variant="", phase_order="",
