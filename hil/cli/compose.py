@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import Final
 
 from hil.cli.command import Commands, add_command
-from hil.compose import engine, swarm
 from hil.errors import ExitCode
+
+LABEL: Final = "hilfarm"  #: As ``hil.compose.engine.LABEL``; only the help needs it here.
 
 
 def add(commands: Commands) -> None:
@@ -24,7 +26,7 @@ def add(commands: Commands) -> None:
     render.add_argument(
         "--exact-addresses", action="store_true", help="the site's own addresses (default: a subnet of 198.18.0.0/15)"
     )
-    clean = add_command(own, "clean", _clean, f"remove what carries the label '{engine.LABEL}', also of running farms")
+    clean = add_command(own, "clean", _clean, f"remove what carries the label '{LABEL}', also of running farms")
     clean.add_argument(
         "--project",
         metavar="P",
@@ -55,6 +57,8 @@ def _render(args: argparse.Namespace) -> int:
 
 
 def _clean(args: argparse.Namespace) -> int:
+    from hil.compose import engine, swarm  # noqa: PLC0415
+
     engine.require_engine()
     stacks = [one for one in swarm.stacks() if not args.project or one in args.project]
     for stack in stacks:

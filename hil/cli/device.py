@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from ipaddress import IPv4Interface
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from emulators.kit.family import Family, UnknownFamily, family_alone
 from hil.cli.command import Commands, add_command, token
 from hil.errors import BenchError, ExitCode, ScenarioError
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Interface
+
+    from emulators.kit.family import Family
 
 READY: Final = Path("/run/hilfarm/ready")
 
@@ -56,6 +59,8 @@ def _device(args: argparse.Namespace) -> int:
             why = f"{name} is there twice" if name else f"{word!r} is no device"
             raise ScenarioError(f"{why}. Allowed: NAME=TYPE, such as CP1=mennekes_ecu, each name once.")
         seats[name] = _family(kind)
+    for one in seats.values():
+        one.import_device()  # not while a bench waits, nor after the process has settled
     signal.signal(signal.SIGTERM, _leave)  # the first process of a container has no default for it
     seat = Seat(seats, secret, args.settings)
     seat.serve(hosts=args.host or [""], ready=READY if READY.parent.is_dir() else None)
@@ -99,6 +104,8 @@ def _addresses(args: argparse.Namespace) -> int:
 
 
 def _address(text: str) -> IPv4Interface:
+    from ipaddress import IPv4Interface  # noqa: PLC0415
+
     try:
         return IPv4Interface(text)
     except ValueError:
@@ -106,8 +113,10 @@ def _address(text: str) -> IPv4Interface:
 
 
 def _family(kind: str) -> Family:
+    from emulators.kit.family import UnknownFamily, family  # noqa: PLC0415
+
     try:
-        return family_alone(kind)
+        return family(kind)
     except UnknownFamily as error:
         raise ScenarioError(str(error)) from error
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from emulators.kit.family import Family, UnknownFamily, families, family
 from hil.cli.command import Commands, add_command
 from hil.errors import ExitCode, ScenarioError
+
+if TYPE_CHECKING:
+    from emulators.kit.family import Family
 
 
 def add(commands: Commands) -> None:
@@ -25,14 +27,18 @@ def add(commands: Commands) -> None:
 
 
 def _devices(args: argparse.Namespace) -> int:
-    rows = [
-        (one.type, one.role, one.product, ", ".join(one.firmware), _ports(one)) for _, one in sorted(families().items())
-    ]
+    from emulators.kit.family import families  # noqa: PLC0415
+
+    rows = [(one.type, one.role, one.product, ", ".join(one.firmware), _ports(one)) for one in families().values()]
     _table([("type", "role", "product", "firmware", "ports"), *rows])
     return ExitCode.PASSED
 
 
 def _sheet(args: argparse.Namespace) -> int:
+    import csv  # noqa: PLC0415
+
+    from emulators.kit.family import UnknownFamily, family  # noqa: PLC0415
+
     try:
         device = family(args.device)
     except UnknownFamily as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
 from hil.cli.command import Commands, add_command, token
 from hil.cli.device import READY
@@ -17,6 +16,8 @@ def add(commands: Commands) -> None:
 
 
 def _relay(args: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415
+
     from hil.process.relay import serve  # noqa: PLC0415  a farm is slow to import, and other commands do not need it
 
     asyncio.run(serve(token(), host=args.host, ready=READY if READY.parent.is_dir() else None))

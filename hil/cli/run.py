@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hil.cli.command import Commands, add_command, add_place, factor, seed
 from hil.errors import ExitCode, ScenarioError
-from hil.run.folder import require_unused
-from hil.run.runner import RunRequest, print_outcome, run_suites
-from hil.run.selection import Shard
+
+if TYPE_CHECKING:
+    from hil.run.runner import RunRequest
+    from hil.run.selection import Shard
 
 SUITE_FOLDERS: Final = (Path("robot/suites"), Path("suites"))  #: Where suites are looked for, the first that exists.
 MOST_JOBS: Final = 64
@@ -73,6 +73,8 @@ def add(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from hil.run.runner import RunRequest  # noqa: PLC0415  Robot Framework is slow to import
+
     suites = args.suites
     if not suites:
         suites = [folder for folder in SUITE_FOLDERS if folder.is_dir()][:1]
@@ -107,6 +109,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _once(request: RunRequest) -> ExitCode:
+    from hil.run.runner import print_outcome, run_suites  # noqa: PLC0415
+
     outcome = run_suites(request)
     print_outcome(outcome, sys.stdout)
     return outcome.exit_code
@@ -114,6 +118,10 @@ def _once(request: RunRequest) -> ExitCode:
 
 def _until_fail(request: RunRequest, rounds: int) -> ExitCode:
     """Run again and again. The same seed would give the same trace, so each round has its own."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from hil.run.folder import require_unused  # noqa: PLC0415
+
     if request.output is not None:
         require_unused(request.output)
     code = ExitCode.PASSED
@@ -151,6 +159,8 @@ def _rounds(text: str) -> int:
 
 
 def _shard(text: str) -> Shard:
+    from hil.run.selection import Shard  # noqa: PLC0415
+
     number, slash, count = text.partition("/")
     shard = (_whole(number), _whole(count))
     match shard:

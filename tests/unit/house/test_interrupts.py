@@ -30,11 +30,12 @@ sys.meta_path.insert(0, CtrlC())
     [
         (["--help"], "hil.cli"),
         (["run", "mixed.robot", "--output", "out"], "robot"),
-        (["run", "mixed.robot", "--output", "out"], "aiohttp"),
-        (["up", "mennekes/car-park"], "argcomplete"),
+        (["run", "mixed.robot", "--output", "out"], "hil.run.selection"),
+        (["up", "mennekes/car-park"], "hil.cli.up"),
         (["up", "mennekes/car-park"], "hil.bench.farm"),
         (["up", "mennekes/car-park"], "emulators.mennekes_ecu.device"),
         (["do", "Plug In Vehicle"], "hil.hand.client"),
+        (["do", "Plug In Vehicle"], "aiohttp"),
         (["watch"], "rich.live"),
     ],
 )
