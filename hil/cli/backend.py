@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode, ScenarioError
 
 API_TOKEN: Final = "API token"  #: The central system's parameter.
@@ -40,9 +40,10 @@ def _where(parser: argparse.ArgumentParser, **default: object) -> None:
 
 
 def _ask(args: argparse.Namespace, verb: str, body: Mapping[str, object] | None) -> dict[str, Any]:
-    import asyncio  # noqa: PLC0415
+    with importing():
+        import asyncio  # noqa: PLC0415
 
-    from hil.hand.client import Client, backend_at, find  # noqa: PLC0415  aiohttp is slow to import
+        from hil.hand.client import Client, backend_at, find  # noqa: PLC0415  aiohttp is slow to import
 
     async def ask() -> dict[str, Any]:
         farm = find(args.endpoints)

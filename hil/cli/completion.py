@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode, HilError
 
 Words = Callable[[argparse.Namespace], Iterable[str]]
@@ -26,7 +26,8 @@ def add(commands: Commands) -> None:
 
 
 def _print(args: argparse.Namespace) -> int:
-    from argcomplete.shell_integration import shellcode  # noqa: PLC0415
+    with importing():
+        from argcomplete.shell_integration import shellcode  # noqa: PLC0415
 
     print(shellcode(["hil"], shell=args.shell), end="")
     return ExitCode.PASSED
@@ -45,31 +46,36 @@ def _completer(words: Words) -> Callable[..., list[str]]:
 
 
 def _state(args: argparse.Namespace) -> dict[str, Any]:
-    from hil.hand.client import ask  # noqa: PLC0415  aiohttp is slow to import
+    with importing():
+        from hil.hand.client import ask  # noqa: PLC0415  aiohttp is slow to import
 
     return ask(getattr(args, "endpoints", None), lambda client: client.state())
 
 
 def _parameters(args: argparse.Namespace) -> Iterable[str]:
-    from hil.hand.client import ask  # noqa: PLC0415
+    with importing():
+        from hil.hand.client import ask  # noqa: PLC0415
 
     return list(ask(args.endpoints, lambda client: client.do("param", {"device": args.device}))["parameters"])
 
 
 def _types(_args: argparse.Namespace) -> Iterable[str]:
-    from emulators.kit.family import family_types  # noqa: PLC0415
+    with importing():
+        from emulators.kit.family import family_types  # noqa: PLC0415
 
     return family_types()
 
 
 def _sites(_args: argparse.Namespace) -> Iterable[str]:
-    from hil.site import shipped_sites  # noqa: PLC0415  pydantic is slow to import
+    with importing():
+        from hil.site import shipped_sites  # noqa: PLC0415  pydantic is slow to import
 
     return shipped_sites()
 
 
 def _keywords(_args: argparse.Namespace) -> Iterable[str]:
-    from robot.libdoc import LibraryDocumentation  # noqa: PLC0415  Robot is slow to import
+    with importing():
+        from robot.libdoc import LibraryDocumentation  # noqa: PLC0415  Robot is slow to import
 
     return [one.name for one in LibraryDocumentation("hil.keywords.Farm").keywords]
 

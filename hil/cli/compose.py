@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode
 
 LABEL: Final = "hilfarm"  #: As ``hil.compose.engine.LABEL``; only the help needs it here.
@@ -38,16 +38,18 @@ def add(commands: Commands) -> None:
 
 
 def _image(args: argparse.Namespace) -> int:
-    from hil.compose.image import ensure  # noqa: PLC0415  only this command builds
+    with importing():
+        from hil.compose.image import ensure  # noqa: PLC0415  only this command builds
 
     print(ensure(lambda text: print(text, flush=True), args.base))
     return ExitCode.PASSED
 
 
 def _render(args: argparse.Namespace) -> int:
-    from hil.compose.plan import Plan, choose_subnets  # noqa: PLC0415  pydantic is slow to import
-    from hil.compose.render import render  # noqa: PLC0415
-    from hil.site import load_site  # noqa: PLC0415
+    with importing():
+        from hil.compose.plan import Plan, choose_subnets  # noqa: PLC0415  pydantic is slow to import
+        from hil.compose.render import render  # noqa: PLC0415
+        from hil.site import load_site  # noqa: PLC0415
 
     site = load_site(args.site)
     plan = Plan(site, choose_subnets(site, exact=args.exact_addresses))
@@ -57,7 +59,8 @@ def _render(args: argparse.Namespace) -> int:
 
 
 def _clean(args: argparse.Namespace) -> int:
-    from hil.compose import engine, swarm  # noqa: PLC0415
+    with importing():
+        from hil.compose import engine, swarm  # noqa: PLC0415
 
     engine.require_engine()
     stacks = [one for one in swarm.stacks() if not args.project or one in args.project]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def _verb(commands: Commands, name: str, text: str, body: Body) -> argparse.Argu
 
 
 def _ask(args: argparse.Namespace, verb: str, body: Mapping[str, object]) -> dict[str, Any]:
-    from hil.hand.client import ask  # noqa: PLC0415  aiohttp is slow to import
+    with importing():
+        from hil.hand.client import ask  # noqa: PLC0415  aiohttp is slow to import
 
     return ask(args.endpoints, lambda client: client.do(verb, body))
 
@@ -88,7 +89,8 @@ def _cable(args: argparse.Namespace) -> Mapping[str, object]:
     if args.other is not None:
         return {"device": args.link, "other": args.other}
 
-    from hil.hand.client import ask  # noqa: PLC0415
+    with importing():
+        from hil.hand.client import ask  # noqa: PLC0415
 
     state = ask(args.endpoints, lambda client: client.state())
     known = {*state["points"], *state["meters"], *state["backends"]}
@@ -121,10 +123,11 @@ def _do(args: argparse.Namespace) -> int:
 
 
 def _watch(args: argparse.Namespace) -> int:
-    from rich.console import Console  # noqa: PLC0415
+    with importing():
+        from rich.console import Console  # noqa: PLC0415
 
-    from hil.hand.client import ask  # noqa: PLC0415
-    from hil.hand.watch import watch  # noqa: PLC0415
+        from hil.hand.client import ask  # noqa: PLC0415
+        from hil.hand.watch import watch  # noqa: PLC0415
 
     async def look(client: Client) -> None:
         if args.json:
@@ -143,14 +146,16 @@ def _phases(text: str) -> int:
 
 
 def _amps(text: str) -> float:
-    from hil.keywords.values import to_amps  # noqa: PLC0415
+    with importing():
+        from hil.keywords.values import to_amps  # noqa: PLC0415
 
     (current_a,) = _positive(text, lambda: [to_amps(text).a])
     return current_a
 
 
 def _amps3(text: str) -> list[float]:
-    from hil.keywords.values import to_amps3  # noqa: PLC0415
+    with importing():
+        from hil.keywords.values import to_amps3  # noqa: PLC0415
 
     return _positive(text, lambda: list(to_amps3(text).a), "; what is fed in: hil pv")
 

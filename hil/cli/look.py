@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode, ScenarioError
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def add(commands: Commands) -> None:
 
 
 def _devices(args: argparse.Namespace) -> int:
-    from emulators.kit.family import families  # noqa: PLC0415
+    with importing():
+        from emulators.kit.family import families  # noqa: PLC0415
 
     rows = [(one.type, one.role, one.product, ", ".join(one.firmware), _ports(one)) for one in families().values()]
     _table([("type", "role", "product", "firmware", "ports"), *rows])
@@ -35,9 +36,10 @@ def _devices(args: argparse.Namespace) -> int:
 
 
 def _sheet(args: argparse.Namespace) -> int:
-    import csv  # noqa: PLC0415
+    with importing():
+        import csv  # noqa: PLC0415
 
-    from emulators.kit.family import UnknownFamily, family  # noqa: PLC0415
+        from emulators.kit.family import UnknownFamily, family  # noqa: PLC0415
 
     try:
         device = family(args.device)
@@ -82,7 +84,8 @@ def _sheet(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from hil.cli.doctor import examine  # noqa: PLC0415
+    with importing():
+        from hil.cli.doctor import examine  # noqa: PLC0415
 
     for finding in examine():
         print(finding)

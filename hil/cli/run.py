@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hil.cli.command import Commands, add_command, add_place, factor, seed
+from hil.cli.command import Commands, add_command, add_place, factor, importing, seed
 from hil.errors import ExitCode, ScenarioError
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def add(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from hil.run.runner import RunRequest  # noqa: PLC0415  Robot Framework is slow to import
+    with importing():
+        from hil.run.runner import RunRequest  # noqa: PLC0415  Robot Framework is slow to import
 
     suites = args.suites
     if not suites:
@@ -82,7 +83,8 @@ def _run(args: argparse.Namespace) -> int:
             wanted = " nor ".join(str(folder) for folder in SUITE_FOLDERS)
             raise ScenarioError(f"there is neither {wanted} in this folder. Name the suites: hil run SUITE ...")
     if args.site:
-        from hil.site import load_site  # noqa: PLC0415  pydantic is slow to import, and most runs do not need it here
+        with importing():
+            from hil.site import load_site  # noqa: PLC0415  pydantic is slow to import, and most runs do not need it here
 
         load_site(args.site)
     request = RunRequest(
@@ -109,7 +111,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _once(request: RunRequest) -> ExitCode:
-    from hil.run.runner import print_outcome, run_suites  # noqa: PLC0415
+    with importing():
+        from hil.run.runner import print_outcome, run_suites  # noqa: PLC0415
 
     outcome = run_suites(request)
     print_outcome(outcome, sys.stdout)
@@ -118,9 +121,10 @@ def _once(request: RunRequest) -> ExitCode:
 
 def _until_fail(request: RunRequest, rounds: int) -> ExitCode:
     """Run again and again. The same seed would give the same trace, so each round has its own."""
-    from dataclasses import replace  # noqa: PLC0415
+    with importing():
+        from dataclasses import replace  # noqa: PLC0415
 
-    from hil.run.folder import require_unused  # noqa: PLC0415
+        from hil.run.folder import require_unused  # noqa: PLC0415
 
     if request.output is not None:
         require_unused(request.output)
@@ -159,7 +163,8 @@ def _rounds(text: str) -> int:
 
 
 def _shard(text: str) -> Shard:
-    from hil.run.selection import Shard  # noqa: PLC0415
+    with importing():
+        from hil.run.selection import Shard  # noqa: PLC0415
 
     number, slash, count = text.partition("/")
     shard = (_whole(number), _whole(count))

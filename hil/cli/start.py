@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode
 
 
@@ -16,9 +16,10 @@ def add(commands: Commands) -> None:
 
 
 def _init(args: argparse.Namespace) -> int:
-    import shlex  # noqa: PLC0415
+    with importing():
+        import shlex  # noqa: PLC0415
 
-    from hil.starter import init  # noqa: PLC0415
+        from hil.starter import init  # noqa: PLC0415
 
     for file in init(args.folder):
         print(f"written: {file}")
