@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 
 import emulators.pac2200
-from emulators.kit.modbus import Engine, Lean, ModbusClient, ModbusServer, Pymodbus
+from emulators.kit.modbus import Engine, Lean, ModbusServer
+from emulators.kit.modbus.client import ModbusClient
+from emulators.kit.modbus.reference import Pymodbus
 from emulators.kit.registers import RegisterBank, RegisterTable
 
 TABLE = Path(emulators.pac2200.__file__).with_name("registers.csv")

@@ -19,7 +19,7 @@ def main() -> int:
         mine = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if mine:  # an exception out of an import may be caught by whoever imports; nothing is open yet
             signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(INTERRUPTED))
-        from hil import cli  # noqa: PLC0415  it takes a second
+        from hil import cli  # noqa: PLC0415  what a command works with comes later: cli.command.importing
 
         if mine:
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,10 +1,22 @@
 """Alfen Eve Single Pro-line (NG9xx): Active Load Balancing by a P1 or Modbus TCP meter or an EMS."""
 
-from emulators.alfen_ng9xx.backend import KEYS
-from emulators.alfen_ng9xx.device import FOLDER, PARAMETERS, SINGLE_PHASE, VARIANTS, AlfenNg9xx
-from emulators.alfen_ng9xx.model import SERVER_OPENS
-from emulators.kit.family import Family
-from emulators.kit.host import SerialSettings
+from pathlib import Path
+from typing import Final
+
+from emulators.alfen_ng9xx.model import SERVER_OPENS, SINGLE_PHASE, VARIANTS
+from emulators.kit.device import Device
+from emulators.kit.family import DeviceConfig, Family
+from emulators.kit.host import Host, SerialSettings
+from emulators.kit.parameters import ParameterTable
+
+FOLDER: Final = Path(__file__).parent
+
+
+def _create(host: Host, config: DeviceConfig) -> Device:
+    from emulators.alfen_ng9xx.device import AlfenNg9xx  # noqa: PLC0415  a site and a list need none of it
+
+    return AlfenNg9xx(host, config)
+
 
 FAMILY = Family(
     type="alfen_ng9xx",
@@ -14,7 +26,7 @@ FAMILY = Family(
     variants=VARIANTS,
     single_phase=SINGLE_PHASE,
     rated_current_a={"": 32},
-    parameters=PARAMETERS,
+    parameters=ParameterTable.load(FOLDER / "parameters.csv"),
     registers=FOLDER / "registers.csv",
     serial_ports={"P1": SerialSettings()},
     modbus_port=502,
@@ -26,7 +38,7 @@ FAMILY = Family(
         "charging current": ("current_l1", "current_l2", "current_l3"),
     },
     has_card_reader=True,
-    tables={"OCPP configuration keys": KEYS},
-    create=AlfenNg9xx,
+    tables={"OCPP configuration keys": FOLDER / "ocpp_keys.csv"},
+    create=_create,
     sheet=FOLDER / "fidelity.md",
 )

@@ -13,12 +13,13 @@ from typing import Final
 from emulators.alfen_ng9xx.backend import backend_of
 from emulators.alfen_ng9xx.display import display_text, led_text, live_monitoring
 from emulators.alfen_ng9xx.meter import ModbusMeter, P1Port
-from emulators.alfen_ng9xx.model import MODBUS, Station
+from emulators.alfen_ng9xx.model import MODBUS, SINGLE_PHASE, Station
 from emulators.alfen_ng9xx.registers import ABSENT, BLOCKS, Registers, SocketMeter
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import NS_PER_S, Cancel, Host, SerialPort, SerialSettings
-from emulators.kit.modbus import ModbusClient, ModbusFault, ModbusServer
+from emulators.kit.modbus import ModbusServer
+from emulators.kit.modbus.client import ModbusClient, ModbusFault
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
 from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase
 from emulators.kit.pilot import NO_OFFER, Output, PilotState
@@ -27,9 +28,6 @@ from emulators.kit.registers import RegisterBank, RegisterTable
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
 REGISTERS: Final = RegisterTable.load(FOLDER / "registers.csv")
-#: Model codes (leeyuentuen/alfen_wallbox const.py): three phases with socket or cable, one phase with socket or cable.
-VARIANTS: Final = ("NG910-60023", "NG910-60027", "NG910-60003", "NG910-60007")
-SINGLE_PHASE: Final = VARIANTS[2:]
 PORT: Final = 502
 MASTERS: Final = 2  #: Modbus masters at a time (Modbus slave document v2.3).
 KEEP_ALIVE_S: Final = 60  #: After this time without a request a master's connection is closed (guide 5.3.1.2).

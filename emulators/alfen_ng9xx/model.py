@@ -21,6 +21,9 @@ from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase, grid_phases, to_grid
 from emulators.kit.pilot import MINIMUM_OFFER_A, NO_OFFER, Output, PilotState, offer_of_current
 
+#: Model codes (leeyuentuen/alfen_wallbox const.py): three phases with socket or cable, one phase with socket or cable.
+VARIANTS: Final = ("NG910-60023", "NG910-60027", "NG910-60003", "NG910-60007")
+SINGLE_PHASE: Final = VARIANTS[2:]
 LICENCES: Final = ("Active Load Balancing", "Smart Charging Network")  #: Each includes ALB (guide 2.2).
 EMS, MONITORED = "Energy Management System", "Meter + EMS monitoring"
 #: The Modbus slave's port is open while each of these parameters has one of these values.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -14,7 +14,8 @@ from emulators.backend.api import as_payload, verbs
 from emulators.backend.book import Book, Direction, Kind, NotOurFile
 from emulators.backend.model import CentralSystem, Payload, names, pairs
 from emulators.backend.script import Step
-from emulators.kit.family import DeviceConfig, Service
+from emulators.backend.services import services
+from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import Host
 from emulators.kit.http_api import HttpApi, Refused
@@ -39,15 +40,6 @@ TAG_STATUS: Final = PARAMETERS["Unknown id tags"].allowed
 OTHER_HOST: Final = "other-host.invalid"
 SIGNED_WITHIN_S: Final = 30.0  #: How long a charge point may take to answer that it has its certificate.
 FAULTS: Final = ("closed_port", "silent")
-
-
-def services(setting: Callable[[str], object]) -> Mapping[str, Service]:
-    """Return the servers of a central system with these settings."""
-    scheme = "wss" if setting("Security profile") in ("2", "3") else "ws"
-    return {
-        "ocpp": Service(scheme, int(str(setting("Port"))), str(setting("Path")) or "/ocpp"),
-        "api": Service("http", int(str(setting("API port")))),
-    }
 
 
 class Backend:

@@ -7,14 +7,13 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from emulators.dsmr_p1.model import SPOILS, Meter, Terminals, spoilt
-from emulators.dsmr_p1.versions import FOLDER, VERSIONS
+from emulators.dsmr_p1.versions import FOLDER, PORT, VERSIONS
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import Cancel, Host, Phase, SerialPort
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
 
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
-PORT: Final = "P1"
 LOCAL: Final = ZoneInfo("Europe/Amsterdam")
 FAULTS: Final = (*SPOILS, "silent", "frozen", "request_dropped", "restart")
 LONGEST_ID: Final = 48

@@ -12,6 +12,7 @@ from emulators.kit.host import SerialSettings
 from emulators.kit.p1 import ObisRow, ObisTable
 
 FOLDER: Final = Path(__file__).parent
+PORT: Final = "P1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,14 @@
 """A device family as the rest of the house finds it: by its folder.
 
-A family is a folder of :mod:`emulators` whose ``__init__.py`` defines ``FAMILY``. Nothing else has to be told about it.
+A family is a folder of :mod:`emulators` with a ``device.py``, whose ``__init__.py`` defines ``FAMILY``. Nothing else
+has to be told about it. The ``__init__.py`` has what sites and lists need to know and imports no ``device.py``: that is
+for the process in which the device stands, with all the libraries that it speaks with.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
-import pkgutil
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -115,7 +116,7 @@ class Family:
         observations: Where a tester reads a quantity through the public port: names of registers, or OBIS references of
             a meter with a P1 port. A ``meter power`` gives its sign to a ``meter current`` that has none.
         has_card_reader: Its devices are :class:`~emulators.kit.device.CardReader`.
-        create: Makes the device on a host.
+        create: Makes the device on a host; the first one imports ``device.py`` (or :meth:`import_device` before).
         sheet: Fidelity notes (Markdown).
     """
 
@@ -141,6 +142,10 @@ class Family:
     has_card_reader: bool = False
     create: Callable[[Host, DeviceConfig], Device]
     sheet: Path
+
+    def import_device(self) -> None:
+        """Import all that its devices need, for a process that has no time for it later."""
+        importlib.import_module(f"emulators.{self.type}.device")
 
     def sockets_of(self, variant: str) -> int:
         """Return how many sockets a charger of a variant has."""
@@ -170,36 +175,32 @@ class UnknownFamily(LookupError):
 
 
 @cache
-def families() -> Mapping[str, Family]:
-    """Return every family by type, found by looking through the folders of :mod:`emulators`."""
-    return {found.type: found for name in sorted(_folders()) if (found := _family_in(name)) is not None}
+def family_types() -> tuple[str, ...]:
+    """Return the types of all families in the order of the alphabet; none of them is imported."""
+    files = (file for place in emulators.__path__ for file in Path(place).glob("*/device.py"))
+    return tuple(sorted(file.parent.name for file in files if file.parent.name != "kit"))
 
 
 def family(name: str) -> Family:
-    """Return the family of a type.
+    """Return the family of a type; no other is imported.
 
     Raises:
         UnknownFamily: There is none; the message names the nearest and all of them.
     """
-    known = families()
+    known = family_types()
     if name in known:
-        return known[name]
+        return _imported(name)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise UnknownFamily(f"there is no device type {name!r}.{hint} Known: {', '.join(sorted(known))}.")
+    raise UnknownFamily(f"there is no device type {name!r}.{hint} Known: {', '.join(known)}.")
 
 
-def family_alone(name: str) -> Family:
-    """Return the family of a type without importing the others: its folder has its name (errors as of `family`)."""
-    found = _family_in(name) if name in _folders() else None
-    return family(name) if found is None else found
+def families() -> Mapping[str, Family]:
+    """Return every family by type, for a list of all; it imports them all."""
+    return {name: family(name) for name in family_types()}
 
 
 @cache
-def _folders() -> frozenset[str]:
-    return frozenset(one.name for one in pkgutil.iter_modules(emulators.__path__) if one.ispkg and one.name != "kit")
-
-
-def _family_in(folder: str) -> Family | None:
-    found = getattr(importlib.import_module(f"emulators.{folder}"), "FAMILY", None)
-    return found if isinstance(found, Family) else None
+def _imported(name: str) -> Family:
+    found: Family = importlib.import_module(f"emulators.{name}").FAMILY
+    return found

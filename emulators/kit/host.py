@@ -6,16 +6,18 @@ container of its own, or beside real hardware.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
+
+if TYPE_CHECKING:
+    import asyncio  # a command that runs nothing does without
 
 NS_PER_S: Final = 1_000_000_000
 

@@ -1,104 +1,30 @@
 """The P1 telegram of a DSMR meter: written from a table of OBIS lines, and read by a station.
 
-Grammar and CRC: DSMR v5.0.2 P1 Companion Standard (26-02-2016) chapter 6; v4.2.2 (14-03-2014) chapter 5.
+Grammar and CRC: DSMR v5.0.2 P1 Companion Standard (26-02-2016) chapter 6; v4.2.2 (14-03-2014) chapter 5. The CRC is
+CRC-16/ARC (x16 + x15 + x2 + 1, reflected, from 0) over all from ``/`` to ``!``, both included (5.0.2 section 6.2).
 """
 
 from __future__ import annotations
 
 import csv
 import re
-import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
+
+from fastcrc import crc16
 
 from emulators.kit.phases import PerPhase
 
 MAX_TELEGRAM: Final = (
     8192  #: Longest telegram that is read: four times the longest text (2048 digits, table 6-3) [bytes].
 )
-_POLYNOMIAL: Final = 0xA001  # x16 + x15 + x2 + 1, reflected
 _QUIET: Final = b"\r\n\x00"  # between telegrams no noise: line ends, and the NUL that some meters send after the CRC
-
-
 _SHORT: Final = 64  #: Lines up to here are remembered; longer ones are rare, or rubbish [bytes].
-
-
-def _crc_step(word: int) -> int:
-    for _ in range(16):
-        word = (word >> 1) ^ _POLYNOMIAL if word & 1 else word >> 1
-    return word
-
-
-def _spread(single: Iterable[int]) -> tuple[int, ...]:
-    """Return what each value makes of the CRC, from what each of its bits makes: the CRC is linear."""
-    steps = [0]
-    for step in single:
-        steps += [known ^ step for known in steps]
-    return tuple(steps)
-
-
-@cache
-def _crc_steps() -> tuple[int, ...]:
-    """Return what two bytes make of the CRC, for each of their values: twice as fast as byte by byte."""
-    return _spread(_crc_step(1 << power) for power in range(16))
-
-
-_Zeros = tuple[tuple[int, ...], tuple[int, ...]]
-
-
-def _crc_moved(crc: int, zeros: _Zeros) -> int:
-    return zeros[0][crc & 0xFF] ^ zeros[1][crc >> 8]
-
-
-@cache
-def _crc_zeros(power: int) -> _Zeros:
-    """Return what 2 ** power zero bytes make of a CRC: of its low byte, and of its high byte."""
-    if power == 0:
-        single = [(1 << bit >> 8) ^ _crc_steps()[(1 << bit & 0xFF) << 8] for bit in range(16)]
-    else:
-        half = _crc_zeros(power - 1)
-        single = [_crc_moved(_crc_moved(1 << bit, half), half) for bit in range(16)]
-    return _spread(single[:8]), _spread(single[8:])
-
-
-def _crc_part(line: bytes, after: int) -> int:
-    """Return what one line adds to the CRC of a telegram in which so many bytes come after it."""
-    steps, crc = _crc_steps(), 0
-    if len(line) % 2:
-        line = b"\0" + line  # a zero before the first byte changes nothing
-    for word in struct.unpack(f"<{len(line) // 2}H", line):
-        crc = steps[crc ^ word]
-    for power in range(after.bit_length()):
-        if after >> power & 1:
-            crc = _crc_moved(crc, _crc_zeros(power))
-    return crc
-
-
-_crc_known: Final = lru_cache(4096)(_crc_part)
-
-
-@lru_cache(64)
-def crc16(data: bytes) -> int:
-    """Return the CRC-16/ARC of a telegram from ``/`` to ``!``, both included (DSMR 5.0.2 section 6.2).
-
-    The CRC is linear, so it is the sum of what each line adds at its place; and most lines stand where they stood in
-    the telegram before. That costs a look-up a line in place of a step a byte. Who hears a telegram asks for the CRC
-    of the same bytes as who wrote it.
-
-    >>> f"{crc16(b'123456789'):04X}"
-    'BB3D'
-    """
-    crc, after = 0, len(data)
-    for line in data.splitlines(keepends=True):
-        after -= len(line)
-        crc ^= _crc_known(line, after) if len(line) <= _SHORT else _crc_part(line, after)
-    return crc
-
 
 # --- writing
 
@@ -213,7 +139,7 @@ def telegram(header: str, lines: Iterable[str], *, has_crc: bool = True) -> byte
         has_crc: From DSMR 4.0 on.
     """
     body = "\r\n".join([f"/{header}", "", *lines, "!"]).encode("ascii")
-    return body + (f"{crc16(body):04X}" if has_crc else "").encode("ascii") + b"\r\n"
+    return body + (f"{crc16.arc(body):04X}" if has_crc else "").encode("ascii") + b"\r\n"
 
 
 # --- reading
@@ -334,7 +260,7 @@ class TelegramReader:
             self._reject("oversize", f"a telegram of more than {MAX_TELEGRAM} bytes")
             return []
         if digits and (len(digits) == 4 or has_line_end):  # some meters leave leading zeros out
-            if (crc := crc16(whole)) != int(digits, 16):
+            if (crc := crc16.arc(whole)) != int(digits, 16):
                 self._reject("crc", f"CRC {digits.decode()} should be {crc:04X}")
                 return []
         elif digits or not has_line_end:

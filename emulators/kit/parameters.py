@@ -18,6 +18,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -162,8 +163,9 @@ class ParameterTable(Mapping[str, Parameter]):
         self._rows = {row.name: row for row in rows}
 
     @classmethod
+    @cache
     def load(cls, path: Path) -> ParameterTable:
-        """Read a family's ``parameters.csv``.
+        """Return the table of a family's ``parameters.csv``, which is read once.
 
         Raises:
             ValueError: A row has an unknown type or a default that its own range forbids.

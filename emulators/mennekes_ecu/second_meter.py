@@ -9,7 +9,7 @@ from typing import Final
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import NS_PER_S, Host
-from emulators.kit.modbus import ModbusClient, ModbusFault
+from emulators.kit.modbus.client import ModbusClient, ModbusFault
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
 from emulators.mennekes_ecu import dlm

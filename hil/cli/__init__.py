@@ -1,14 +1,16 @@
-"""``hil ...``: the farm from a shell. Words and exit codes are a promise to scripts. One module a group of commands."""
+"""``hil ...``: the farm from a shell. Words and exit codes are a promise to scripts. One module a group of commands.
+
+Every command is told to the parser, so that help and completion know them all; what a command works with is imported by
+the function that does it. A module of this package imports at its top what is there already, and nothing slow.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from importlib import metadata
-
-import argcomplete
 
 from hil.cli import backend, check, completion, compose, device, hand, look, relay, run, stack, start, trace, up
 from hil.cli.command import EPILOG, complain
@@ -19,7 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one ``hil`` command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     whole = parser()
-    argcomplete.autocomplete(whole)  # does nothing but when a shell asks
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks
+        import argcomplete  # noqa: PLC0415
+
+        argcomplete.autocomplete(whole)
     args = whole.parse_args(words)
     args.command_line = ["hil", *words]
     command: Callable[[argparse.Namespace], int] = args.command
@@ -47,15 +52,22 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whole.add_argument("--version", action="version", version=f"hil {_version()}")
+    whole.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for group in (start, check, run, up, hand, backend, look, trace, compose, stack, device, relay, completion):
         group.add(commands)
     return whole
 
 
-def _version() -> str:
-    try:
-        return metadata.version("hilfarm")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
+class _Version(argparse.Action):
+    """Prints the version, which is looked for only when somebody asks."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib import metadata  # noqa: PLC0415
+
+        try:
+            version = metadata.version("hilfarm")
+        except metadata.PackageNotFoundError:
+            version = "(not installed)"
+        print(f"hil {version}")
+        parser.exit()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode, ScenarioError
-from hil.hand.client import Client, backend_at, find
 
 API_TOKEN: Final = "API token"  #: The central system's parameter.
 NOT_CONNECTED: Final = "not connected"
@@ -42,6 +40,11 @@ def _where(parser: argparse.ArgumentParser, **default: object) -> None:
 
 
 def _ask(args: argparse.Namespace, verb: str, body: Mapping[str, object] | None) -> dict[str, Any]:
+    with importing():
+        import asyncio  # noqa: PLC0415
+
+        from hil.hand.client import Client, backend_at, find  # noqa: PLC0415  aiohttp is slow to import
+
     async def ask() -> dict[str, Any]:
         farm = find(args.endpoints)
         name, url = backend_at(farm, args.backend)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hil.cli.command import Commands, add_command, complain
+from hil.cli.command import Commands, add_command, complain, importing
 from hil.errors import ExitCode, ScenarioError
 
 
@@ -17,7 +17,8 @@ def add(commands: Commands) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from hil.site import load_site  # noqa: PLC0415  pydantic is slow to import, and `hil devices` does not need it
+    with importing():
+        from hil.site import load_site  # noqa: PLC0415  pydantic is slow to import, and `hil devices` does not need it
 
     code = ExitCode.PASSED
     for ref in args.sites:

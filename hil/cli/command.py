@@ -6,8 +6,10 @@ import argparse
 import math
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +39,22 @@ def add_command(commands: Commands, name: str, run: Run, text: str) -> argparse.
     # A value such as -3A is a wrong current, and no option: its own message says what is allowed.
     parser._negative_number_matcher = _NEGATIVE
     return parser
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Let Ctrl-C end the process at once while a command imports what it works with.
+
+    An exception out of an import may be caught by whoever imports, and nothing is open yet.
+    """
+    mine = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if mine:
+        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(ExitCode.INTERRUPTED))
+    try:
+        yield
+    finally:
+        if mine:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def factor(text: str) -> str:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from argcomplete.shell_integration import shellcode
-
-from emulators.kit.family import families
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode, HilError
-from hil.hand.client import Client, find
 
 Words = Callable[[argparse.Namespace], Iterable[str]]
 
@@ -31,6 +26,9 @@ def add(commands: Commands) -> None:
 
 
 def _print(args: argparse.Namespace) -> int:
+    with importing():
+        from argcomplete.shell_integration import shellcode  # noqa: PLC0415
+
     print(shellcode(["hil"], shell=args.shell), end="")
     return ExitCode.PASSED
 
@@ -48,29 +46,36 @@ def _completer(words: Words) -> Callable[..., list[str]]:
 
 
 def _state(args: argparse.Namespace) -> dict[str, Any]:
-    async def look() -> dict[str, Any]:
-        async with Client(find(getattr(args, "endpoints", None))) as client:
-            return await client.state()
+    with importing():
+        from hil.hand.client import ask  # noqa: PLC0415  aiohttp is slow to import
 
-    return asyncio.run(look())
+    return ask(getattr(args, "endpoints", None), lambda client: client.state())
 
 
 def _parameters(args: argparse.Namespace) -> Iterable[str]:
-    async def look() -> dict[str, Any]:
-        async with Client(find(args.endpoints)) as client:
-            return await client.do("param", {"device": args.device})
+    with importing():
+        from hil.hand.client import ask  # noqa: PLC0415
 
-    return list(asyncio.run(look())["parameters"])
+    return list(ask(args.endpoints, lambda client: client.do("param", {"device": args.device}))["parameters"])
+
+
+def _types(_args: argparse.Namespace) -> Iterable[str]:
+    with importing():
+        from emulators.kit.family import family_types  # noqa: PLC0415
+
+    return family_types()
 
 
 def _sites(_args: argparse.Namespace) -> Iterable[str]:
-    from hil.site import shipped_sites  # noqa: PLC0415  pydantic is slow to import
+    with importing():
+        from hil.site import shipped_sites  # noqa: PLC0415  pydantic is slow to import
 
     return shipped_sites()
 
 
 def _keywords(_args: argparse.Namespace) -> Iterable[str]:
-    from robot.libdoc import LibraryDocumentation  # noqa: PLC0415  Robot is slow to import
+    with importing():
+        from robot.libdoc import LibraryDocumentation  # noqa: PLC0415  Robot is slow to import
 
     return [one.name for one in LibraryDocumentation("hil.keywords.Farm").keywords]
 
@@ -92,7 +97,7 @@ def _nodes(kind: str) -> Words:
 WORDS: Final[dict[tuple[str, str], Words]] = {
     ("", "site"): _sites,
     ("", "sites"): _sites,
-    ("sheet", "device"): lambda _args: sorted(families()),
+    ("sheet", "device"): _types,
     ("", "point"): lambda args: _state(args)["points"],
     ("", "device"): _seats,
     ("", "link"): _seats,

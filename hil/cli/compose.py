@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import Final
 
-from hil.cli.command import Commands, add_command
-from hil.compose import engine, swarm
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode
+
+LABEL: Final = "hilfarm"  #: As ``hil.compose.engine.LABEL``; only the help needs it here.
 
 
 def add(commands: Commands) -> None:
@@ -24,7 +26,7 @@ def add(commands: Commands) -> None:
     render.add_argument(
         "--exact-addresses", action="store_true", help="the site's own addresses (default: a subnet of 198.18.0.0/15)"
     )
-    clean = add_command(own, "clean", _clean, f"remove what carries the label '{engine.LABEL}', also of running farms")
+    clean = add_command(own, "clean", _clean, f"remove what carries the label '{LABEL}', also of running farms")
     clean.add_argument(
         "--project",
         metavar="P",
@@ -36,16 +38,18 @@ def add(commands: Commands) -> None:
 
 
 def _image(args: argparse.Namespace) -> int:
-    from hil.compose.image import ensure  # noqa: PLC0415  only this command builds
+    with importing():
+        from hil.compose.image import ensure  # noqa: PLC0415  only this command builds
 
     print(ensure(lambda text: print(text, flush=True), args.base))
     return ExitCode.PASSED
 
 
 def _render(args: argparse.Namespace) -> int:
-    from hil.compose.plan import Plan, choose_subnets  # noqa: PLC0415  pydantic is slow to import
-    from hil.compose.render import render  # noqa: PLC0415
-    from hil.site import load_site  # noqa: PLC0415
+    with importing():
+        from hil.compose.plan import Plan, choose_subnets  # noqa: PLC0415  pydantic is slow to import
+        from hil.compose.render import render  # noqa: PLC0415
+        from hil.site import load_site  # noqa: PLC0415
 
     site = load_site(args.site)
     plan = Plan(site, choose_subnets(site, exact=args.exact_addresses))
@@ -55,6 +59,9 @@ def _render(args: argparse.Namespace) -> int:
 
 
 def _clean(args: argparse.Namespace) -> int:
+    with importing():
+        from hil.compose import engine, swarm  # noqa: PLC0415
+
     engine.require_engine()
     stacks = [one for one in swarm.stacks() if not args.project or one in args.project]
     for stack in stacks:

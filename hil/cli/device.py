@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from ipaddress import IPv4Interface
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from emulators.kit.family import Family, UnknownFamily, family_alone
-from hil.cli.command import Commands, add_command, token
+from hil.cli.command import Commands, add_command, importing, token
 from hil.errors import BenchError, ExitCode, ScenarioError
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Interface
+
+    from emulators.kit.family import Family
 
 READY: Final = Path("/run/hilfarm/ready")
 
@@ -47,7 +50,8 @@ def add(commands: Commands) -> None:
 
 
 def _device(args: argparse.Namespace) -> int:
-    from hil.process.seat import Seat  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
+    with importing():
+        from hil.process.seat import Seat  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
 
     secret, seats = token(), {}
     for word in args.seats:
@@ -56,6 +60,9 @@ def _device(args: argparse.Namespace) -> int:
             why = f"{name} is there twice" if name else f"{word!r} is no device"
             raise ScenarioError(f"{why}. Allowed: NAME=TYPE, such as CP1=mennekes_ecu, each name once.")
         seats[name] = _family(kind)
+    with importing():
+        for one in seats.values():
+            one.import_device()  # not while a bench waits, nor after the process has settled
     signal.signal(signal.SIGTERM, _leave)  # the first process of a container has no default for it
     seat = Seat(seats, secret, args.settings)
     seat.serve(hosts=args.host or [""], ready=READY if READY.parent.is_dir() else None)
@@ -63,8 +70,9 @@ def _device(args: argparse.Namespace) -> int:
 
 
 def _proxy(args: argparse.Namespace) -> int:
-    from hil.process.proxy import proxied  # noqa: PLC0415  as above
-    from hil.process.seat import Seat  # noqa: PLC0415
+    with importing():
+        from hil.process.proxy import proxied  # noqa: PLC0415  as above
+        from hil.process.seat import Seat  # noqa: PLC0415
 
     secret, found = token(), proxied(_family(args.type), args.to)
     signal.signal(signal.SIGTERM, _leave)
@@ -73,8 +81,9 @@ def _proxy(args: argparse.Namespace) -> int:
 
 
 def _conductor(args: argparse.Namespace) -> int:
-    from hil.clock.conductor import Conductor  # noqa: PLC0415
-    from hil.process.control import CONDUCTOR_PORT  # noqa: PLC0415  as above
+    with importing():
+        from hil.clock.conductor import Conductor  # noqa: PLC0415
+        from hil.process.control import CONDUCTOR_PORT  # noqa: PLC0415  as above
 
     signal.signal(signal.SIGTERM, _leave)
     port = CONDUCTOR_PORT if args.port is None else args.port
@@ -90,7 +99,8 @@ def _conductor(args: argparse.Namespace) -> int:
 
 
 def _addresses(args: argparse.Namespace) -> int:
-    from hil.compose.interface import add_address  # noqa: PLC0415  only a pack's container needs it
+    with importing():
+        from hil.compose.interface import add_address  # noqa: PLC0415  only a pack's container needs it
 
     for one in args.addresses:
         add_address(one)
@@ -99,6 +109,8 @@ def _addresses(args: argparse.Namespace) -> int:
 
 
 def _address(text: str) -> IPv4Interface:
+    from ipaddress import IPv4Interface  # noqa: PLC0415
+
     try:
         return IPv4Interface(text)
     except ValueError:
@@ -106,8 +118,11 @@ def _address(text: str) -> IPv4Interface:
 
 
 def _family(kind: str) -> Family:
+    with importing():
+        from emulators.kit.family import UnknownFamily, family  # noqa: PLC0415
+
     try:
-        return family_alone(kind)
+        return family(kind)
     except UnknownFamily as error:
         raise ScenarioError(str(error)) from error
 

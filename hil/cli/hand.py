@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode
-from hil.hand.client import Client, find
-from hil.hand.watch import watch
-from hil.keywords.values import to_amps, to_amps3
+
+if TYPE_CHECKING:
+    from hil.hand.client import Client
 
 Body = Callable[[argparse.Namespace], Mapping[str, object]]
 
@@ -75,11 +72,10 @@ def _verb(commands: Commands, name: str, text: str, body: Body) -> argparse.Argu
 
 
 def _ask(args: argparse.Namespace, verb: str, body: Mapping[str, object]) -> dict[str, Any]:
-    async def ask() -> dict[str, Any]:
-        async with Client(find(args.endpoints)) as client:
-            return await client.do(verb, body)
+    with importing():
+        from hil.hand.client import ask  # noqa: PLC0415  aiohttp is slow to import
 
-    return asyncio.run(ask())
+    return ask(args.endpoints, lambda client: client.do(verb, body))
 
 
 def _plug(args: argparse.Namespace) -> Mapping[str, object]:
@@ -93,12 +89,11 @@ def _cable(args: argparse.Namespace) -> Mapping[str, object]:
     if args.other is not None:
         return {"device": args.link, "other": args.other}
 
-    async def names() -> set[str]:
-        async with Client(find(args.endpoints)) as client:
-            state = await client.state()
-        return {*state["points"], *state["meters"], *state["backends"]}
+    with importing():
+        from hil.hand.client import ask  # noqa: PLC0415
 
-    known = asyncio.run(names())
+    state = ask(args.endpoints, lambda client: client.state())
+    known = {*state["points"], *state["meters"], *state["backends"]}
     if args.link not in known:
         hyphens = [place for place, letter in enumerate(args.link) if letter == "-"]
         pairs = [(args.link[:place], args.link[place + 1 :]) for place in hyphens]
@@ -128,14 +123,19 @@ def _do(args: argparse.Namespace) -> int:
 
 
 def _watch(args: argparse.Namespace) -> int:
-    async def look() -> None:
-        async with Client(find(args.endpoints)) as client:
-            if args.json:
-                print(json.dumps(await client.state(), indent=2))
-            else:
-                await watch(client, Console(highlight=False), once=args.once)
+    with importing():
+        from rich.console import Console  # noqa: PLC0415
 
-    asyncio.run(look())
+        from hil.hand.client import ask  # noqa: PLC0415
+        from hil.hand.watch import watch  # noqa: PLC0415
+
+    async def look(client: Client) -> None:
+        if args.json:
+            print(json.dumps(await client.state(), indent=2))
+        else:
+            await watch(client, Console(highlight=False), once=args.once)
+
+    ask(args.endpoints, look)
     return ExitCode.PASSED
 
 
@@ -146,11 +146,17 @@ def _phases(text: str) -> int:
 
 
 def _amps(text: str) -> float:
+    with importing():
+        from hil.keywords.values import to_amps  # noqa: PLC0415
+
     (current_a,) = _positive(text, lambda: [to_amps(text).a])
     return current_a
 
 
 def _amps3(text: str) -> list[float]:
+    with importing():
+        from hil.keywords.values import to_amps3  # noqa: PLC0415
+
     return _positive(text, lambda: list(to_amps3(text).a), "; what is fed in: hil pv")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from emulators.kit.family import Family, UnknownFamily, families, family
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode, ScenarioError
+
+if TYPE_CHECKING:
+    from emulators.kit.family import Family
 
 
 def add(commands: Commands) -> None:
@@ -25,14 +27,20 @@ def add(commands: Commands) -> None:
 
 
 def _devices(args: argparse.Namespace) -> int:
-    rows = [
-        (one.type, one.role, one.product, ", ".join(one.firmware), _ports(one)) for _, one in sorted(families().items())
-    ]
+    with importing():
+        from emulators.kit.family import families  # noqa: PLC0415
+
+    rows = [(one.type, one.role, one.product, ", ".join(one.firmware), _ports(one)) for one in families().values()]
     _table([("type", "role", "product", "firmware", "ports"), *rows])
     return ExitCode.PASSED
 
 
 def _sheet(args: argparse.Namespace) -> int:
+    with importing():
+        import csv  # noqa: PLC0415
+
+        from emulators.kit.family import UnknownFamily, family  # noqa: PLC0415
+
     try:
         device = family(args.device)
     except UnknownFamily as error:
@@ -76,7 +84,8 @@ def _sheet(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from hil.cli.doctor import examine  # noqa: PLC0415
+    with importing():
+        from hil.cli.doctor import examine  # noqa: PLC0415
 
     for finding in examine():
         print(finding)

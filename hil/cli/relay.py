@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
-from hil.cli.command import Commands, add_command, token
+from hil.cli.command import Commands, add_command, importing, token
 from hil.cli.device import READY
 from hil.errors import ExitCode
 
@@ -17,7 +16,10 @@ def add(commands: Commands) -> None:
 
 
 def _relay(args: argparse.Namespace) -> int:
-    from hil.process.relay import serve  # noqa: PLC0415  a farm is slow to import, and other commands do not need it
+    with importing():
+        import asyncio  # noqa: PLC0415
+
+        from hil.process.relay import serve  # noqa: PLC0415  a farm is slow to import, and other commands do not need it
 
     asyncio.run(serve(token(), host=args.host, ready=READY if READY.parent.is_dir() else None))
     return ExitCode.PASSED

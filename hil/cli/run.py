@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from hil.cli.command import Commands, add_command, add_place, factor, seed
+from hil.cli.command import Commands, add_command, add_place, factor, importing, seed
 from hil.errors import ExitCode, ScenarioError
-from hil.run.folder import require_unused
-from hil.run.runner import RunRequest, print_outcome, run_suites
-from hil.run.selection import Shard
+
+if TYPE_CHECKING:
+    from hil.run.runner import RunRequest
+    from hil.run.selection import Shard
 
 SUITE_FOLDERS: Final = (Path("robot/suites"), Path("suites"))  #: Where suites are looked for, the first that exists.
 MOST_JOBS: Final = 64
@@ -73,6 +73,9 @@ def add(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    with importing():
+        from hil.run.runner import RunRequest  # noqa: PLC0415  Robot Framework is slow to import
+
     suites = args.suites
     if not suites:
         suites = [folder for folder in SUITE_FOLDERS if folder.is_dir()][:1]
@@ -80,7 +83,8 @@ def _run(args: argparse.Namespace) -> int:
             wanted = " nor ".join(str(folder) for folder in SUITE_FOLDERS)
             raise ScenarioError(f"there is neither {wanted} in this folder. Name the suites: hil run SUITE ...")
     if args.site:
-        from hil.site import load_site  # noqa: PLC0415  pydantic is slow to import, and most runs do not need it here
+        with importing():
+            from hil.site import load_site  # noqa: PLC0415  pydantic is slow to import, and most runs do not need it here
 
         load_site(args.site)
     request = RunRequest(
@@ -107,6 +111,9 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _once(request: RunRequest) -> ExitCode:
+    with importing():
+        from hil.run.runner import print_outcome, run_suites  # noqa: PLC0415
+
     outcome = run_suites(request)
     print_outcome(outcome, sys.stdout)
     return outcome.exit_code
@@ -114,6 +121,11 @@ def _once(request: RunRequest) -> ExitCode:
 
 def _until_fail(request: RunRequest, rounds: int) -> ExitCode:
     """Run again and again. The same seed would give the same trace, so each round has its own."""
+    with importing():
+        from dataclasses import replace  # noqa: PLC0415
+
+        from hil.run.folder import require_unused  # noqa: PLC0415
+
     if request.output is not None:
         require_unused(request.output)
     code = ExitCode.PASSED
@@ -151,6 +163,9 @@ def _rounds(text: str) -> int:
 
 
 def _shard(text: str) -> Shard:
+    with importing():
+        from hil.run.selection import Shard  # noqa: PLC0415
+
     number, slash, count = text.partition("/")
     shard = (_whole(number), _whole(count))
     match shard:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hil.cli.command import Commands, add_command, add_place
+from hil.cli.command import Commands, add_command, add_place, importing
 from hil.errors import ExitCode, ScenarioError
 
 
@@ -21,8 +21,9 @@ def add(commands: Commands) -> None:
 
 
 def _render(args: argparse.Namespace) -> int:
-    from hil.compose.stack import render_stack  # noqa: PLC0415  pydantic is slow to import
-    from hil.site import load_site  # noqa: PLC0415
+    with importing():
+        from hil.compose.stack import render_stack  # noqa: PLC0415  pydantic is slow to import
+        from hil.site import load_site  # noqa: PLC0415
 
     if args.exact_addresses:
         raise ScenarioError(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode
-from hil.starter import init
 
 
 def add(commands: Commands) -> None:
@@ -18,6 +16,11 @@ def add(commands: Commands) -> None:
 
 
 def _init(args: argparse.Namespace) -> int:
+    with importing():
+        import shlex  # noqa: PLC0415
+
+        from hil.starter import init  # noqa: PLC0415
+
     for file in init(args.folder):
         print(f"written: {file}")
     print(f"Next: cd {shlex.quote(str(args.folder))} && hil check sites/car-park.yaml && hil run suites")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hil.cli.command import Commands, add_command
+from hil.cli.command import Commands, add_command, importing
 
 
 def add(commands: Commands) -> None:
@@ -27,7 +27,8 @@ def add(commands: Commands) -> None:
 
 
 def _trace(args: argparse.Namespace) -> int:
-    from hil.requirements import print_matrix, print_waiting  # noqa: PLC0415
+    with importing():
+        from hil.requirements import print_matrix, print_waiting  # noqa: PLC0415
 
     if args.waiting:
         return print_waiting(args.run_dir, args.waiting)

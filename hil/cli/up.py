@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from hil.cli.command import Commands, add_command, factor, seed
+from hil.cli.command import Commands, add_command, factor, importing, seed
 
 LINES: Final = ("cts", "dsr", "ri", "cd", "always")  #: As ``hil.site.cables.DataRequest``, which is slow to import.
 
@@ -52,6 +52,7 @@ def _serial_port(text: str) -> tuple[str, str, str]:
 
 
 def _up(args: argparse.Namespace) -> int:
-    from hil.cli.keep import keep  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
+    with importing():
+        from hil.cli.keep import keep  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
 
     return keep(args)

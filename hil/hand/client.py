@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import aiohttp
 
 from hil.errors import BenchError, ScenarioError
 
 FARMS: Final = Path(".hil/farms")  #: Each running farm of this folder has its endpoints here, named by its process.
+T = TypeVar("T")
+
 ANSWER_WITHIN_S: Final = 10.0
 START_ONE: Final = "Start one in this folder: hil up mennekes/car-park"
 
@@ -156,3 +159,17 @@ class Client:
         if answer.status != 200:
             raise ScenarioError("\n".join(content.get("errors", [f"the farm answered {answer.status}."])))
         return content
+
+
+def ask(endpoints: Path | None, work: Callable[[Client], Awaitable[T]]) -> T:
+    """Connect to a running farm, chosen as by :func:`find`, do something with it, and return what came of it.
+
+    Raises:
+        HilError: As `find` and :class:`Client`.
+    """
+
+    async def asked() -> T:
+        async with Client(find(endpoints)) as client:
+            return await work(client)
+
+    return asyncio.run(asked())

@@ -18,16 +18,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from emulators.kit.host import Cancel, Phase, SerialSettings
 from hil.clock import FarmLoop
 from hil.clock.instants import Instants
 from hil.errors import BenchError
-from hil.lines.adapter import Adapter
 from hil.lines.wire import Tap, Wire
-from hil.site import OUTSIDE as FAR_END
-from hil.site import Link
+
+if TYPE_CHECKING:
+    from hil.lines.adapter import Adapter
+    from hil.site import Link
 
 PIECE: Final = 128  #: Bytes that are handed over together, at the instant of their last one.
 HALF_A_BUFFER: Final = 2048  #: What a pty takes in any case: half of the kernel's line buffer [bytes].
@@ -400,6 +401,9 @@ class SerialLines:
         link = self._outside.get(key)
         if link is None or link.port is None or key in self.adapters:
             return self.adapters.get(key)
+        # Only here, for a device's own process has neither real ports nor a site.
+        from hil.lines.adapter import Adapter  # noqa: PLC0415
+        from hil.site import OUTSIDE as FAR_END  # noqa: PLC0415
 
         def told(trouble: str) -> None:
             self._trace(key[1], "serial_port", state="gone" if trouble else "back")

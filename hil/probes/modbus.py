@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from emulators.kit.modbus import ModbusClient, ModbusConnectionLost, ModbusFault, ModbusRefused, ModbusTimeout
+from emulators.kit.modbus.client import ModbusClient, ModbusConnectionLost, ModbusFault, ModbusRefused, ModbusTimeout
 from emulators.kit.registers import Register, RegisterTable, UnknownRegister, Value
 from hil.errors import DeviceNonsense, DeviceRefused, DeviceSilent, ScenarioError
 from hil.site import SeatSpec

@@ -50,20 +50,19 @@ class _Seat(Named):
     @field_validator("type", mode="before")
     @classmethod
     def _known_type(cls, raw: object) -> str:
-        families = kit.families()
-        if not is_one_of(raw, families):
+        if not is_one_of(raw, kit.family_types()):
             raise wrong(unknown("device type", raw, families_of(cls.role())))
-        if families[str(raw)].role != cls.role():
-            role = families[str(raw)].role
+        role = kit.family(str(raw)).role
+        if role != cls.role():
             raise wrong(Finding(f"{raw!r} is a {role}.", f"Write it under '{SECTIONS[role]}:'."))
         return str(raw)
 
     @field_validator("firmware", "variant", mode="after")
     @classmethod
     def _known_build(cls, value: str, info: ValidationInfo) -> str:
-        family = kit.families().get(info.data.get("type", ""))
-        if family is None or not value:
+        if "type" not in info.data or not value:
             return value
+        family = kit.family(info.data["type"])
         known = family.firmware if info.field_name == "firmware" else family.variants
         if value not in known:
             raise wrong(unknown(f"{family.type} {info.field_name}", value, known))
@@ -74,9 +73,9 @@ class _Seat(Named):
     def _typed(cls, raw: object, info: ValidationInfo) -> Mapping[str, Value]:
         if not isinstance(raw, Mapping):
             raise wrong(Finding(f"{raw!r} is no mapping.", "Allowed: the manual's names and values, 'name: value'."))
-        family = kit.families().get(info.data.get("type", ""))
-        if family is None:
+        if "type" not in info.data:
             return dict(raw)
+        family = kit.family(info.data["type"])
         values: dict[str, Value] = {}
         findings = []
         for name, value in raw.items():
@@ -213,7 +212,7 @@ class DeviceSpec(_Seat):
 
     @model_validator(mode="after")
     def _has_these_sockets(self) -> Self:
-        if self.sockets and self.type in kit.families() and len(self.sockets) != (has := self._count()):
+        if self.sockets and len(self.sockets) != (has := self._count()):
             text = f"{len(self.sockets)} sockets, but {self._config('').variant or self.type} has {has}."
             raise wrong(Finding(text, f"Allowed: {has}, or nothing when all are alike.", ("sockets",)))
         return self

@@ -93,8 +93,8 @@ MUTANTS_ALFEN = (
     Mutant(
         "Alfen: a telegram with a wrong CRC counts",
         P1_READER,
-        "if (crc := crc16(whole)) != int(digits, 16):",
-        "if (crc := crc16(whole)) < 0:",
+        "if (crc := crc16.arc(whole)) != int(digits, 16):",
+        "if (crc := crc16.arc(whole)) < 0:",
         (alfen("p1_faults", "Telegrams With A Wrong CRC"),),
     ),
     Mutant(

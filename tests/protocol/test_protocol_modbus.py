@@ -16,18 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymodbus.client import AsyncModbusTcpClient
 
-from emulators.kit.modbus import (
-    FUNCTIONS,
-    Engine,
-    Lean,
-    ModbusClient,
-    ModbusConnectionLost,
-    ModbusRefused,
-    ModbusServer,
-    ModbusTimeout,
-    Pymodbus,
-    check_pdu,
-)
+from emulators.kit.modbus import FUNCTIONS, Engine, Lean, ModbusServer, check_pdu
+from emulators.kit.modbus.client import ModbusClient, ModbusConnectionLost, ModbusRefused, ModbusTimeout
+from emulators.kit.modbus.reference import Pymodbus
 from emulators.kit.registers import RegisterBank, RegisterTable, Value, WriteRefused
 
 from .conftest import Raw, in_virtual_time

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulators.kit.modbus import FUNCTIONS, Engine, Lean, ModbusServer, Pymodbus
+from emulators.kit.modbus import FUNCTIONS, Engine, Lean, ModbusServer
+from emulators.kit.modbus.reference import Pymodbus
 from emulators.kit.registers import RegisterBank, RegisterTable, Value, WriteRefused
 
 TABLE = """unit,address,words,type,scale,unit_of_measure,access,name,meaning,source

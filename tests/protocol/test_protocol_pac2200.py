@@ -12,7 +12,7 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 
 from emulators.kit.family import DeviceConfig, family
-from emulators.kit.modbus import ModbusClient, ModbusConnectionLost, ModbusRefused, ModbusTimeout
+from emulators.kit.modbus.client import ModbusClient, ModbusConnectionLost, ModbusRefused, ModbusTimeout
 from emulators.kit.parameters import ParameterError, Value
 from emulators.kit.phases import PerPhase
 from emulators.kit.registers import RegisterTable

@@ -43,7 +43,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
     """Run a scenario on a site and return the trace's hash; chargers have a P1 port here."""
     station = replace(kit.family("mennekes_ecu"), serial_ports={"P1": P1})
     families = {**kit.families(), "mennekes_ecu": station}
-    monkeypatch.setattr(kit, "families", lambda: families)
+    monkeypatch.setattr(kit, "family", families.__getitem__)
 
     def run(scenario: Scenario, site: str = SITE, *, seed: int = 1) -> str:
         run.count += 1  # type: ignore[attr-defined]

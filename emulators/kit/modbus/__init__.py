@@ -3,7 +3,7 @@
 The server (:mod:`server`) cuts each connection's stream into frames and checks header and PDU as the Modbus Application
 Protocol V1.1b3 orders it. What is well formed goes to its engine: :mod:`lean`, which devices use, or :mod:`reference`,
 the same by pymodbus, which a test holds it against byte for byte. The client (:mod:`client`) is pymodbus'. Nothing else
-imports pymodbus.
+imports pymodbus, and who has no client does not pay for it: these two are imported by their own names.
 
     server = ModbusServer(lambda unit: bank, frozenset({3, 6, 16}), on_activity=model.heard_modbus)
     await server.start(*host.listen_at(502))
@@ -15,14 +15,6 @@ imports pymodbus.
     words = await client.read_holding(13, 6, unit=1)   # ModbusRefused, ModbusTimeout, ModbusConnectionLost
 """
 
-from emulators.kit.modbus.client import (
-    ModbusClient,
-    ModbusConnectionLost,
-    ModbusFault,
-    ModbusNonsense,
-    ModbusRefused,
-    ModbusTimeout,
-)
 from emulators.kit.modbus.frames import (
     CLIENT,
     DEVICE_IDENTIFICATION,
@@ -34,7 +26,6 @@ from emulators.kit.modbus.frames import (
     check_pdu,
 )
 from emulators.kit.modbus.lean import Lean
-from emulators.kit.modbus.reference import Pymodbus
 from emulators.kit.modbus.server import Engine, ModbusServer
 
 __all__ = [
@@ -47,13 +38,6 @@ __all__ = [
     "WRITE_REGISTERS",
     "Engine",
     "Lean",
-    "ModbusClient",
-    "ModbusConnectionLost",
-    "ModbusFault",
-    "ModbusNonsense",
-    "ModbusRefused",
     "ModbusServer",
-    "ModbusTimeout",
-    "Pymodbus",
     "check_pdu",
 ]

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import pytest
 
-from emulators.kit.family import Family, UnknownFamily, families, family, family_alone
+import emulators
+from emulators.kit.family import Family, UnknownFamily, families, family, family_types
 from emulators.kit.registers import RegisterTable
 
 
 def test_families_are_found_by_their_folders() -> None:
     assert {"mennekes_ecu", "pac2200"} <= set(families())
+    assert tuple(families()) == family_types()
     assert all(one.type == name for name, one in families().items())
-    assert all(family_alone(name) is one for name, one in families().items())
+    assert all(family(name) is one for name, one in families().items())
+
+
+def test_every_family_is_found_and_nothing_else() -> None:
+    """The folder of a family is told by its device.py, without importing it."""
+    folders = [one.name for one in pkgutil.iter_modules(emulators.__path__)]
+    found = {name for name in folders if hasattr(importlib.import_module(f"emulators.{name}"), "FAMILY")}
+    assert found == set(family_types())
 
 
 def test_an_unknown_type_gets_the_nearest_and_all() -> None:

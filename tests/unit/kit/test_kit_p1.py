@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import emulators.dsmr_p1
-from emulators.kit.p1 import MAX_TELEGRAM, ObisTable, TelegramReader, crc16, telegram
+from emulators.kit.p1 import MAX_TELEGRAM, ObisTable, TelegramReader, telegram
 from emulators.kit.phases import PerPhase
 
 TABLE = ObisTable.load(Path(emulators.dsmr_p1.__file__).parent / "obis.csv")
@@ -42,17 +42,19 @@ def small(current_a: int = 12, export_kw: float = 0.0, *, has_crc: bool = True) 
 
 
 @pytest.mark.parametrize(
-    ("data", "crc"),
+    ("lines", "end"),
     [
-        (b"", 0x0000),
-        (b"123456789", 0xBB3D),
-        (b"/XMX5EMU\r\n\r\n!", 0x8BE1),
-        (b"/XMX5EMU\r\n\r\n1-3:0.2.8(50)\r\n1-0:31.7.0(012*A)\r\n!", 0x3BD1),
-        (b"/XMX5EMU\n\n1-3:0.2.8(50)\n1-0:31.7.0(012*A)\n!", 0xF8D4),
+        ([], b"!8BE1\r\n"),
+        (["1-3:0.2.8(50)", "1-0:31.7.0(012*A)"], b"!3BD1\r\n"),
     ],
 )
-def test_crc(data: bytes, crc: int) -> None:
-    assert crc16(data) == crc
+def test_crc(lines: list[str], end: bytes) -> None:
+    assert telegram("XMX5EMU", lines).endswith(end)
+
+
+def test_the_crc_is_over_the_line_ends_as_they_came() -> None:
+    (reading,) = TelegramReader().feed(b"/XMX5EMU\n\n1-3:0.2.8(50)\n1-0:31.7.0(012*A)\n!F8D4\n")
+    assert reading.currents_a == PerPhase(12, 0, 0)
 
 
 def test_the_sample_of_the_standard_is_written_byte_for_byte() -> None:

@@ -43,7 +43,8 @@ def _families() -> Mapping[str, kit.Family]:
 def two_families(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the house have exactly one charger and one meter family."""
     found = _families()
-    monkeypatch.setattr(kit, "families", lambda: found)
+    monkeypatch.setattr(kit, "family_types", lambda: tuple(found))
+    monkeypatch.setattr(kit, "family", found.__getitem__)
 
 
 @pytest.fixture

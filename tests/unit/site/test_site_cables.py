@@ -30,7 +30,8 @@ def with_ports(two_families: None, monkeypatch: pytest.MonkeyPatch) -> None:
     found = dict(kit.families())
     found["mennekes_ecu"] = replace(found["mennekes_ecu"], serial_ports={"P1": SerialSettings()})
     found["dsmr_p1"] = emulators.dsmr_p1.FAMILY
-    monkeypatch.setattr(kit, "families", lambda: found)
+    monkeypatch.setattr(kit, "family_types", lambda: tuple(found))
+    monkeypatch.setattr(kit, "family", found.__getitem__)
 
 
 @pytest.mark.parametrize("ends", ["[M1, CP1]", "[CP1, M1]"])
