@@ -25,11 +25,11 @@ URL: Final = "Back office URL"
 def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: Charger) -> OneConnector | None:
     """Return a station's half of OCPP, None where it has no back office: then charging is free."""
     parameters = device.parameters
-    if parameters["Back office preset"] == "None" or not parameters[URL]:
+    if parameters.text("Back office preset") == "None" or not parameters.text(URL):
         return None
-    number, identity = serial_number(config.name), str(parameters["Identity"]) or config.name
-    plug_and_charge = str(parameters["Plug and charge identifier"]) or number
-    profile = cast(Profile, parameters["Security profile"])
+    number, identity = serial_number(config.name), parameters.text("Identity") or config.name
+    plug_and_charge = parameters.text("Plug and charge identifier") or number
+    profile = cast(Profile, parameters.whole("Security profile"))
     is_single = config.phase_order in SINGLE_PHASE_ORDERS
     return OneConnector(
         host,
@@ -44,7 +44,7 @@ def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: 
             boot_after_s=BOOT_AFTER_S,
             supply=Supply(phases=1 if is_single else 3),
             free_id_tag=plug_and_charge[:LONGEST_ID_TAG]
-            if parameters["Authorization mode"] == "Plug and charge"
+            if parameters.text("Authorization mode") == "Plug and charge"
             else None,
         ),
         keys=KeyTable.load(KEYS, config.firmware),
@@ -53,11 +53,11 @@ def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: 
             "FeatureObjectId": number,
             "Identity": identity,
             "PlugAndChargeIdentifier": plug_and_charge,
-            "UnlockedFeatures": str(parameters["License Key features"]),
+            "UnlockedFeatures": parameters.text("License Key features"),
         },
-        url=str(parameters[URL]) if parameters["OCPP version"] == "1.6" else "",
+        url=parameters.text(URL) if parameters.text("OCPP version") == "1.6" else "",
         identity=identity,
         security=Security(
-            profile=profile, password=str(parameters["Authorization key"]).encode(), trusted=host.authority()[0]
+            profile=profile, password=parameters.text("Authorization key").encode(), trusted=host.authority()[0]
         ),
     )

@@ -116,7 +116,7 @@ class AlfenNg9xx:
 
     def parameters_changed(self) -> None:
         """Let saved parameters that need no reboot act; another licence reboots the station by itself (guide 2.2.1)."""
-        if self.parameters.text(LICENCE) != self.parameters[LICENCE]:
+        if self.parameters.shown(LICENCE) != self.parameters.text(LICENCE):
             self._host.spawn(self.restart(), name=f"{self.name} reboots with another licence")
         elif self._running:
             self._update()
@@ -193,7 +193,7 @@ class AlfenNg9xx:
     async def _open_meter(self) -> None:
         if self.station.protocol == MODBUS:
             self._polling = self._host.spawn(self._poll(), name=f"{self.name} polls its smart meter")
-        elif self.parameters["RJ11-Mode"] == "DSMR P1":
+        elif self.parameters.text("RJ11-Mode") == "DSMR P1":
             self._p1 = P1Port()
             self._serial = await self._host.serial_port("P1", SerialSettings(), self._receive)
 
@@ -207,7 +207,7 @@ class AlfenNg9xx:
             self._read(meter_a, own_a)
 
     async def _poll(self) -> None:
-        address, meter = str(self.parameters["IP address"]), ModbusMeter.of(self.parameters)
+        address, meter = self.parameters.text("IP address"), ModbusMeter.of(self.parameters)
         client = ModbusClient(
             *self._host.resolve(address, PORT), source_address=self._host.source_address(), timeout_s=ANSWER_S
         )
@@ -280,7 +280,7 @@ class AlfenNg9xx:
             )
         if self.backend is not None:
             self.backend.offered(station.offered_a)
-        connector_a = float(str(self.parameters["Connector 1 max current"]))
+        connector_a = self.parameters.number("Connector 1 max current")
         self.front.show(display_text(station, self.meter.power_w, connector_a))
         self.front.light("status", led_text(station, self.meter.currents_a))
         if self._deadline is not None:

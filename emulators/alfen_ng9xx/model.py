@@ -114,15 +114,15 @@ class Station:
         self._silent_ns: int | None = now_ns
         self._currents_a = self._before_a = PerPhase.zero()
         if self.is_balancing and self.source != EMS:
-            includes = store["Received Measurements"] == INCLUDES
-            self.balancer = Balancer(self._number("Maximum smart meter current (A)"), includes_ev=includes)
+            includes = store.text("Received Measurements") == INCLUDES
+            self.balancer = Balancer(self._store.number("Maximum smart meter current (A)"), includes_ev=includes)
 
     # --- configuration in force
 
     @property
     def is_balancing(self) -> bool:
         """Return whether Active Load Balancing is unlocked and on."""
-        return self._store["License Key features"] in LICENCES and bool(self._store["Active Load Balancing"])
+        return self._store.text("License Key features") in LICENCES and self._store.flag("Active Load Balancing")
 
     @property
     def serves_modbus(self) -> bool:
@@ -132,22 +132,22 @@ class Station:
     @property
     def source(self) -> str:
         """Return the data source."""
-        return str(self._store["Data Source"])
+        return self._store.text("Data Source")
 
     @property
     def protocol(self) -> str:
         """Return how the meter is read; it means nothing when the data source is an energy management system."""
-        return str(self._store["Protocol Selection"])
+        return self._store.text("Protocol Selection")
 
     @property
     def takes_setpoints(self) -> bool:
         """Return whether an energy management system may set the socket's maximum (register 1214)."""
-        return self.is_balancing and self.source == EMS and self._store["TCP/IP EMS Mode"] == "Socket"
+        return self.is_balancing and self.source == EMS and self._store.text("TCP/IP EMS Mode") == "Socket"
 
     @property
     def safe_a(self) -> float:
         """Return the safe current [A]."""
-        return self._number("Safe current (A)")
+        return self._store.number("Safe current (A)")
 
     @property
     def wired(self) -> tuple[int, ...]:
@@ -156,7 +156,7 @@ class Station:
 
     @property
     def _rotation(self) -> str:
-        return str(self._store["Phase rotation"])
+        return self._store.text("Phase rotation")
 
     # --- terminals
 
@@ -212,7 +212,7 @@ class Station:
 
     def set_maximum(self, now_ns: int, current_a: float) -> None:
         """Take a setpoint of the energy management system (register 1210); it is valid for the validity time."""
-        until_ns = now_ns + round(self._number("Validity time (s)") * NS_PER_S)
+        until_ns = now_ns + round(self._store.number("Validity time (s)") * NS_PER_S)
         if self.setpoint is None or current_a != self.setpoint.current_a:
             self._log(f"Modbus slave max current socket 1: {current_a:.1f}A")
         self.setpoint = Setpoint(current_a, until_ns)
@@ -262,14 +262,14 @@ class Station:
     def limits(self) -> dict[Binding, float]:
         """Return every limit by name [A]."""
         limits = {
-            Binding.STATION: self._number("Station maximum current"),
-            Binding.CONNECTOR: self._number("Connector 1 max current"),
+            Binding.STATION: self._store.number("Station maximum current"),
+            Binding.CONNECTOR: self._store.number("Connector 1 max current"),
         }
         if self.cable_a is not None:
             limits[Binding.CABLE] = self.cable_a
         limits |= self._balanced(self._vehicle_phases())
         if self.connected and not self.probing.done:
-            limits[Binding.PROBING] = self._number("Chameleon min current (A)")
+            limits[Binding.PROBING] = self._store.number("Chameleon min current (A)")
         if self.profile_a is not None:
             limits[Binding.PROFILE] = self.profile_a
         if self.connected and not self.permitted:
@@ -278,7 +278,7 @@ class Station:
 
     def station_a(self) -> float:
         """Return the maximum of the whole station in force now (register 1100) [A]."""
-        return min(self._number("Station maximum current"), *self._balanced(self.wired).values())
+        return min(self._store.number("Station maximum current"), *self._balanced(self.wired).values())
 
     def _balanced(self, phases: tuple[int, ...]) -> dict[Binding, float]:
         if not self.is_balancing:
@@ -294,12 +294,6 @@ class Station:
         used = self.probing.conductors
         known = tuple(phase for conductor, phase in enumerate(self.wired) if used is None or conductor in used)
         return known or self.wired
-
-    def _number(self, name: str) -> float:
-        value = self._store[name]
-        if not isinstance(value, int | float):
-            raise TypeError(f"{name}: expected a number, got {value!r}")
-        return value
 
     # --- time
 

@@ -23,7 +23,7 @@ from emulators.kit.registers import RegisterBank, RegisterTable
 from emulators.mennekes_ecu import dlm
 from emulators.mennekes_ecu.backend import OPERATOR_KEYS, STATUS_NUMBERS, Way, backend_of, dhcp_of, gateway_of, way_to
 from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
-from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint, per_phase
+from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
 from emulators.mennekes_ecu.second_meter import SecondMeter, meter_of
 
@@ -83,10 +83,10 @@ class MennekesEcu:
         self._router = gateway_of(host, self._config, self.parameters)
         self._running = True
         if self.point.role in MASTER_ROLES:
-            sample_s = float(str(self.parameters["DLM Algorithm Sample Rate"]).split()[0])
+            sample_s = float(self.parameters.text("DLM Algorithm Sample Rate").split()[0])
             self.master = dlm.Master(sample_s=sample_s, start_ns=now_ns)
             self._meter = meter_of(host, self._config, self.parameters, self.master, period_s=TICK_S)
-        if self.parameters["Modbus TCP Server"]:
+        if self.parameters.flag("Modbus TCP Server"):
             await self._serve()
         if self.point.role != "Disabled":
             self._group = await host.udp_group(PORT, self._datagram)
@@ -170,7 +170,7 @@ class MennekesEcu:
             "Limited by": self.point.binding.value,
         }
         if self.point.role != "Disabled":
-            fields["DLM Network Id"] = str(self.parameters["DLM Network Id"])
+            fields["DLM Network Id"] = str(self._network)
         if self.point.role in SLAVE_ROLES:
             fields["DLM Master"] = self._master_name or "none"
         if self.master is not None:
@@ -214,16 +214,15 @@ class MennekesEcu:
     def limits(self) -> dlm.Limits:
         """Return the master's limits as they act now."""
         parameters = self.parameters
-        metered = bool(parameters["External Meter Support"])
-        schedule = parameters["Maximum Current Scheduler"]
+        metered = parameters.flag("External Meter Support")
         return dlm.Limits(
-            evse_a=per_phase(parameters["EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]),
+            evse_a=parameters.per_phase("EVSE Sub-Distribution Limit (L1/L2/L3) [A]"),
             operator_a=self._operator_a(),
-            scheduled_a=dlm.scheduled_current(schedule, self._utc().hour) if isinstance(schedule, tuple) else None,
-            main_a=per_phase(parameters["Main Distribution Limit (L1/L2/L3) [A]"]) if metered else None,
-            headroom_a=per_phase(parameters["External Load Headroom (L1/L2/L3) [A]"]),
-            fallback_a=per_phase(parameters["External Load Fallback (L1/L2/L3) [A]"]),
-            meter_includes_evse=str(parameters["External Meter Location"]).startswith("Including"),
+            scheduled_a=dlm.scheduled_current(parameters.rows("Maximum Current Scheduler"), self._utc().hour),
+            main_a=parameters.per_phase("Main Distribution Limit (L1/L2/L3) [A]") if metered else None,
+            headroom_a=parameters.per_phase("External Load Headroom (L1/L2/L3) [A]"),
+            fallback_a=parameters.per_phase("External Load Fallback (L1/L2/L3) [A]"),
+            meter_includes_evse=parameters.text("External Meter Location").startswith("Including"),
         )
 
     @property
@@ -238,8 +237,8 @@ class MennekesEcu:
 
     def _operator_a(self) -> PerPhase:
         """Return the operator's limit of the group: the written one, and never more than the backend's keys say [A]."""
-        parameter = self.parameters["Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]
-        operator_a = self.operator_override_a or per_phase(parameter)
+        set_a = self.parameters.per_phase("Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]")
+        operator_a = self.operator_override_a or set_a
         if self.backend is None:
             return operator_a
         return operator_a.combine(PerPhase(*(float(self.backend.key(name)) for name in OPERATOR_KEYS)), min)
@@ -247,7 +246,7 @@ class MennekesEcu:
     # --- Modbus TCP server
 
     async def _serve(self) -> None:
-        bender = self.parameters["Modbus TCP Server Register Address Set"] == "Bender"
+        bender = self.parameters.text("Modbus TCP Server Register Address Set") == "Bender"
         registers = Registers(self, self._host, self._wiring, self._config.firmware, legacy=self._legacy)
         bank = RegisterBank(
             REGISTERS.select(self._config.firmware, "Bender" if bender else "MENNEKES"),
@@ -264,8 +263,7 @@ class MennekesEcu:
             on_bad_request=lambda why: self._host.trace("modbus_bad_request", why=why),
             on_activity=self._client_spoke,
         )
-        port = self.parameters["Modbus TCP Server Base Port"]
-        await self._server.start(*self._host.listen_at(int(str(port))))
+        await self._server.start(*self._host.listen_at(self.parameters.whole("Modbus TCP Server Base Port")))
 
     def _client_spoke(self) -> None:
         self.point.client_spoke(self._host.now_ns())
@@ -336,8 +334,8 @@ class MennekesEcu:
             charging=self.point.charging,
             cap_a=self.point.cap_a(self._host.now_ns()),
             offered_a=self.point.signalled_a,
-            disconnected_a=int(str(self.parameters["Disconnected Limit [A]"])),
-            order=str(self.parameters["Phase rotation"]),
+            disconnected_a=self.parameters.whole("Disconnected Limit [A]"),
+            order=self.parameters.text("Phase rotation"),
             currents_a=self._wiring.currents_a().map(_milliamperes) if self.point.contactor else PerPhase.zero(),
         )
 
@@ -348,7 +346,7 @@ class MennekesEcu:
         if role == MASTER_ROLES[0] and self.master is not None:
             self._apply(self.master.report(self._host.now_ns(), report, self.limits()))
         elif role in SLAVE_ROLES and self._group is not None:
-            address = self._master_address or str(self.parameters["DLM Master IP"])
+            address = self._master_address or self.parameters.text("DLM Master IP")
             if address:
                 self._send(address, SlaveReport(self._network, report))
 
@@ -364,7 +362,7 @@ class MennekesEcu:
     def _repeat(self) -> None:
         if self.master is None or self._group is None:
             return
-        if not self.parameters["Disable Discovery Broadcasting"]:
+        if not self.parameters.flag("Disable Discovery Broadcasting"):
             self._group.send(encode(Beacon(self._network, self.name)))
         for name in sorted(self._addresses):
             slave = self.master.slaves[name]
@@ -404,7 +402,7 @@ class MennekesEcu:
                 self._apply(grants)
 
     def _is_master(self, grant: Grant, sender: str) -> bool:
-        fixed = self.point.role == SLAVE_ROLES[1] and sender == self.parameters["DLM Master IP"]
+        fixed = self.point.role == SLAVE_ROLES[1] and sender == self.parameters.text("DLM Master IP")
         return self.point.role in SLAVE_ROLES and (fixed or grant.master == self._master_name)
 
     def _hear_master(self, master: str, address: str) -> None:
@@ -426,11 +424,11 @@ class MennekesEcu:
 
     @property
     def _network(self) -> int:
-        return int(str(self.parameters["DLM Network Id"]))
+        return self.parameters.whole("DLM Network Id")
 
     @property
     def _allows_wakeup(self) -> bool:
-        return bool(self.parameters["Allow EV Wakeup"])
+        return self.parameters.flag("Allow EV Wakeup")
 
 
 def _milliamperes(current_a: float) -> float:

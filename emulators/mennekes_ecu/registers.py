@@ -11,7 +11,7 @@ from emulators.kit.phases import PHASES, PerPhase
 from emulators.kit.pilot import PilotState
 from emulators.kit.registers import Value, WriteRefused
 from emulators.mennekes_ecu.dlm import Limits, Master
-from emulators.mennekes_ecu.model import DLM_MODES, ChargingPoint, per_phase
+from emulators.mennekes_ecu.model import DLM_MODES, ChargingPoint
 
 #: Served ranges: an undefined address reads 0 inside and is refused outside (Bender Modbus documentation, as quoted in
 #: Tinkerforge/esp32-firmware modbus_tcp). 730 stands outside: a client takes any answer for the
@@ -129,9 +129,9 @@ class Registers:
             case "COMM_TIMEOUT":
                 return point.comm_timeout_s
             case "OPERATOR_CURRENT_LIMIT":
-                return int(str(self._device.parameters["Operator Current Limit [A]"]))
+                return self._device.parameters.whole("Operator Current Limit [A]")
             case "HARDWARE_CURRENT_LIMIT":
-                return int(str(self._device.parameters["Installation Current Limit [A]"]))
+                return self._device.parameters.whole("Installation Current Limit [A]")
             case "RELAY_STATE":
                 return int(point.contactor)
             case "DEVICE_ID":
@@ -141,7 +141,7 @@ class Registers:
             case "SIGNALED_CURRENT":
                 return point.signalled_a
             case "MINIMUM_CUR_LIMIT":
-                return int(str(self._device.parameters["Minimum Current Limit [A]"]))
+                return self._device.parameters.whole("Minimum Current Limit [A]")
             case "MAX_CUR_EV":
                 return int(point.cable_a or 0)
             case "CHARGED_ENERGY":
@@ -184,12 +184,12 @@ class Registers:
         if device.master is None:
             return 0
         if name == "DLM_EXTERNAL_METER_SUPPORT":
-            return int(bool(device.parameters["External Meter Support"]))
+            return int(device.parameters.flag("External Meter Support"))
         if name == "DLM_NUM_SLAVES_CONNECTED":
             return len(device.connected_slaves())
         values = {
-            "DLM_EVSE_SUB_DISTRIBUTION_LIMIT": per_phase(
-                device.parameters["EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]
+            "DLM_EVSE_SUB_DISTRIBUTION_LIMIT": device.parameters.per_phase(
+                "EVSE Sub-Distribution Limit (L1/L2/L3) [A]"
             ),
             "DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT": device.limits().operator_a,
             "DLM_OVERALL_CURRENT_APPLIED": device.master.applied_a(),

@@ -62,8 +62,8 @@ class SecondMeter:
             self._host.trace("meter_lost" if lost else "meter_found")
 
     async def _poll(self) -> None:
-        address = str(self._parameters["IP address of second meter"])
-        port = int(str(self._parameters["Port number of Second Meter"]))
+        address = self._parameters.text("IP address of second meter")
+        port = self._parameters.whole("Port number of Second Meter")
         client = ModbusClient(*self._host.resolve(address, port), source_address=self._host.source_address())
         start_ns, polls = self._host.now_ns(), 0
         try:
@@ -88,9 +88,9 @@ def meter_of(
 ) -> SecondMeter | None:
     """Return the meter that a master is set up for (arguments as of :class:`SecondMeter`), None without one."""
     wanted = (
-        parameters["External Meter Support"]
-        and parameters["Meter configuration (Second)"] != "No meter"
-        and parameters["IP address of second meter"]
+        parameters.flag("External Meter Support")
+        and parameters.text("Meter configuration (Second)") != "No meter"
+        and parameters.text("IP address of second meter")
     )
     return SecondMeter(host, config, parameters, master, period_s=period_s) if wanted else None
 

@@ -25,7 +25,7 @@ class NoParameters(ParameterStore):
         super().__init__(spec.family.parameters, spec.parameters)
         self._device = device
 
-    def text(self, name: str) -> str:
+    def shown(self, name: str) -> str:
         """Refuse."""
         raise self._device.has_no("parameters")
 

@@ -79,9 +79,9 @@ class RemoteParameters(ParameterStore):
         """Ask the device again."""
         self._remembered = {}
 
-    def text(self, name: str) -> str:
+    def shown(self, name: str) -> str:
         """Return what the form shows for a parameter."""
-        return str(self._device.look("text", name))
+        return str(self._device.look("shown", name))
 
     def offered(self) -> list[str]:
         """Return the names that the form offers now."""

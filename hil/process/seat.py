@@ -121,7 +121,7 @@ class PoweredDevice:
             "leds": lambda: dict(device.front.leds),
             "log": lambda: list(device.front.log_lines),
             "offered": device.parameters.offered,
-            "text": device.parameters.text,
+            "shown": device.parameters.shown,
             "in_force": lambda name: as_text(device.parameters[name]),
             "all_in_force": lambda: {name: as_text(device.parameters[name]) for name in self._family.parameters},
             "set": device.parameters.set,

@@ -137,7 +137,7 @@ MUTANTS = (
     Mutant(
         "Disconnected Limit ignored by a slave without a master",
         MODEL,
-        '(_amperes(self._store["Disconnected Limit [A]"]), Binding.DISCONNECTED)',
+        '(self._store.whole("Disconnected Limit [A]"), Binding.DISCONNECTED)',
         "(80, Binding.DISCONNECTED)",
         (suite("car_park", "A Point That Has Lost Its Master Offers Its Disconnected Limit"),),
     ),
@@ -197,7 +197,7 @@ MUTANTS = (
     Mutant(
         "Installation Current Limit ignored",
         MODEL,
-        '(_amperes(self._store["Installation Current Limit [A]"]), Binding.INSTALLATION)',
+        '(self._store.whole("Installation Current Limit [A]"), Binding.INSTALLATION)',
         "(80, Binding.INSTALLATION)",
         (suite("energy_meter", "Installation Current Limits Guard A Smaller Cable"),),
     ),

@@ -46,8 +46,8 @@ MUTANTS_BACKEND = (
     Mutant(
         "every point with a modem is a gateway",
         f"{ECU}/backend.py",
-        'if not parameters["WAN-Router"] or parameters',
-        "if parameters",
+        'if not parameters.flag("WAN-Router") or not by_mobile',
+        "if not by_mobile",
         unit("mennekes_ecu/test_ecu_backend", "a_gateway_has_a_modem"),
     ),
     Mutant(

@@ -171,7 +171,7 @@ class OneConnector:
 
     @property
     def _order(self) -> str:
-        return str(self._device.parameters["Phase rotation"])
+        return self._device.parameters.text("Phase rotation")
 
 
 def rotation(order: str) -> str:
