@@ -19,6 +19,7 @@ from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import NS_PER_S, Cancel, Host, SerialPort, SerialSettings
 from emulators.kit.modbus import ModbusClient, ModbusFault, ModbusServer
+from emulators.kit.ocpp.shell.sockets import Sockets
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
 from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase
 from emulators.kit.pilot import NO_OFFER, Output, PilotState
@@ -57,6 +58,7 @@ class AlfenNg9xx:
         self.parameters = ParameterStore(PARAMETERS, values)
         self._host, self._config, self._firmware = host, config, config.firmware
         self._wiring = host.charger_wiring()
+        self._sockets = Sockets(host, self, {1: self._wiring})
         self._running = False
         self._wiring.on_pilot(self._pilot_changed)
 
@@ -72,7 +74,7 @@ class AlfenNg9xx:
         self._serial: SerialPort | None = None
         self._polling: asyncio.Task[None] | None = None
         self._asked_ns: int | None = None
-        self.backend = backend_of(host, self._config, self._wiring, self)
+        self.backend = backend_of(host, self._config, self.parameters, self._sockets, log=self.front.log)
         self._running = True
         self.front.log(f"Booted, firmware {self._firmware}")
         if self.station.serves_modbus:
@@ -81,7 +83,8 @@ class AlfenNg9xx:
             await self._open_meter()
         self.station.pilot_changed(self._wiring.pilot_state(), self._wiring.cable_a())
         if self.backend is not None:
-            self.backend.start(self.station.pilot)
+            self.backend.start()
+            self.backend.pilot_changed(1, self.station.pilot)
         self._ticking = host.every(TICK_S, self._tick)
         self._update()
 
@@ -120,6 +123,10 @@ class AlfenNg9xx:
             self._host.spawn(self.restart(), name=f"{self.name} reboots with another licence")
         elif self._running:
             self._update()
+
+    def phase_order(self, _socket: int) -> str:
+        """Return how its socket hangs on the grid, as the parameter says."""
+        return self.parameters.text("Phase rotation")
 
     def refresh(self) -> None:
         """Let what the back office allows act."""
@@ -253,7 +260,7 @@ class AlfenNg9xx:
         if self._running:
             self.station.pilot_changed(state, self._wiring.cable_a())
             if self.backend is not None:
-                self.backend.pilot_changed(state)
+                self.backend.pilot_changed(1, state)
             self._update()
 
     def _tick(self) -> None:
@@ -264,8 +271,8 @@ class AlfenNg9xx:
     def _update(self) -> None:
         station, now_ns = self.station, self._host.now_ns()
         if self.backend is not None:
-            station.profile_a, station.permitted = self.backend.profile_a, self.backend.permits
-            station.reaches_back_office = self.backend.ocpp.connected
+            station.profile_a, station.permitted = self.backend.limit_a(1), self.backend.may_charge(1)
+            station.reaches_back_office = self.backend.connected
         before = (station.limit_a, station.offered_a, station.binding)
         output = station.advance_to(now_ns)
         if self._output is None or output.offer != self._output.offer:
@@ -279,7 +286,7 @@ class AlfenNg9xx:
                 "signalled", current_a=station.offered_a, limit_a=station.limit_a, binding=station.binding.value
             )
         if self.backend is not None:
-            self.backend.offered(station.offered_a)
+            self.backend.offered(1, station.offered_a)
         connector_a = self.parameters.number("Connector 1 max current")
         self.front.show(display_text(station, self.meter.power_w, connector_a))
         self.front.light("status", led_text(station, self.meter.currents_a))

@@ -10,11 +10,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from emulators.kit.family import DeviceConfig
-from emulators.kit.host import ChargerWiring, Host
+from emulators.kit.host import Host
 from emulators.kit.ocpp.point.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
 from emulators.kit.ocpp.point.keys import KeyTable
-from emulators.kit.ocpp.shell.one_connector import Charger, OneConnector
 from emulators.kit.ocpp.shell.security import Security
+from emulators.kit.ocpp.shell.sockets import Sockets
+from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.wan_router import Route, WanRouter
 from emulators.mennekes_ecu.dhcp import Dhcp
@@ -118,26 +119,31 @@ def gateway_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> 
 
 
 def backend_of(
-    host: Host, config: DeviceConfig, wiring: ChargerWiring, device: Charger, route: Callable[[], Route | None]
-) -> OneConnector | None:
+    host: Host,
+    config: DeviceConfig,
+    parameters: ParameterStore,
+    sockets: Sockets,
+    *,
+    log: Callable[[str], None],
+    route: Callable[[], Route | None],
+) -> OcppStation | None:
     """Return a point's half of OCPP, None where it is set up for no backend: then charging is free."""
-    parameters = device.parameters
     if parameters.text("Connection Type") == "No backend" or not parameters.text(URL):
         return None
     url, password = parameters.text(URL), parameters.text(PASSWORD).encode()
-    return OneConnector(
+    return OcppStation(
         host,
-        wiring,
-        device,
-        config=ChargePointConfig(
+        sockets,
+        ChargePointConfig(
             vendor=VENDOR,
             model=MODEL,
             firmware=config.firmware,
             serial=config.name[:LONGEST_SERIAL],
+            connectors=len(config.sockets),
             free_id_tag=parameters.text(FREE_TAG)[:LONGEST_ID_TAG] if parameters.flag("Free Charging") else None,
         ),
-        keys=KeyTable.load(KEYS, config.firmware),
-        settings={},
+        KeyTable.load(KEYS, config.firmware),
+        settings=sockets.settings,
         url=url if parameters.text("OCPP Mode") == "OCPP-J 1.6" else "",
         identity=parameters.text(IDENTITY) or config.name,
         security=Security(
@@ -145,5 +151,6 @@ def backend_of(
             password=password,
             trusted=host.authority()[0],
         ),
+        log=log,
         route=route,
     )

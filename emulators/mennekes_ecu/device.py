@@ -16,6 +16,7 @@ from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import NS_PER_S, Cancel, Host, UdpGroup
 from emulators.kit.modbus import ModbusServer
+from emulators.kit.ocpp.shell.sockets import Sockets
 from emulators.kit.parameters import ParameterStore, ParameterTable
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
@@ -53,6 +54,7 @@ class MennekesEcu:
         self._config = config
         self.front = Front(host)
         self._wiring = host.charger_wiring()
+        self._sockets = Sockets(host, self, {1: self._wiring})
         values = {"Phase rotation": config.phase_order} | dict(config.parameters)
         self.parameters = ParameterStore(PARAMETERS, values)
         self._legacy = tuple(int(part) for part in config.firmware.split(".")) < (5, 22)
@@ -79,7 +81,9 @@ class MennekesEcu:
         self._meter: SecondMeter | None = None
         self._other_master = ""
         self._dhcp = dhcp_of(host, self._config, self.parameters)
-        self.backend = backend_of(host, self._config, self._wiring, self, lambda: self._way.route)
+        self.backend = backend_of(
+            host, self._config, self.parameters, self._sockets, log=self.front.log, route=lambda: self._way.route
+        )
         self._router = gateway_of(host, self._config, self.parameters)
         self._running = True
         if self.point.role in MASTER_ROLES:
@@ -98,7 +102,8 @@ class MennekesEcu:
             await self._dhcp.start()
         self.point.pilot_changed(now_ns, self._wiring.pilot_state(), self._wiring.cable_a())
         if self.backend is not None:
-            self.backend.start(self.point.pilot)
+            self.backend.start()
+            self.backend.pilot_changed(1, self.point.pilot)
         self._ticking = host.every(TICK_S, self._tick)
         self._update()
 
@@ -140,6 +145,10 @@ class MennekesEcu:
         """Let saved parameters that need no restart act."""
         self.operator_override_a = None
         self._update()
+
+    def phase_order(self, _socket: int) -> str:
+        """Return how its socket hangs on the grid, as the parameter says."""
+        return self.parameters.text("Phase rotation")
 
     def refresh(self) -> None:
         """Let a written register, or what the backend allows, act."""
@@ -194,7 +203,7 @@ class MennekesEcu:
         """Return register 104: the connector's state, as the backend has it where there is one."""
         if self.backend is None or not self.point.available:
             return self.point.ocpp_status()
-        return STATUS_NUMBERS[self.backend.status]
+        return STATUS_NUMBERS[self.backend.status(1)]
 
     def connected_slaves(self) -> list[str]:
         """Return the names that 'DLM Connected Slaves' lists, the internal slave included (open: MEN-DLM-023)."""
@@ -279,14 +288,14 @@ class MennekesEcu:
         if state is not PilotState.A and self.point.plugged_ns == self._host.now_ns():
             self.point.session_start_wh = sum(self._wiring.energy_wh())
         if self.backend is not None:
-            self.backend.pilot_changed(state)
+            self.backend.pilot_changed(1, state)
         self._update()
         self._report(self._own_report())
 
     def _update(self) -> None:
         now_ns = self._host.now_ns()
         if self.backend is not None:
-            self.point.profile_a, self.point.permitted = self.backend.profile_a, self.backend.permits
+            self.point.profile_a, self.point.permitted = self.backend.limit_a(1), self.backend.may_charge(1)
         before = (self.point.signalled_a, self.point.binding)
         output = self.point.advance_to(now_ns)
         if self._output is None or output.offer != self._output[0]:
@@ -298,7 +307,7 @@ class MennekesEcu:
         if (self.point.signalled_a, self.point.binding) != before:
             self._host.trace("signalled", current_a=self.point.signalled_a, binding=self.point.binding.value)
         if self.backend is not None:
-            self.backend.offered(self.point.signalled_a)
+            self.backend.offered(1, self.point.signalled_a)
         self.front.light(LED, LEDS[self.ocpp_status()])
         if self._deadline is not None:
             self._deadline.cancel()

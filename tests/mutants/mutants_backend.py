@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutant import Check, Mutant
 
 ROUTER = "emulators/kit/wan_router.py"
-ONE = "emulators/kit/ocpp/shell/one_connector.py"
+SHELL = "emulators/kit/ocpp/shell"
 SITE = "hil/site/backends.py"
 ECU = "emulators/mennekes_ecu"
 ALFEN = "emulators/alfen_ng9xx"
@@ -94,16 +94,30 @@ MUTANTS_BACKEND = (
     ),
     Mutant(
         "meter values are of the socket's conductors",
-        ONE,
-        "current_a=to_grid(currents_a, self._order)",
+        f"{SHELL}/sockets.py",
+        "current_a=to_grid(currents_a, order)",
         "current_a=currents_a",
         suite("mennekes/backend_charging", "Meter Values Are Of The Grid's Phases"),
     ),
     Mutant(
+        "every connector shows the first socket's meter",
+        f"{SHELL}/sockets.py",
+        "self._wirings.get(connector)",
+        "self._wirings.get(min(connector, 1))",
+        (Check("tests/protocol/test_protocol_ocpp_connectors.py", "leaves_the_first_alone"),),
+    ),
+    Mutant(
+        "an offer is told by the connector before it",
+        f"{SHELL}/station.py",
+        "self.point.offered(connector, current_a, self._host.now_ns())",
+        "self.point.offered(1, current_a, self._host.now_ns())",
+        (Check("tests/protocol/test_protocol_ocpp_connectors.py", "leaves_the_first_alone"),),
+    ),
+    Mutant(
         "a restart of its own is told as a loss of power",
-        ONE,
-        "        if not self._is_reset:\n",
-        "        if self._is_reset:\n",
+        f"{SHELL}/station.py",
+        "        if not self._is_rebooting:\n",
+        "        if self._is_rebooting:\n",
         suite("mennekes/backend_charging", "A Transaction Ends With A Restart"),
     ),
     Mutant(
