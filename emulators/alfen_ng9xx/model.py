@@ -83,7 +83,7 @@ class Station:
         pilot: What the vehicle makes of the pilot.
         limit_a: The limit in force for the socket, 0 when it is below 6 A (register 1206) [A].
         binding: Which limit that is.
-        offered_a: What the pilot signals; 0 without a vehicle [A].
+        signalled_a: What the pilot signals; 0 without a vehicle [A].
         contactor: Closed or open.
         source_lost: The data source was lost, and the safe current is in force.
         balancer: What the meter leaves, None when the meter is not the data source.
@@ -97,7 +97,7 @@ class Station:
         self.pilot = PilotState.A
         self.cable_a: float | None = None
         self.limit_a = 0.0
-        self.offered_a = 0.0
+        self.signalled_a = 0.0
         self.binding = Binding.STATION
         self.since_ns = now_ns
         self.contactor = False
@@ -174,10 +174,14 @@ class Station:
     def mode_3_state(self) -> str:
         """Return register 1201: A, B1, B2, C1, C2, D1, D2, E or F; 2 is with PWM."""
         if self.pilot in (PilotState.B, PilotState.C, PilotState.D):
-            return f"{self.pilot.value}{2 if self.offered_a else 1}"
+            return f"{self.pilot.value}{2 if self.signalled_a else 1}"
         return str(self.pilot.value)
 
-    def pilot_changed(self, state: PilotState, cable_a: float | None) -> None:
+    def in_trace(self) -> dict[str, object]:
+        """Return what is signalled and which limit decides, as the trace has it."""
+        return {"current_a": self.signalled_a, "limit_a": self.limit_a, "binding": self.binding.value}
+
+    def pilot_changed(self, _now_ns: int, state: PilotState, cable_a: float | None) -> None:
         """Take a new pilot state from the vehicle; a session is from plug to unplug."""
         if state is PilotState.A:
             self.probing = Probing()
@@ -301,20 +305,20 @@ class Station:
         """Work out what to offer now, and return what the socket does."""
         self._advanced_ns = now_ns
         self._watch(now_ns)
-        self.probing.advance_to(now_ns, self._currents_a, charging=self.contactor and self.offered_a > 0)
+        self.probing.advance_to(now_ns, self._currents_a, charging=self.contactor and self.signalled_a > 0)
         limits = self.limits()
         binding = min(limits, key=lambda name: limits[name])
         steps = math.floor(limits[binding] * STEPS_PER_A + _ROUNDING)
         limit_a = steps / STEPS_PER_A if steps >= MINIMUM_OFFER_A * STEPS_PER_A else 0.0
-        offered_a = limit_a if self.connected else 0.0
-        if offered_a == 0 and self.offered_a and self.contactor:
+        signalled_a = limit_a if self.connected else 0.0
+        if signalled_a == 0 and self.signalled_a and self.contactor:
             self._open_ns = now_ns + STOP_WITHIN_S * NS_PER_S
         if (limit_a, binding) != (self.limit_a, self.binding):
             self.since_ns = now_ns
-        self.limit_a, self.binding, self.offered_a = limit_a, binding, offered_a
+        self.limit_a, self.binding, self.signalled_a = limit_a, binding, signalled_a
         self._switch(now_ns)
-        self.probing.advance_to(now_ns, self._currents_a, charging=self.contactor and self.offered_a > 0)
-        return Output(offer=offer_of_current(offered_a) if offered_a else NO_OFFER, contactor=self.contactor)
+        self.probing.advance_to(now_ns, self._currents_a, charging=self.contactor and self.signalled_a > 0)
+        return Output(offer=offer_of_current(signalled_a) if signalled_a else NO_OFFER, contactor=self.contactor)
 
     def next_deadline_ns(self) -> int | None:
         """Return when :meth:`advance_to` must be called at the latest, if ever."""
@@ -324,7 +328,7 @@ class Station:
         return min((time_ns for time_ns in times if time_ns is not None), default=None)
 
     def _switch(self, now_ns: int) -> None:
-        if self.asks and self.offered_a:
+        if self.asks and self.signalled_a:
             self.contactor, self._open_ns = True, None
         elif self.contactor and (not self.asks or (self._open_ns is not None and now_ns >= self._open_ns)):
             self.contactor, self._open_ns = False, None

@@ -260,8 +260,8 @@ class Host(Protocol):
         """Open the serial port with this label (``P1``); with no cable in it nothing arrives and nothing is heard."""
         ...
 
-    def charger_wiring(self) -> ChargerWiring:
-        """Return the terminals of this charging point."""
+    def charger_wiring(self, socket: int = 1) -> ChargerWiring:
+        """Return the terminals of one of this charger's sockets, by its number."""
         ...
 
     def meter_wiring(self) -> MeterWiring:

@@ -1,4 +1,4 @@
-"""Binds the charging point and its load management to terminals, Modbus TCP, the DLM's UDP group, the second meter.
+"""Binds the charging point and its load management to Modbus TCP, the DLM's UDP group and the second meter.
 
 No behaviour in here: :mod:`model` decides what the point offers, :mod:`dlm` who gets how much.
 """
@@ -12,17 +12,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from emulators.kit.charger import TICK_S, Charger, Point
 from emulators.kit.family import DeviceConfig
-from emulators.kit.front import Front
-from emulators.kit.host import NS_PER_S, Cancel, Host, UdpGroup
+from emulators.kit.host import NS_PER_S, Host, UdpGroup
 from emulators.kit.modbus import ModbusServer
 from emulators.kit.ocpp.shell.sockets import Sockets
-from emulators.kit.parameters import ParameterStore, ParameterTable
+from emulators.kit.ocpp.shell.station import OcppStation
+from emulators.kit.parameters import ParameterTable
 from emulators.kit.phases import PerPhase
-from emulators.kit.pilot import Offer, PilotState
+from emulators.kit.pilot import PilotState
 from emulators.kit.registers import RegisterBank, RegisterTable
 from emulators.mennekes_ecu import dlm
 from emulators.mennekes_ecu.backend import OPERATOR_KEYS, STATUS_NUMBERS, Way, backend_of, dhcp_of, gateway_of, way_to
+from emulators.mennekes_ecu.dhcp import Dhcp
 from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
 from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
@@ -35,125 +37,101 @@ LED: Final = "LED info field"  #: The manual's name (AMTRON Professional+ E 7,4 
 with (FOLDER / "leds.csv").open(encoding="utf-8", newline="") as _file:
     LEDS: Final = {int(row["status"]): row["shows"] for row in csv.DictReader(_file)}  #: By the status of register 104.
 
-TICK_S: Final = (
-    1.0  #: Reports, meter readings and the master's samples (assumed; MEN-MTR-014 reads 'at regular intervals').
-)
 #: Beacons, grants, and reports that say nothing new are repeated this often, so that a loss is noticed (assumed).
 REPEAT_TICKS: Final = 5
 
 
-class MennekesEcu:
+class MennekesEcu(Charger):
     """An AMTRON Professional charging point on a host.
 
     Public observations: the Modbus server, :meth:`page` (what the web interface's dashboard shows), the host's log.
+
+    Attributes:
+        point: What it offers.
+        operator_override_a: Operator limit of its group that was written over Modbus, None for the parameter's [A].
+        master: Its load management as a DLM master, None for none.
     """
 
     def __init__(self, host: Host, config: DeviceConfig) -> None:
-        self.name = config.name
-        self._host = host
-        self._config = config
-        self.front = Front(host)
-        self._wiring = host.charger_wiring()
-        self._sockets = Sockets(host, self, {1: self._wiring})
-        values = {"Phase rotation": config.phase_order} | dict(config.parameters)
-        self.parameters = ParameterStore(PARAMETERS, values)
+        super().__init__(host, config, PARAMETERS, {"Phase rotation": config.phase_order} | dict(config.parameters))
         self._legacy = tuple(int(part) for part in config.firmware.split(".")) < (5, 22)
-        self._running = False
-        self._wiring.on_pilot(self._pilot_changed)
-
-    async def start(self) -> None:
-        """Power up: Modbus server, DLM role, meter polling."""
-        host, now_ns = self._host, self._host.now_ns()
-        self.point = ChargingPoint(self.parameters, now_ns=now_ns, legacy=self._legacy)
+        self.point = ChargingPoint(self.parameters, now_ns=0, legacy=self._legacy)
         self.operator_override_a: PerPhase | None = None
         self.master: dlm.Master | None = None
-        self._master_name: str | None = None
+        self._meter: SecondMeter | None = None
+        self._server: ModbusServer | None = None
+        self._dhcp: Dhcp | None = None
+        self._group: UdpGroup | None = None  # the DLM's
+        self._master_name: str | None = None  # a slave's master, None while it has none
         self._master_address = ""
-        self._master_heard_ns = now_ns
-        self._addresses: dict[str, str] = {}
+        self._master_heard_ns = 0
+        self._other_master = ""  # a master's: who else says to be one
+        self._addresses: dict[str, str] = {}  # a master's: of its slaves, by name
         self._ticks = 0
         self._reported: dlm.Report | None = None
-        self._deadline: Cancel | None = None
-        self._ticking: Cancel | None = None
-        self._output: tuple[Offer, bool] | None = None
-        self._group: UdpGroup | None = None
-        self._server: ModbusServer | None = None
-        self._meter: SecondMeter | None = None
-        self._other_master = ""
-        self._dhcp = dhcp_of(host, self._config, self.parameters)
-        self.backend = backend_of(
-            host, self._config, self.parameters, self._sockets, log=self.front.log, route=lambda: self._way.route
+
+    # --- as every charger
+
+    def power_up(self, now_ns: int) -> Mapping[int, Point]:
+        """Begin anew: nobody is known, and what Modbus clients wrote is forgotten."""
+        self.point = ChargingPoint(self.parameters, now_ns=now_ns, legacy=self._legacy)
+        self.operator_override_a = None
+        self.master = self._meter = self._server = self._group = None
+        self._master_name, self._master_address, self._master_heard_ns = None, "", now_ns
+        self._other_master, self._addresses, self._ticks, self._reported = "", {}, 0, None
+        self._dhcp = dhcp_of(self._host, self._config, self.parameters)
+        return {1: self.point}
+
+    def backend_of(self, sockets: Sockets) -> OcppStation | None:
+        """Return its half of OCPP, None where it is set up for no backend."""
+        return backend_of(
+            self._host, self._config, self.parameters, sockets, log=self.front.log, route=lambda: self._way.route
         )
-        self._router = gateway_of(host, self._config, self.parameters)
-        self._running = True
+
+    async def open(self) -> None:
+        """Start the Modbus server, the DLM role, meter polling, the router and DHCP."""
+        host, parameters = self._host, self.parameters
+        self.opened.callback(self.front.light, LED, "off")
         if self.point.role in MASTER_ROLES:
-            sample_s = float(self.parameters.text("DLM Algorithm Sample Rate").split()[0])
-            self.master = dlm.Master(sample_s=sample_s, start_ns=now_ns)
-            self._meter = meter_of(host, self._config, self.parameters, self.master, period_s=TICK_S)
-        if self.parameters.flag("Modbus TCP Server"):
+            sample_s = float(parameters.text("DLM Algorithm Sample Rate").split()[0])
+            self.master = dlm.Master(sample_s=sample_s, start_ns=host.now_ns())
+            self._meter = meter_of(host, self._config, parameters, self.master, period_s=TICK_S)
+        if parameters.flag("Modbus TCP Server"):
             await self._serve()
         if self.point.role != "Disabled":
             self._group = await host.udp_group(PORT, self._datagram)
+            self.opened.push_async_callback(_left, self._group)
         if self._meter is not None:
+            self.opened.push_async_callback(self._meter.stop)
             self._meter.start()
-        if self._router is not None:
-            await self._router.start()
+        if (router := gateway_of(host, self._config, parameters)) is not None:
+            self.opened.push_async_callback(router.stop)
+            await router.start()
         if self._dhcp is not None:
+            self.opened.push_async_callback(self._dhcp.stop)
             await self._dhcp.start()
-        self.point.pilot_changed(now_ns, self._wiring.pilot_state(), self._wiring.cable_a())
-        if self.backend is not None:
-            self.backend.start()
-            self.backend.pilot_changed(1, self.point.pilot)
-        self._ticking = host.every(TICK_S, self._tick)
-        self._update()
 
-    async def stop(self) -> None:
-        """Power down: contactor open, nothing offered, every connection closed."""
-        if not self._running:
-            return
-        self._running = False
-        if self._ticking is not None:  # it was stopped on its way up
-            self._ticking.cancel()
-        if self._deadline is not None:
-            self._deadline.cancel()
-        if self._meter is not None:
-            await self._meter.stop()
-        if self.backend is not None:
-            await self.backend.stop()
-        if self._router is not None:
-            await self._router.stop()
-        if self._dhcp is not None:
-            await self._dhcp.stop()
-        if self._server is not None:
-            await self._server.stop()
-        if self._group is not None:
-            self._group.close()
-            await asyncio.sleep(0)  # the socket itself is closed in the loop's next turn: a restart binds it again
-        self._wiring.set_contactor(False)
-        self._wiring.set_offer(Offer())
-        self.front.light(LED, "off")
-
-    async def restart(self) -> None:
-        """Restart as after *Save, Restart*: unsaved edits are lost, saved parameters act."""
-        if self._running and self.backend is not None:
-            self.backend.restarting()
-        await self.stop()
-        self.parameters.restart()
-        await self.start()
-
-    def parameters_changed(self) -> None:
-        """Let saved parameters that need no restart act."""
-        self.operator_override_a = None
-        self._update()
+    def show(self) -> None:
+        """Let the LEDs follow."""
+        self.front.light(LED, LEDS[self.ocpp_status()])
 
     def phase_order(self, _socket: int) -> str:
         """Return how its socket hangs on the grid, as the parameter says."""
         return self.parameters.text("Phase rotation")
 
-    def refresh(self) -> None:
-        """Let a written register, or what the backend allows, act."""
-        if self._running:
-            self._update()
+    def pilot_changed(self, socket: int, state: PilotState) -> None:
+        """Take a new pilot state; a session counts its energy from the plug on."""
+        if not self.point.connected and state is not PilotState.A:
+            self.point.session_start_wh = sum(self._wirings[socket].energy_wh())
+        super().pilot_changed(socket, state)
+        self._report(self._own_report())
+
+    # --- what a person does and sees
+
+    def parameters_changed(self) -> None:
+        """Let saved parameters that need no restart act."""
+        self.operator_override_a = None
+        super().parameters_changed()
 
     async def fault(self, kind: str | None) -> None:
         """Let the clock go wrong, ``clock:7200`` (seconds ahead); the backend sets it. All else comes from outside.
@@ -192,12 +170,6 @@ class MennekesEcu:
             fields["Backend"] = self.backend.connection_text
             fields["System Time"] = f"{self.backend.utc:%Y-%m-%d %H:%M:%S}"
         return fields
-
-    def card(self, id_tag: str) -> None:
-        """Take a card at the RFID reader; without a backend charging is free, and nothing happens."""
-        self._host.trace("card", id_tag=id_tag)
-        if self.backend is not None:
-            self.backend.card(id_tag)
 
     def ocpp_status(self) -> int:
         """Return register 104: the connector's state, as the backend has it where there is one."""
@@ -256,7 +228,7 @@ class MennekesEcu:
 
     async def _serve(self) -> None:
         bender = self.parameters.text("Modbus TCP Server Register Address Set") == "Bender"
-        registers = Registers(self, self._host, self._wiring, self._config.firmware, legacy=self._legacy)
+        registers = Registers(self, self._host, self._wirings[1], self._config.firmware, legacy=self._legacy)
         bank = RegisterBank(
             REGISTERS.select(self._config.firmware, "Bender" if bender else "MENNEKES"),
             registers.read,
@@ -272,53 +244,18 @@ class MennekesEcu:
             on_bad_request=lambda why: self._host.trace("modbus_bad_request", why=why),
             on_activity=self._client_spoke,
         )
+        self.opened.push_async_callback(self._server.stop)
         await self._server.start(*self._host.listen_at(self.parameters.whole("Modbus TCP Server Base Port")))
 
     def _client_spoke(self) -> None:
         self.point.client_spoke(self._host.now_ns())
         if self.point.comm_timeout_s:
-            self._update()  # a client that is back lifts the safe current
-
-    # --- terminals
-
-    def _pilot_changed(self, state: PilotState) -> None:
-        if not self._running:
-            return
-        self.point.pilot_changed(self._host.now_ns(), state, self._wiring.cable_a())
-        if state is not PilotState.A and self.point.plugged_ns == self._host.now_ns():
-            self.point.session_start_wh = sum(self._wiring.energy_wh())
-        if self.backend is not None:
-            self.backend.pilot_changed(1, state)
-        self._update()
-        self._report(self._own_report())
-
-    def _update(self) -> None:
-        now_ns = self._host.now_ns()
-        if self.backend is not None:
-            self.point.profile_a, self.point.permitted = self.backend.limit_a(1), self.backend.may_charge(1)
-        before = (self.point.signalled_a, self.point.binding)
-        output = self.point.advance_to(now_ns)
-        if self._output is None or output.offer != self._output[0]:
-            self._wiring.set_offer(output.offer)
-        if self._output is None or output.contactor != self._output[1]:
-            self._wiring.set_contactor(output.contactor)
-            self._host.trace("contactor", closed=output.contactor)
-        self._output = (output.offer, output.contactor)
-        if (self.point.signalled_a, self.point.binding) != before:
-            self._host.trace("signalled", current_a=self.point.signalled_a, binding=self.point.binding.value)
-        if self.backend is not None:
-            self.backend.offered(1, self.point.signalled_a)
-        self.front.light(LED, LEDS[self.ocpp_status()])
-        if self._deadline is not None:
-            self._deadline.cancel()
-        deadline_ns = self.point.next_deadline_ns()
-        self._deadline = (
-            self._host.call_at(max(deadline_ns, now_ns + 1), self._update) if deadline_ns is not None else None
-        )
+            self.update()  # a client that is back lifts the safe current
 
     # --- load management
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Report, read the meter, and as a master distribute."""
         now_ns = self._host.now_ns()
         self._ticks += 1
         self._watch_master(now_ns)
@@ -345,7 +282,7 @@ class MennekesEcu:
             offered_a=self.point.signalled_a,
             disconnected_a=self.parameters.whole("Disconnected Limit [A]"),
             order=self.parameters.text("Phase rotation"),
-            currents_a=self._wiring.currents_a().map(_milliamperes) if self.point.contactor else PerPhase.zero(),
+            currents_a=self._wirings[1].currents_a().map(_milliamperes) if self.point.contactor else PerPhase.zero(),
         )
 
     def _report(self, report: dlm.Report) -> None:
@@ -364,7 +301,7 @@ class MennekesEcu:
             self._host.trace("grant", to=name, current_a=current_a)
             if name == self.name:
                 self.point.dlm_a = current_a
-                self._update()
+                self.update()
             elif name in self._addresses:
                 self._send(self._addresses[name], Grant(self._network, self.name, current_a, self._allows_wakeup))
 
@@ -400,7 +337,7 @@ class MennekesEcu:
             case Grant() if self._is_master(telegram, sender):
                 self._hear_master(telegram.master, sender)
                 self.point.dlm_a, self.point.wakeup_granted = telegram.current_a, telegram.wake
-                self._update()
+                self.update()
             case SlaveReport() if self.master is not None:
                 self._addresses[telegram.report.name] = sender
                 known = telegram.report.name in self.master.slaves
@@ -429,7 +366,7 @@ class MennekesEcu:
             self._host.trace("master_lost", master=self._master_name)
             self._master_name, self._master_address = None, ""
             self.point.master_lost = True
-            self._update()
+            self.update()
 
     @property
     def _network(self) -> int:
@@ -442,3 +379,9 @@ class MennekesEcu:
 
 def _milliamperes(current_a: float) -> float:
     return round(current_a, 3)
+
+
+async def _left(group: UdpGroup) -> None:
+    """Leave a group; the socket itself is closed in the loop's next turn: a restart binds it again."""
+    group.close()
+    await asyncio.sleep(0)

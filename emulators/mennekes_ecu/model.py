@@ -129,6 +129,10 @@ class ChargingPoint:
         lowest = min(limit_a for limit_a, _ in self.own_limits(now_ns))
         return lowest if lowest >= self._store.whole("Minimum Current Limit [A]") else 0
 
+    def in_trace(self) -> dict[str, object]:
+        """Return what is signalled and which limit decides, as the trace has it."""
+        return {"current_a": self.signalled_a, "binding": self.binding.value}
+
     def pilot_changed(self, now_ns: int, state: PilotState, cable_a: float | None) -> None:
         """Take a new pilot state from the vehicle."""
         if self.pilot is PilotState.A and state is not PilotState.A:

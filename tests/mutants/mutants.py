@@ -356,13 +356,34 @@ MUTANTS = (
     ),
     Mutant(
         "a killed point's contactor stays closed",
-        DEVICE,
-        "self._wiring.set_contactor(False)",
+        "emulators/kit/charger.py",
+        "wiring.set_contactor(False)",
         "pass",
         (
             suite("dlm_faults", "A Killed Master Leaves The Disconnected Limit, And Nobody Takes Its Place"),
             Check(SITE_FAULTS, "killed_point"),
         ),
+    ),
+    Mutant(
+        "a charger's first socket has every socket's terminals",
+        "emulators/kit/charger.py",
+        "host.charger_wiring(socket.number)",
+        "host.charger_wiring(1)",
+        (Check("tests/unit/kit/test_kit_charger.py", "own_model_and_terminals"),),
+    ),
+    Mutant(
+        "a charger with two sockets waits for the later of their deadlines",
+        "emulators/kit/charger.py",
+        "max(min(deadlines), now_ns + 1)",
+        "max(max(deadlines), now_ns + 1)",
+        (Check("tests/unit/kit/test_kit_charger.py", "earliest_deadline"),),
+    ),
+    Mutant(
+        "polls that were missed are made up for",
+        "emulators/kit/modbus/poller.py",
+        "period = max(period + 1, running if self._catches_up else running + 1)",
+        "period = period + 1",
+        (Check("tests/protocol/test_protocol_poller.py", "due_times"),),
     ),
     Mutant(
         "a killed device says goodbye",
