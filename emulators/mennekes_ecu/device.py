@@ -1,6 +1,7 @@
 """Binds the charging point and its load management to Modbus TCP, the DLM's UDP group and the second meter.
 
-No behaviour in here: :mod:`model` decides what the point offers, :mod:`dlm` who gets how much.
+No behaviour in here: :mod:`model` decides what the point offers, :mod:`dlm_member` what is said in its group,
+:mod:`dlm` who gets how much.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from emulators.kit.registers import RegisterBank, RegisterTable
 from emulators.mennekes_ecu import dlm
 from emulators.mennekes_ecu.backend import OPERATOR_KEYS, STATUS_NUMBERS, Way, backend_of, dhcp_of, gateway_of, way_to
 from emulators.mennekes_ecu.dhcp import Dhcp
-from emulators.mennekes_ecu.dlm_link import PORT, Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
-from emulators.mennekes_ecu.model import MASTER_ROLES, METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint
+from emulators.mennekes_ecu.dlm_link import PORT
+from emulators.mennekes_ecu.dlm_member import DlmMember
+from emulators.mennekes_ecu.model import METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
 from emulators.mennekes_ecu.second_meter import SecondMeter, meter_of
 
@@ -37,9 +39,6 @@ LED: Final = "LED info field"  #: The manual's name (AMTRON Professional+ E 7,4 
 with (FOLDER / "leds.csv").open(encoding="utf-8", newline="") as _file:
     LEDS: Final = {int(row["status"]): row["shows"] for row in csv.DictReader(_file)}  #: By the status of register 104.
 
-#: Beacons, grants, and reports that say nothing new are repeated this often, so that a loss is noticed (assumed).
-REPEAT_TICKS: Final = 5
-
 
 class MennekesEcu(Charger):
     """An AMTRON Professional charging point on a host.
@@ -49,7 +48,7 @@ class MennekesEcu(Charger):
     Attributes:
         point: What it offers.
         operator_override_a: Operator limit of its group that was written over Modbus, None for the parameter's [A].
-        master: Its load management as a DLM master, None for none.
+        member: Its part in its DLM group.
     """
 
     def __init__(self, host: Host, config: DeviceConfig) -> None:
@@ -57,18 +56,11 @@ class MennekesEcu(Charger):
         self._legacy = tuple(int(part) for part in config.firmware.split(".")) < (5, 22)
         self.point = ChargingPoint(self.parameters, now_ns=0, legacy=self._legacy)
         self.operator_override_a: PerPhase | None = None
-        self.master: dlm.Master | None = None
+        self.member = self._join(0)
         self._meter: SecondMeter | None = None
         self._server: ModbusServer | None = None
         self._dhcp: Dhcp | None = None
         self._group: UdpGroup | None = None  # the DLM's
-        self._master_name: str | None = None  # a slave's master, None while it has none
-        self._master_address = ""
-        self._master_heard_ns = 0
-        self._other_master = ""  # a master's: who else says to be one
-        self._addresses: dict[str, str] = {}  # a master's: of its slaves, by name
-        self._ticks = 0
-        self._reported: dlm.Report | None = None
 
     # --- as every charger
 
@@ -76,9 +68,8 @@ class MennekesEcu(Charger):
         """Begin anew: nobody is known, and what Modbus clients wrote is forgotten."""
         self.point = ChargingPoint(self.parameters, now_ns=now_ns, legacy=self._legacy)
         self.operator_override_a = None
-        self.master = self._meter = self._server = self._group = None
-        self._master_name, self._master_address, self._master_heard_ns = None, "", now_ns
-        self._other_master, self._addresses, self._ticks, self._reported = "", {}, 0, None
+        self.member = self._join(now_ns)
+        self._meter = self._server = self._group = None
         self._dhcp = dhcp_of(self._host, self._config, self.parameters)
         return {1: self.point}
 
@@ -92,10 +83,8 @@ class MennekesEcu(Charger):
         """Start the Modbus server, the DLM role, meter polling, the router and DHCP."""
         host, parameters = self._host, self.parameters
         self.opened.callback(self.front.light, LED, "off")
-        if self.point.role in MASTER_ROLES:
-            sample_s = float(parameters.text("DLM Algorithm Sample Rate").split()[0])
-            self.master = dlm.Master(sample_s=sample_s, start_ns=host.now_ns())
-            self._meter = meter_of(host, self._config, parameters, self.master, period_s=TICK_S)
+        if self.member.master is not None:
+            self._meter = meter_of(host, self._config, parameters, self.member.master, period_s=TICK_S)
         if parameters.flag("Modbus TCP Server"):
             await self._serve()
         if self.point.role != "Disabled":
@@ -111,6 +100,11 @@ class MennekesEcu(Charger):
             self.opened.push_async_callback(self._dhcp.stop)
             await self._dhcp.start()
 
+    def _join(self, now_ns: int) -> DlmMember:
+        return DlmMember(
+            self.name, self.parameters, self.point, self, now_ns=now_ns, trace=self._host.trace, log=self.front.log
+        )
+
     def show(self) -> None:
         """Let the LEDs follow."""
         self.front.light(LED, LEDS[self.ocpp_status()])
@@ -124,7 +118,7 @@ class MennekesEcu(Charger):
         if not self.point.connected and state is not PilotState.A:
             self.point.session_start_wh = sum(self._wirings[socket].energy_wh())
         super().pilot_changed(socket, state)
-        self._report(self._own_report())
+        self.member.report(self._host.now_ns())
 
     # --- what a person does and sees
 
@@ -149,7 +143,7 @@ class MennekesEcu(Charger):
     def page(self) -> Mapping[str, str]:
         """Return what the dashboard shows (System Status, DLM Status), as text by field."""
         errors = [METER_ERROR] if self._meter is not None and self._meter.lost else []
-        errors += [OTHER_MASTER.format(self._other_master)] if self._other_master else []
+        errors += [OTHER_MASTER.format(self.member.other_master)] if self.member.other_master else []
         fields = {
             "Error(s)": ", ".join(errors) or "no errors",
             "DLM Master/Slave": self.point.role,
@@ -157,11 +151,11 @@ class MennekesEcu(Charger):
             "Limited by": self.point.binding.value,
         }
         if self.point.role != "Disabled":
-            fields["DLM Network Id"] = str(self._network)
+            fields["DLM Network Id"] = str(self.parameters.whole("DLM Network Id"))
         if self.point.role in SLAVE_ROLES:
-            fields["DLM Master"] = self._master_name or "none"
-        if self.master is not None:
-            fields["DLM Connected Slaves"] = ", ".join(self.connected_slaves())
+            fields["DLM Master"] = self.member.master_name or "none"
+        if self.member.master is not None:
+            fields["DLM Connected Slaves"] = ", ".join(self.member.connected_slaves())
             fields["Operator EVSE Sub-Distribution Limit"] = f"{self.limits().operator_a} A"
             if self._meter is not None and not self._meter.lost:
                 fields["Second Meter"] = f"{self._meter.currents_a} A"
@@ -177,17 +171,11 @@ class MennekesEcu(Charger):
             return self.point.ocpp_status()
         return STATUS_NUMBERS[self.backend.status(1)]
 
-    def connected_slaves(self) -> list[str]:
-        """Return the names that 'DLM Connected Slaves' lists, the internal slave included (open: MEN-DLM-023)."""
-        if self.master is None:
-            return []
-        return sorted(name for name, slave in self.master.slaves.items() if not slave.lost)
-
     def explain(self) -> str:
         """Return in one sentence what is signalled, since when, and which limit decides."""
         text = f"{self.name} signals {self.point.signalled_a} A, limited by {self.point.binding.value}"
         if self.point.role in SLAVE_ROLES and self.point.master_lost:
-            text += f"; it has not heard a DLM master since {self._master_heard_ns / NS_PER_S:g} s"
+            text += f"; it has not heard a DLM master since {self.member.master_heard_ns / NS_PER_S:g} s"
         if self._meter is not None and self._meter.lost:
             text += f"; {METER_ERROR}"
         return text + f" (since {self.point.since_ns / NS_PER_S:g} s farm time)."
@@ -255,130 +243,30 @@ class MennekesEcu(Charger):
     # --- load management
 
     def tick(self) -> None:
-        """Report, read the meter, and as a master distribute."""
+        """Report, look at the meter, and as a master distribute."""
         now_ns = self._host.now_ns()
-        self._ticks += 1
-        self._watch_master(now_ns)
-        report = self._own_report()
-        if report != self._reported or self._ticks % REPEAT_TICKS == 0:
-            self._report(report)
-        if self.master is not None:
-            if self._meter is not None:
-                self._meter.watch(now_ns)
-            self.master.sample(now_ns)
-            if now_ns >= self.master.next_deadline_ns():
-                self._apply(self.master.advance_to(now_ns, self.limits()))
-                l1_a, l2_a, l3_a = self.master.available_a
-                self._host.trace("available", l1_a=l1_a, l2_a=l2_a, l3_a=l3_a)
-            if self._ticks % REPEAT_TICKS == 1:
-                self._repeat()
+        self.member.look(now_ns)
+        if self._meter is not None:
+            self._meter.watch(now_ns)
+        self.member.distribute(now_ns)
 
-    def _own_report(self) -> dlm.Report:
-        return dlm.Report(
-            name=self.name,
-            connected=self.point.connected and self.point.permitted,
-            charging=self.point.charging,
-            cap_a=self.point.cap_a(self._host.now_ns()),
-            offered_a=self.point.signalled_a,
-            disconnected_a=self.parameters.whole("Disconnected Limit [A]"),
-            order=self.parameters.text("Phase rotation"),
-            currents_a=self._wirings[1].currents_a().map(_milliamperes) if self.point.contactor else PerPhase.zero(),
-        )
+    def currents_a(self) -> PerPhase:
+        """Return the currents in the socket's conductors now [A]."""
+        return self._wirings[1].currents_a()
 
-    def _report(self, report: dlm.Report) -> None:
-        """Tell the master, the internal one directly, how this point is."""
-        role = self.point.role
-        self._reported = report
-        if role == MASTER_ROLES[0] and self.master is not None:
-            self._apply(self.master.report(self._host.now_ns(), report, self.limits()))
-        elif role in SLAVE_ROLES and self._group is not None:
-            address = self._master_address or self.parameters.text("DLM Master IP")
-            if address:
-                self._send(address, SlaveReport(self._network, report))
-
-    def _apply(self, grants: Mapping[str, int]) -> None:
-        for name, current_a in grants.items():
-            self._host.trace("grant", to=name, current_a=current_a)
-            if name == self.name:
-                self.point.dlm_a = current_a
-                self.update()
-            elif name in self._addresses:
-                self._send(self._addresses[name], Grant(self._network, self.name, current_a, self._allows_wakeup))
-
-    def _repeat(self) -> None:
-        if self.master is None or self._group is None:
-            return
-        if not self.parameters.flag("Disable Discovery Broadcasting"):
-            self._group.send(encode(Beacon(self._network, self.name)))
-        for name in sorted(self._addresses):
-            slave = self.master.slaves[name]
-            self._send(self._addresses[name], Grant(self._network, self.name, slave.granted_a, self._allows_wakeup))
-
-    def _send(self, address: str, telegram: Telegram) -> None:
+    def send(self, address: str, datagram: bytes) -> None:
+        """Send a datagram to one member of the DLM's group."""
         if self._group is not None:
-            self._group.send_to(address, encode(telegram))
+            self._group.send_to(address, datagram)
+
+    def broadcast(self, datagram: bytes) -> None:
+        """Send a datagram to every member of the DLM's group."""
+        if self._group is not None:
+            self._group.send(datagram)
 
     def _datagram(self, payload: bytes, sender: str) -> None:
-        if not self._running:
-            return
-        try:
-            telegram = decode(payload)
-        except NotATelegram as error:
-            self._host.trace("dlm_ignored", sender=sender, why=str(error))
-            return
-        if telegram.network != self._network:
-            return
-        match telegram:
-            case Beacon() if self.point.role == SLAVE_ROLES[0] and self._master_name in (None, telegram.master):
-                self._hear_master(telegram.master, sender)
-            case Beacon() if self.master is not None and self._other_master != telegram.master:
-                self._other_master = telegram.master
-                self.front.log(OTHER_MASTER.format(telegram.master))
-            case Grant() if self._is_master(telegram, sender):
-                self._hear_master(telegram.master, sender)
-                self.point.dlm_a, self.point.wakeup_granted = telegram.current_a, telegram.wake
-                self.update()
-            case SlaveReport() if self.master is not None:
-                self._addresses[telegram.report.name] = sender
-                known = telegram.report.name in self.master.slaves
-                grants = self.master.report(self._host.now_ns(), telegram.report, self.limits())
-                if not known:
-                    self._host.trace("slave_connected", slave=telegram.report.name)
-                    grants = {telegram.report.name: self.master.slaves[telegram.report.name].granted_a} | grants
-                self._apply(grants)
-
-    def _is_master(self, grant: Grant, sender: str) -> bool:
-        fixed = self.point.role == SLAVE_ROLES[1] and sender == self.parameters.text("DLM Master IP")
-        return self.point.role in SLAVE_ROLES and (fixed or grant.master == self._master_name)
-
-    def _hear_master(self, master: str, address: str) -> None:
-        self._master_heard_ns = self._host.now_ns()
-        if self._master_name is None:
-            self._master_name, self._master_address = master, address
-            self.point.master_lost = False
-            self.point.dlm_a = 0
-            self._host.trace("master_found", master=master)
-            self._report(self._own_report())
-
-    def _watch_master(self, now_ns: int) -> None:
-        silent = now_ns - self._master_heard_ns >= round(dlm.SILENT_S * NS_PER_S)
-        if silent and self._master_name is not None and self.point.role in SLAVE_ROLES:
-            self._host.trace("master_lost", master=self._master_name)
-            self._master_name, self._master_address = None, ""
-            self.point.master_lost = True
-            self.update()
-
-    @property
-    def _network(self) -> int:
-        return self.parameters.whole("DLM Network Id")
-
-    @property
-    def _allows_wakeup(self) -> bool:
-        return self.parameters.flag("Allow EV Wakeup")
-
-
-def _milliamperes(current_a: float) -> float:
-    return round(current_a, 3)
+        if self._running:
+            self.member.take(self._host.now_ns(), payload, sender)
 
 
 async def _left(group: UdpGroup) -> None:

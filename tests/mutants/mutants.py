@@ -17,6 +17,7 @@ from mutants_wire import MUTANTS_WIRE
 
 DLM = "emulators/mennekes_ecu/dlm.py"
 DEVICE = "emulators/mennekes_ecu/device.py"
+MEMBER = "emulators/mennekes_ecu/dlm_member.py"
 MODEL = "emulators/mennekes_ecu/model.py"
 REGISTERS = "emulators/mennekes_ecu/registers.py"
 VEHICLE = "emulators/ev/model.py"
@@ -62,7 +63,7 @@ MUTANTS = (
     ),
     Mutant(
         "DLM Network Id ignored",
-        DEVICE,
+        MEMBER,
         "if telegram.network != self._network:",
         "if telegram.network < 0:",
         (suite("two_networks", "Load Management Runs Separately For Each Supply Line"),),
@@ -266,14 +267,28 @@ MUTANTS = (
     ),
     Mutant(
         "a slave does not notice that its master is gone",
-        DEVICE,
-        "silent = now_ns - self._master_heard_ns >= round(dlm.SILENT_S * NS_PER_S)",
+        MEMBER,
+        "silent = now_ns - self.master_heard_ns >= round(SILENT_S * NS_PER_S)",
         "silent = now_ns < 0",
         (suite("car_park", "A Point That Has Lost Its Master Offers Its Disconnected Limit"),),
     ),
     Mutant(
+        "a slave reports only what is new",
+        MEMBER,
+        "if report != self._reported or self._looks % REPEAT_LOOKS == 0:",
+        "if report != self._reported:",
+        (Check("tests/unit/mennekes_ecu/test_ecu_member.py", "same_again_each_five"),),
+    ),
+    Mutant(
+        "a slave takes grants of any master",
+        MEMBER,
+        "(fixed or grant.master == self.master_name)",
+        "True",
+        (Check("tests/unit/mennekes_ecu/test_ecu_member.py", "takes_what_its_master_grants"),),
+    ),
+    Mutant(
         "a master does not notice another one of its id",
-        DEVICE,
+        MEMBER,
         "case Beacon() if self.master is not None and",
         "case Beacon() if self.master is None and",
         (suite("car_park", "There Is One Master For Each Network Id"),),

@@ -80,9 +80,9 @@ MUTANTS_BACKEND = (
     ),
     Mutant(
         "a vehicle without permission takes its share of the group",
-        f"{ECU}/device.py",
-        "self.point.connected and self.point.permitted",
-        "self.point.connected",
+        f"{ECU}/dlm_member.py",
+        "connected=point.connected and point.permitted",
+        "connected=point.connected",
         suite("mennekes/backend_lan", "Both Kinds Of Address Reach The Backend And Without The Router Nobody Does"),
     ),
     Mutant(
