@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast
 
 from emulators.alfen_ng9xx.registers import serial_number
 from emulators.kit.family import DeviceConfig
-from emulators.kit.host import ChargerWiring, Host
+from emulators.kit.host import Host
 from emulators.kit.ocpp.point.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
 from emulators.kit.ocpp.point.keys import KeyTable
 from emulators.kit.ocpp.profiles.rates import Supply
-from emulators.kit.ocpp.shell.one_connector import Charger, OneConnector
 from emulators.kit.ocpp.shell.security import Profile, Security
+from emulators.kit.ocpp.shell.sockets import Sockets
+from emulators.kit.ocpp.shell.station import OcppStation
+from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import SINGLE_PHASE_ORDERS
 
 KEYS: Final = Path(__file__).parent / "ocpp_keys.csv"
@@ -22,42 +25,45 @@ BOOT_AFTER_S: Final = 5
 URL: Final = "Back office URL"
 
 
-def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: Charger) -> OneConnector | None:
+def backend_of(
+    host: Host, config: DeviceConfig, parameters: ParameterStore, sockets: Sockets, *, log: Callable[[str], None]
+) -> OcppStation | None:
     """Return a station's half of OCPP, None where it has no back office: then charging is free."""
-    parameters = device.parameters
-    if parameters["Back office preset"] == "None" or not parameters[URL]:
+    if parameters.text("Back office preset") == "None" or not parameters.text(URL):
         return None
-    number, identity = serial_number(config.name), str(parameters["Identity"]) or config.name
-    plug_and_charge = str(parameters["Plug and charge identifier"]) or number
-    profile = cast(Profile, parameters["Security profile"])
+    number, identity = serial_number(config.name), parameters.text("Identity") or config.name
+    plug_and_charge = parameters.text("Plug and charge identifier") or number
+    is_free = parameters.text("Authorization mode") == "Plug and charge"
     is_single = config.phase_order in SINGLE_PHASE_ORDERS
-    return OneConnector(
+    return OcppStation(
         host,
-        wiring,
-        device,
-        config=ChargePointConfig(
+        sockets,
+        ChargePointConfig(
             vendor=VENDOR,
             model=config.variant,
             firmware=config.firmware,
             serial=number,
+            connectors=len(config.sockets),
             box_serial=identity[:LONGEST_SERIAL],
             boot_after_s=BOOT_AFTER_S,
             supply=Supply(phases=1 if is_single else 3),
-            free_id_tag=plug_and_charge[:LONGEST_ID_TAG]
-            if parameters["Authorization mode"] == "Plug and charge"
-            else None,
+            free_id_tag=plug_and_charge[:LONGEST_ID_TAG] if is_free else None,
         ),
-        keys=KeyTable.load(KEYS, config.firmware),
+        KeyTable.load(KEYS, config.firmware),
         settings={
+            **sockets.settings,
             "DeviceIdentity": identity,
             "FeatureObjectId": number,
             "Identity": identity,
             "PlugAndChargeIdentifier": plug_and_charge,
-            "UnlockedFeatures": str(parameters["License Key features"]),
+            "UnlockedFeatures": parameters.text("License Key features"),
         },
-        url=str(parameters[URL]) if parameters["OCPP version"] == "1.6" else "",
+        url=parameters.text(URL) if parameters.text("OCPP version") == "1.6" else "",
         identity=identity,
         security=Security(
-            profile=profile, password=str(parameters["Authorization key"]).encode(), trusted=host.authority()[0]
+            profile=cast(Profile, parameters.whole("Security profile")),
+            password=parameters.text("Authorization key").encode(),
+            trusted=host.authority()[0],
         ),
+        log=log,
     )

@@ -34,12 +34,12 @@ def display_text(station: Station, power_w: float, connector_a: float) -> str:
         lines.append(f"{P1_ERROR if is_p1 else MODBUS_ERROR}: {station.lost_text}")
     if not station.connected:
         lines.append("Available")
-    elif not station.offered_a and station.binding is Binding.PROFILE:
+    elif not station.signalled_a and station.binding is Binding.PROFILE:
         lines.append("Chargepoint ready, waiting for power")  # guide 2.7.1
     elif station.binding is Binding.NOT_AUTHORISED:
         lines.append("Present your card")
     else:
-        lines.append(f"{power_w / 1000:.1f} kW {station.offered_a:.1f} A of {connector_a:.1f} A")
+        lines.append(f"{power_w / 1000:.1f} kW {station.signalled_a:.1f} A of {connector_a:.1f} A")
     return "\n".join(lines)
 
 
@@ -51,9 +51,9 @@ def led_text(station: Station, currents_a: PerPhase) -> str:
     """
     if not station.connected:
         return "green steady"
-    if max(currents_a) > station.offered_a + 0.5:  # the same half ampere that counts as 'as offered' everywhere here
+    if max(currents_a) > station.signalled_a + 0.5:  # the same half ampere that counts as 'as offered' everywhere here
         return "dark blue flashing"
-    if not station.offered_a:
+    if not station.signalled_a:
         return "light blue flashing"
     return "dark blue steady" if station.asks else "light blue steady"
 
@@ -73,7 +73,7 @@ def live_monitoring(station: Station, currents_a: PerPhase, *, ems_in_use: bool)
         in_use = meter_a is not None and station.protocol != P1
     return {
         "Mode 3 state": station.mode_3_state,
-        "PWM duty cycle (%)": f"{offer_of_current(station.offered_a).duty_pct:.1f}",
+        "PWM duty cycle (%)": f"{offer_of_current(station.signalled_a).duty_pct:.1f}",
         "Actual applied max current": f"{station.limit_a:.1f} A",
         "Limited by": station.binding.value,
         # A lost meter shows 0 A (guide 5.3.4.1, 10.11).

@@ -92,13 +92,13 @@ class ModbusMeter:
     @classmethod
     def of(cls, store: ParameterStore) -> ModbusMeter:
         """Return the meter that the parameters describe."""
-        unit = _whole(store["Slave address"]) & 0xFF
-        if store["TCP/IP Meter Mode"] == "Socomec":
+        unit = store.whole("Slave address") & 0xFF
+        if store.text("TCP/IP Meter Mode") == "Socomec":
             return cls(unit, (BLOCK,))
-        code = _FORMATS[str(store["Type"]), str(store["Size"])]
+        code = _FORMATS[store.text("Type"), store.text("Size")]
         words = struct.calcsize(code) // 2
-        registers = tuple((_whole(store[f"Register {phase}"]), words) for phase in PHASES)
-        return cls(unit, registers, code, float(str(store["Scaling factor"])))
+        registers = tuple((store.whole(f"Register {phase}"), words) for phase in PHASES)
+        return cls(unit, registers, code, store.number("Scaling factor"))
 
     def currents_a(self, answers: Sequence[Sequence[int]]) -> PerPhase | None:
         """Return the signed currents in the words of the answers [A], None when one is no number."""
@@ -115,9 +115,3 @@ class ModbusMeter:
 
 def _bytes(words: Sequence[int]) -> bytes:
     return struct.pack(f">{len(words)}H", *words)
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int):
-        raise TypeError(f"expected a whole number, got {value!r}")
-    return value

@@ -86,7 +86,7 @@ class Station:
         pilot: What the vehicle makes of the pilot.
         limit_a: The limit in force for the socket, 0 when it is below 6 A (register 1206) [A].
         binding: Which limit that is.
-        offered_a: What the pilot signals; 0 without a vehicle [A].
+        signalled_a: What the pilot signals; 0 without a vehicle [A].
         contactor: Closed or open.
         source_lost: The data source was lost, and the safe current is in force.
         balancer: What the meter leaves, None when the meter is not the data source.
@@ -100,7 +100,7 @@ class Station:
         self.pilot = PilotState.A
         self.cable_a: float | None = None
         self.limit_a = 0.0
-        self.offered_a = 0.0
+        self.signalled_a = 0.0
         self.binding = Binding.STATION
         self.since_ns = now_ns
         self.contactor = False
@@ -117,15 +117,15 @@ class Station:
         self._silent_ns: int | None = now_ns
         self._currents_a = self._before_a = PerPhase.zero()
         if self.is_balancing and self.source != EMS:
-            includes = store["Received Measurements"] == INCLUDES
-            self.balancer = Balancer(self._number("Maximum smart meter current (A)"), includes_ev=includes)
+            includes = store.text("Received Measurements") == INCLUDES
+            self.balancer = Balancer(self._store.number("Maximum smart meter current (A)"), includes_ev=includes)
 
     # --- configuration in force
 
     @property
     def is_balancing(self) -> bool:
         """Return whether Active Load Balancing is unlocked and on."""
-        return self._store["License Key features"] in LICENCES and bool(self._store["Active Load Balancing"])
+        return self._store.text("License Key features") in LICENCES and self._store.flag("Active Load Balancing")
 
     @property
     def serves_modbus(self) -> bool:
@@ -135,22 +135,22 @@ class Station:
     @property
     def source(self) -> str:
         """Return the data source."""
-        return str(self._store["Data Source"])
+        return self._store.text("Data Source")
 
     @property
     def protocol(self) -> str:
         """Return how the meter is read; it means nothing when the data source is an energy management system."""
-        return str(self._store["Protocol Selection"])
+        return self._store.text("Protocol Selection")
 
     @property
     def takes_setpoints(self) -> bool:
         """Return whether an energy management system may set the socket's maximum (register 1214)."""
-        return self.is_balancing and self.source == EMS and self._store["TCP/IP EMS Mode"] == "Socket"
+        return self.is_balancing and self.source == EMS and self._store.text("TCP/IP EMS Mode") == "Socket"
 
     @property
     def safe_a(self) -> float:
         """Return the safe current [A]."""
-        return self._number("Safe current (A)")
+        return self._store.number("Safe current (A)")
 
     @property
     def wired(self) -> tuple[int, ...]:
@@ -159,7 +159,7 @@ class Station:
 
     @property
     def _rotation(self) -> str:
-        return str(self._store["Phase rotation"])
+        return self._store.text("Phase rotation")
 
     # --- terminals
 
@@ -177,10 +177,14 @@ class Station:
     def mode_3_state(self) -> str:
         """Return register 1201: A, B1, B2, C1, C2, D1, D2, E or F; 2 is with PWM."""
         if self.pilot in (PilotState.B, PilotState.C, PilotState.D):
-            return f"{self.pilot.value}{2 if self.offered_a else 1}"
+            return f"{self.pilot.value}{2 if self.signalled_a else 1}"
         return str(self.pilot.value)
 
-    def pilot_changed(self, state: PilotState, cable_a: float | None) -> None:
+    def in_trace(self) -> dict[str, object]:
+        """Return what is signalled and which limit decides, as the trace has it."""
+        return {"current_a": self.signalled_a, "limit_a": self.limit_a, "binding": self.binding.value}
+
+    def pilot_changed(self, _now_ns: int, state: PilotState, cable_a: float | None) -> None:
         """Take a new pilot state from the vehicle; a session is from plug to unplug."""
         if state is PilotState.A:
             self.probing = Probing()
@@ -215,7 +219,7 @@ class Station:
 
     def set_maximum(self, now_ns: int, current_a: float) -> None:
         """Take a setpoint of the energy management system (register 1210); it is valid for the validity time."""
-        until_ns = now_ns + round(self._number("Validity time (s)") * NS_PER_S)
+        until_ns = now_ns + round(self._store.number("Validity time (s)") * NS_PER_S)
         if self.setpoint is None or current_a != self.setpoint.current_a:
             self._log(f"Modbus slave max current socket 1: {current_a:.1f}A")
         self.setpoint = Setpoint(current_a, until_ns)
@@ -265,14 +269,14 @@ class Station:
     def limits(self) -> dict[Binding, float]:
         """Return every limit by name [A]."""
         limits = {
-            Binding.STATION: self._number("Station maximum current"),
-            Binding.CONNECTOR: self._number("Connector 1 max current"),
+            Binding.STATION: self._store.number("Station maximum current"),
+            Binding.CONNECTOR: self._store.number("Connector 1 max current"),
         }
         if self.cable_a is not None:
             limits[Binding.CABLE] = self.cable_a
         limits |= self._balanced(self._vehicle_phases())
         if self.connected and not self.probing.done:
-            limits[Binding.PROBING] = self._number("Chameleon min current (A)")
+            limits[Binding.PROBING] = self._store.number("Chameleon min current (A)")
         if self.profile_a is not None:
             limits[Binding.PROFILE] = self.profile_a
         if self.connected and not self.permitted:
@@ -281,7 +285,7 @@ class Station:
 
     def station_a(self) -> float:
         """Return the maximum of the whole station in force now (register 1100) [A]."""
-        return min(self._number("Station maximum current"), *self._balanced(self.wired).values())
+        return min(self._store.number("Station maximum current"), *self._balanced(self.wired).values())
 
     def _balanced(self, phases: tuple[int, ...]) -> dict[Binding, float]:
         if not self.is_balancing:
@@ -298,32 +302,26 @@ class Station:
         known = tuple(phase for conductor, phase in enumerate(self.wired) if used is None or conductor in used)
         return known or self.wired
 
-    def _number(self, name: str) -> float:
-        value = self._store[name]
-        if not isinstance(value, int | float):
-            raise TypeError(f"{name}: expected a number, got {value!r}")
-        return value
-
     # --- time
 
     def advance_to(self, now_ns: int) -> Output:
         """Work out what to offer now, and return what the socket does."""
         self._advanced_ns = now_ns
         self._watch(now_ns)
-        self.probing.advance_to(now_ns, self._currents_a, charging=self.contactor and self.offered_a > 0)
+        self.probing.advance_to(now_ns, self._currents_a, charging=self.contactor and self.signalled_a > 0)
         limits = self.limits()
         binding = min(limits, key=lambda name: limits[name])
         steps = math.floor(limits[binding] * STEPS_PER_A + _ROUNDING)
         limit_a = steps / STEPS_PER_A if steps >= MINIMUM_OFFER_A * STEPS_PER_A else 0.0
-        offered_a = limit_a if self.connected else 0.0
-        if offered_a == 0 and self.offered_a and self.contactor:
+        signalled_a = limit_a if self.connected else 0.0
+        if signalled_a == 0 and self.signalled_a and self.contactor:
             self._open_ns = now_ns + STOP_WITHIN_S * NS_PER_S
         if (limit_a, binding) != (self.limit_a, self.binding):
             self.since_ns = now_ns
-        self.limit_a, self.binding, self.offered_a = limit_a, binding, offered_a
+        self.limit_a, self.binding, self.signalled_a = limit_a, binding, signalled_a
         self._switch(now_ns)
-        self.probing.advance_to(now_ns, self._currents_a, charging=self.contactor and self.offered_a > 0)
-        return Output(offer=offer_of_current(offered_a) if offered_a else NO_OFFER, contactor=self.contactor)
+        self.probing.advance_to(now_ns, self._currents_a, charging=self.contactor and self.signalled_a > 0)
+        return Output(offer=offer_of_current(signalled_a) if signalled_a else NO_OFFER, contactor=self.contactor)
 
     def next_deadline_ns(self) -> int | None:
         """Return when :meth:`advance_to` must be called at the latest, if ever."""
@@ -333,7 +331,7 @@ class Station:
         return min((time_ns for time_ns in times if time_ns is not None), default=None)
 
     def _switch(self, now_ns: int) -> None:
-        if self.asks and self.offered_a:
+        if self.asks and self.signalled_a:
             self.contactor, self._open_ns = True, None
         elif self.contactor and (not self.asks or (self._open_ns is not None and now_ns >= self._open_ns)):
             self.contactor, self._open_ns = False, None

@@ -36,12 +36,19 @@ class SocketMeter:
 
     Args:
         wiring: The socket's terminals.
-        now_ns: Farm time of power-up.
+
+    Attributes:
+        at_ns: Farm time of its last measurement, before the first one 0 [ns].
+        currents_a: In the socket's conductors [A].
+        voltage_v: At them [V].
+        energy_wh: Through all of them since the start [Wh].
     """
 
-    def __init__(self, wiring: ChargerWiring, now_ns: int) -> None:
+    def __init__(self, wiring: ChargerWiring) -> None:
         self._wiring = wiring
-        self.sample(now_ns)
+        self.at_ns = 0
+        self.currents_a = self.voltage_v = PerPhase.zero()
+        self.energy_wh = 0.0
 
     def sample(self, now_ns: int) -> None:
         """Measure."""

@@ -54,7 +54,7 @@ class Backend:
         self._known: dict[str, None] = {}
         self._registered: frozenset[str] = frozenset()
         try:
-            self.book = Book(self._text("Database file"))
+            self.book = Book(self.parameters.text("Database file"))
         except NotOurFile as error:
             raise ParameterError(
                 "Database file", str(error), "Allowed: a new file, or one of an earlier run."
@@ -70,22 +70,22 @@ class Backend:
         """Power up: listen for charge points, and for the API."""
         if self._server is not None:
             return
-        profile = int(self._text("Security profile"))
+        profile = int(self.parameters.text("Security profile"))
         self._server = Server(
             self._host,
             on_call=self._called,
             admit=self._admit,
             on_open=self._came_in,
             security=self._security(profile),
-            ping_interval_s=self._number("Ping interval [s]"),
+            ping_interval_s=self.parameters.whole("Ping interval [s]"),
         )
         if self._fault != "closed_port":
             await self._listen(self._server)
         await self._start_api()
 
     async def _listen(self, server: Server) -> None:
-        address, port = self._host.listen_at(self._number("Port"))
-        await server.start([address, *filter(None, [self._text("Outside address")])], port)
+        address, port = self._host.listen_at(self.parameters.whole("Port"))
+        await server.start([address, *filter(None, [self.parameters.text("Outside address")])], port)
 
     async def stop(self) -> None:
         """Power down: connections are reset; what is booked stays."""
@@ -109,11 +109,11 @@ class Backend:
 
     def _set_up(self) -> None:
         system = self.system
-        system.heartbeat_s = self._number("Heartbeat interval [s]")
-        system.unknown_tag = self._text("Unknown id tags")
+        system.heartbeat_s = self.parameters.whole("Heartbeat interval [s]")
+        system.unknown_tag = self.parameters.text("Unknown id tags")
         system.tags |= self._pairs("Id tags", "Accepted", TAG_STATUS)
         self._passwords = self._pairs("Passwords", "")
-        known, self._registered = self._registered, frozenset(names(self._text("Charge points")))
+        known, self._registered = self._registered, frozenset(names(self.parameters.text("Charge points")))
         for identity in sorted(self._registered - known):
             self.front.log(f"Charge point {identity}: {self._url}/{identity}, {self._password_text(identity)}")
 
@@ -121,9 +121,14 @@ class Backend:
         if profile < 2:
             return ServerSecurity(profile=1 if profile else 0, password_of=self._password)
         authority = Authority(Certificate(*self._host.authority()))
-        kind = self._text("Certificate")
-        local, _ = self._host.listen_at(self._number("Port"))
-        here = [self._address, local, self._text("Outside address"), *names(self._text("Host names"))]
+        kind = self.parameters.text("Certificate")
+        local, _ = self._host.listen_at(self.parameters.whole("Port"))
+        here = [
+            self._address,
+            local,
+            self.parameters.text("Outside address"),
+            *names(self.parameters.text("Host names")),
+        ]
         hosts = [OTHER_HOST] if kind == "other host" else here
         certificate = authority.issue(*dict.fromkeys(filter(None, hosts)), expired=kind == "expired")
         return ServerSecurity(
@@ -134,8 +139,8 @@ class Backend:
         )
 
     async def _start_api(self) -> None:
-        address, port = self._host.listen_at(self._number("API port"))
-        token = self._text("API token") or None
+        address, port = self._host.listen_at(self.parameters.whole("API port"))
+        token = self.parameters.text("API token") or None
         if token is None and not ipaddress.ip_address(address).is_loopback:
             self._host.trace("api_closed", why="it listens beyond loopback only with a token: 'API token'")
             return
@@ -186,7 +191,7 @@ class Backend:
         self.book.seen(session.identity)
 
     def _admit(self, hello: Hello) -> HTTPStatus | None:
-        path = self._text("Path").rstrip("/")
+        path = self.parameters.text("Path").rstrip("/")
         is_known = not self._registered or hello.identity in self._registered
         return None if is_known and path in ("", hello.prefix) else HTTPStatus.NOT_FOUND
 
@@ -294,15 +299,9 @@ class Backend:
     def _now(self) -> str:
         return self._host.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    def _text(self, name: str) -> str:
-        return str(self.parameters[name])
-
-    def _number(self, name: str) -> int:
-        return int(self._text(name))
-
     def _pairs(self, name: str, default: str, allowed: tuple[str, ...] = ()) -> dict[str, str]:
         def refuse(entry: str) -> ParameterError:
             form = f"NAME=STATUS with {', '.join(allowed)}" if allowed else "NAME=VALUE"
             return ParameterError(name, f"{entry.strip()!r} is not possible.", f"Allowed: {form}, separated by commas.")
 
-        return pairs(self._text(name), default, refuse, allowed)
+        return pairs(self.parameters.text(name), default, refuse, allowed)

@@ -41,7 +41,7 @@ class CountisE27(ModbusMeter):
 
     def answers_unit(self, unit: int) -> bool:
         """Return whether a unit id is its own."""
-        return unit == self.parameters["Modbus address"]
+        return unit == self.parameters.whole("Modbus address")
 
     def measure(self, reading: Reading) -> None:
         """Take what is at the terminals."""
@@ -51,5 +51,5 @@ class CountisE27(ModbusMeter):
     def value(self, register: str) -> Value:
         """Return what a register reads; one that is not emulated reads 0."""
         if register == "SLAVE_ADDRESS":
-            return int(str(self.parameters["Modbus address"]))
+            return self.parameters.whole("Modbus address")
         return self._values.get(register, "" if REGISTERS.named(register).type == "ascii" else 0)

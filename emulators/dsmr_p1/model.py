@@ -82,7 +82,7 @@ class Meter:
     def sample(self, now: Terminals) -> None:
         """Measure and count, once before each telegram."""
         last = self._last or now
-        tariff = int(str(self._parameters["Tariff"]))
+        tariff = self._parameters.whole("Tariff")
         imported_wh = sum(self._own(now.import_wh - last.import_wh))
         exported_wh = sum(self._own(now.export_wh - last.export_wh))
         if self._nets:
@@ -90,14 +90,14 @@ class Meter:
         self._energy_wh[f"import_t{tariff}"] += imported_wh
         self._energy_wh[f"export_t{tariff}"] += exported_wh
         self._last = now
-        refresh = int(str(self._parameters["Refresh [s]"])) if self.version.period_s == 1 else 1
+        refresh = self._parameters.whole("Refresh [s]") if self.version.period_s == 1 else 1
         if self._measured is None or (not self.frozen and self._count % refresh == 0):
             self._show(now)
         self._count += 1
 
     def _show(self, now: Terminals) -> None:
         """Measure anew what the terminals show; while they show the same, only the energies have moved."""
-        settings = (self._nets, self._parameters["Current rounding"])
+        settings = (self._nets, self._parameters.text("Current rounding"))
         measured = (now.currents_a, now.voltage_v, settings)
         if measured != self._measured:
             self._measured = measured
@@ -110,8 +110,8 @@ class Meter:
         """Return the telegram of what was measured last, at a local time (Europe/Amsterdam)."""
         self._news |= {
             "timestamp": timestamp(local),
-            "equipment_id": str(self._parameters["Equipment identifier"]) or f"E0000{self._name}",
-            "tariff": f"{int(str(self._parameters['Tariff'])):04d}",
+            "equipment_id": self._parameters.text("Equipment identifier") or f"E0000{self._name}",
+            "tariff": f"{self._parameters.whole('Tariff'):04d}",
         }
         for name, value in self._news.items():  # most lines are the same as in the telegram before
             if name in self._rows and self._said.get(name) != value:
@@ -122,7 +122,7 @@ class Meter:
 
     @property
     def _nets(self) -> bool:
-        return self._parameters["Total power"] == "net"
+        return self._parameters.text("Total power") == "net"
 
     def _own(self, values: PerPhase) -> tuple[float, ...]:
         return tuple(values)[: self.phases]
@@ -130,7 +130,7 @@ class Meter:
     def _measure(self, now: Terminals) -> Iterator[tuple[str, Said]]:
         """Yield what the terminals show; more than a field can hold shows as the most it can."""
         power_w = [current * voltage for current, voltage in zip(now.currents_a, now.voltage_v, strict=True)]
-        rounds_down = self._parameters["Current rounding"] == "down"
+        rounds_down = self._parameters.text("Current rounding") == "down"
         for phase, current_a, voltage_v, watts in zip(PHASES, now.currents_a, now.voltage_v, power_w, strict=True):
             suffix = phase.lower()
             amperes = math.floor(abs(current_a) + (1e-9 if rounds_down else 0.5))

@@ -221,8 +221,9 @@ class ParameterStore:
     """A device's parameters: edited, saved, and in force.
 
     Three layers, as in the web interface: what the form shows (:meth:`set`), what *Save* keeps over a restart
-    (:meth:`save`), and what the device works with (:meth:`__getitem__`). A saved parameter that needs no restart is in
-    force at once, the others after :meth:`restart`. An unsaved edit is lost on restart.
+    (:meth:`save`), and what the device works with (:meth:`__getitem__`, and by their type :meth:`text` to
+    :meth:`rows`). A saved parameter that needs no restart is in force at once, the others after :meth:`restart`. An
+    unsaved edit is lost on restart.
 
     Args:
         table: The family's parameters.
@@ -247,6 +248,52 @@ class ParameterStore:
         return self._active[name]
 
     def text(self, name: str) -> str:
+        """Return a text in force: of an enum, an address, a text.
+
+        Raises:
+            TypeError: Its type in the table is another one, as with all that follow.
+        """
+        value = self[name]
+        if isinstance(value, str):
+            return value
+        raise self._not(name, "a text")
+
+    def whole(self, name: str) -> int:
+        """Return a whole number in force, in the unit of its row."""
+        value = self[name]
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        raise self._not(name, "a whole number")
+
+    def number(self, name: str) -> float:
+        """Return a number in force, in the unit of its row."""
+        value = self[name]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value
+        raise self._not(name, "a number")
+
+    def flag(self, name: str) -> bool:
+        """Return whether a switch in force is on."""
+        value = self[name]
+        if isinstance(value, bool):
+            return value
+        raise self._not(name, "a switch")
+
+    def per_phase(self, name: str) -> PerPhase:
+        """Return three values in force, in the unit of their row."""
+        value = self[name]
+        if isinstance(value, PerPhase):
+            return value
+        raise self._not(name, "three values")
+
+    def rows(self, name: str) -> tuple[tuple[int, PerPhase], ...]:
+        """Return a table in force: hours (UTC), each with three values from then on, in the unit of its row."""
+        value = self[name]
+        if isinstance(value, tuple):
+            return value
+        raise self._not(name, "a table")
+
+    def shown(self, name: str) -> str:
         """Return what the form shows for a parameter.
 
         Raises:
@@ -303,6 +350,9 @@ class ParameterStore:
     def _tell(somebody: Callable[[], None] | None) -> None:
         if somebody is not None:
             somebody()
+
+    def _not(self, name: str, expected: str) -> TypeError:
+        return TypeError(f"{name}: expected {expected}, but it is {self._table[name].type} {self[name]!r}")
 
     def _defaults(self) -> dict[str, Value]:
         return {name: row.parse(row.default) for name, row in self._table.items()}

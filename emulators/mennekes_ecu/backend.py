@@ -10,11 +10,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from emulators.kit.family import DeviceConfig
-from emulators.kit.host import ChargerWiring, Host
+from emulators.kit.host import Host
 from emulators.kit.ocpp.point.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
 from emulators.kit.ocpp.point.keys import KeyTable
-from emulators.kit.ocpp.shell.one_connector import Charger, OneConnector
 from emulators.kit.ocpp.shell.security import Security
+from emulators.kit.ocpp.shell.sockets import Sockets
+from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.wan_router import Route, WanRouter
 from emulators.mennekes_ecu.dhcp import Dhcp
@@ -63,34 +64,34 @@ def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host, leased:
         host: The bench.
         leased: The gateway that a DHCP server has named, empty for none.
     """
-    if parameters["OCPP Mode"] != "OCPP-J 1.6":
-        return Way(f"{parameters['OCPP Mode']} is not emulated", None)
-    match parameters["Connection Type"]:
+    if parameters.text("OCPP Mode") != "OCPP-J 1.6":
+        return Way(f"{parameters.text('OCPP Mode')} is not emulated", None)
+    match parameters.text("Connection Type"):
         case "GSM" if config.mobile_address is None:
             return Way("no SIM card", None)
         case "GSM":
             return Way("GSM", Route(source=config.mobile_address))
         case "Ethernet":
             return _by_ethernet(parameters, config, host, leased)
-    return Way(f"{parameters['Connection Type']} is not emulated", None)
+    return Way(f"{parameters.text('Connection Type')} is not emulated", None)
 
 
 def _by_ethernet(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str) -> Way:
     """Return the way by the LAN: to a neighbour, through the gateway, or out by a router that is not the farm's."""
-    netmask = parameters["Static network configuration netmask"]
+    netmask = parameters.text("Static network configuration netmask")
     try:
         own = IPv4Interface(f"{config.address}/{netmask}")
     except ValueError:
         return Way(f"Ethernet, {config.address} with netmask {netmask} is no address", None)
     try:
-        backend = urlsplit(str(parameters[URL])).hostname or ""
+        backend = urlsplit(parameters.text(URL)).hostname or ""
         host.resolve(backend, 0)
     except ValueError:
         return Way("Ethernet", Route())  # nobody of the site, or no URL at all
     if IPv4Address(backend) in own.network:
         return Way("Ethernet", Route())
-    is_static = parameters["Mode for ethernet configuration"] == "Static"
-    gateway = str(parameters["Static network configuration gateway"]) if is_static else leased
+    is_static = parameters.text("Mode for ethernet configuration") == "Static"
+    gateway = parameters.text("Static network configuration gateway") if is_static else leased
     if not gateway:
         return Way("Ethernet, no gateway", None)
     return Way(f"Ethernet, gateway {gateway}", Route(gateway=gateway))
@@ -100,10 +101,10 @@ def dhcp_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> Dhc
     """Return the point's half of DHCP: a server always has one, a client that needs a gateway."""
     if config.address is None:
         return None
-    if parameters["Mode for ethernet configuration"] == "DHCP server":
+    if parameters.text("Mode for ethernet configuration") == "DHCP server":
         return Dhcp(host, config.address, is_server=True)
-    is_client = parameters["Mode for ethernet configuration"] == "Auto (DHCP client)"
-    needs_gateway = parameters["Connection Type"] == "Ethernet" and bool(parameters[URL])
+    is_client = parameters.text("Mode for ethernet configuration") == "Auto (DHCP client)"
+    needs_gateway = parameters.text("Connection Type") == "Ethernet" and bool(parameters.text(URL))
     if is_client and needs_gateway and way_to(parameters, config, host).route is None:
         return Dhcp(host, config.address, is_server=False)
     return None
@@ -111,38 +112,45 @@ def dhcp_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> Dhc
 
 def gateway_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> WanRouter | None:
     """Return what forwards for the LAN, None where the point is no gateway charging point, or has no SIM card."""
-    if not parameters["WAN-Router"] or parameters["Connection Type"] != "GSM" or config.mobile_address is None:
+    by_mobile = parameters.text("Connection Type") == "GSM"
+    if not parameters.flag("WAN-Router") or not by_mobile or config.mobile_address is None:
         return None
     return WanRouter(host, config.mobile_address)
 
 
 def backend_of(
-    host: Host, config: DeviceConfig, wiring: ChargerWiring, device: Charger, route: Callable[[], Route | None]
-) -> OneConnector | None:
+    host: Host,
+    config: DeviceConfig,
+    parameters: ParameterStore,
+    sockets: Sockets,
+    *,
+    log: Callable[[str], None],
+    route: Callable[[], Route | None],
+) -> OcppStation | None:
     """Return a point's half of OCPP, None where it is set up for no backend: then charging is free."""
-    parameters = device.parameters
-    if parameters["Connection Type"] == "No backend" or not parameters[URL]:
+    if parameters.text("Connection Type") == "No backend" or not parameters.text(URL):
         return None
-    url, password = str(parameters[URL]), str(parameters[PASSWORD]).encode()
-    return OneConnector(
+    url, password = parameters.text(URL), parameters.text(PASSWORD).encode()
+    return OcppStation(
         host,
-        wiring,
-        device,
-        config=ChargePointConfig(
+        sockets,
+        ChargePointConfig(
             vendor=VENDOR,
             model=MODEL,
             firmware=config.firmware,
             serial=config.name[:LONGEST_SERIAL],
-            free_id_tag=str(parameters[FREE_TAG])[:LONGEST_ID_TAG] if parameters["Free Charging"] else None,
+            connectors=len(config.sockets),
+            free_id_tag=parameters.text(FREE_TAG)[:LONGEST_ID_TAG] if parameters.flag("Free Charging") else None,
         ),
-        keys=KeyTable.load(KEYS, config.firmware),
-        settings={},
-        url=url if parameters["OCPP Mode"] == "OCPP-J 1.6" else "",
-        identity=str(parameters[IDENTITY]) or config.name,
+        KeyTable.load(KEYS, config.firmware),
+        settings=sockets.settings,
+        url=url if parameters.text("OCPP Mode") == "OCPP-J 1.6" else "",
+        identity=parameters.text(IDENTITY) or config.name,
         security=Security(
             profile=(2 if url.startswith("wss:") else 1) if password else 0,
             password=password,
             trusted=host.authority()[0],
         ),
+        log=log,
         route=route,
     )

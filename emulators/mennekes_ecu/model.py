@@ -14,7 +14,6 @@ from typing import Final
 
 from emulators.kit.host import NS_PER_S
 from emulators.kit.parameters import ParameterStore
-from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import NO_OFFER, Offer, Output, PilotState, offer_of_current
 
 MASTER_ROLES: Final = ("DLM Master (With internal DLM-Slave)", "DLM Master (Standalone)")
@@ -93,7 +92,7 @@ class ChargingPoint:
     @property
     def role(self) -> str:
         """Return the DLM role in force."""
-        return str(self._store["DLM Master/Slave"])
+        return self._store.text("DLM Master/Slave")
 
     @property
     def connected(self) -> bool:
@@ -108,8 +107,8 @@ class ChargingPoint:
     def own_limits(self, now_ns: int) -> list[tuple[int, Binding]]:
         """Return every limit but the DLM's [A]."""
         limits = [
-            (_amperes(self._store["Installation Current Limit [A]"]), Binding.INSTALLATION),
-            (_amperes(self._store["Operator Current Limit [A]"]), Binding.OPERATOR),
+            (self._store.whole("Installation Current Limit [A]"), Binding.INSTALLATION),
+            (self._store.whole("Operator Current Limit [A]"), Binding.OPERATOR),
         ]
         if self.cable_a is not None:
             limits.append((int(self.cable_a), Binding.CABLE))
@@ -128,7 +127,11 @@ class ChargingPoint:
     def cap_a(self, now_ns: int) -> int:
         """Return the most the point may offer by its own limits [A]; 0 when that is below its minimum."""
         lowest = min(limit_a for limit_a, _ in self.own_limits(now_ns))
-        return lowest if lowest >= _amperes(self._store["Minimum Current Limit [A]"]) else 0
+        return lowest if lowest >= self._store.whole("Minimum Current Limit [A]") else 0
+
+    def in_trace(self) -> dict[str, object]:
+        """Return what is signalled and which limit decides, as the trace has it."""
+        return {"current_a": self.signalled_a, "binding": self.binding.value}
 
     def pilot_changed(self, now_ns: int, state: PilotState, cable_a: float | None) -> None:
         """Take a new pilot state from the vehicle."""
@@ -150,11 +153,11 @@ class ChargingPoint:
         self._advanced_ns = now_ns
         limits = self.own_limits(now_ns)
         if self.role in SLAVE_ROLES and self.master_lost:
-            limits.append((_amperes(self._store["Disconnected Limit [A]"]), Binding.DISCONNECTED))
+            limits.append((self._store.whole("Disconnected Limit [A]"), Binding.DISCONNECTED))
         elif self.role in (*SLAVE_ROLES, MASTER_ROLES[0]):
             limits.append((self.dlm_a or 0, Binding.DLM))
         current_a, binding = min(limits, key=itemgetter(0))  # of equals the first
-        if current_a < _amperes(self._store["Minimum Current Limit [A]"]):
+        if current_a < self._store.whole("Minimum Current Limit [A]"):
             current_a = 0
         if not self.connected:
             binding, current_a = Binding.NO_VEHICLE, 0
@@ -196,7 +199,7 @@ class ChargingPoint:
     def _offer(self, now_ns: int) -> Offer:
         if self._wake_ns is not None and now_ns >= self._wake_ns:
             self._wake_ns = None
-        allowed = bool(self._store["Allow EV Wakeup"]) if self.wakeup_granted is None else self.wakeup_granted
+        allowed = self._store.flag("Allow EV Wakeup") if self.wakeup_granted is None else self.wakeup_granted
         may_wake = allowed and self.signalled_a and not self.charging and not self._woken
         if not may_wake or not self.connected:
             self._asleep_ns = None
@@ -208,20 +211,3 @@ class ChargingPoint:
         if self._wake_ns is not None:
             return Offer(fault=True)
         return offer_of_current(self.signalled_a) if self.connected else NO_OFFER
-
-
-def per_phase(value: object) -> PerPhase:
-    """Return a stored value that is three currents.
-
-    Raises:
-        TypeError: It is something else: the table and the code disagree.
-    """
-    if not isinstance(value, PerPhase):
-        raise TypeError(f"expected three currents, got {value!r}")
-    return value
-
-
-def _amperes(value: object) -> int:
-    if not isinstance(value, int):
-        raise TypeError(f"expected whole amperes, got {value!r}")
-    return value

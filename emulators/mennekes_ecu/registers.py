@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 from emulators.kit.host import NS_PER_S, ChargerWiring, Host
@@ -10,8 +9,9 @@ from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PHASES, PerPhase
 from emulators.kit.pilot import PilotState
 from emulators.kit.registers import Value, WriteRefused
-from emulators.mennekes_ecu.dlm import Limits, Master
-from emulators.mennekes_ecu.model import DLM_MODES, ChargingPoint, per_phase
+from emulators.mennekes_ecu.dlm import Limits
+from emulators.mennekes_ecu.dlm_member import DlmMember
+from emulators.mennekes_ecu.model import DLM_MODES, ChargingPoint
 
 #: Served ranges: an undefined address reads 0 inside and is refused outside (Bender Modbus documentation, as quoted in
 #: Tinkerforge/esp32-firmware modbus_tcp). 730 stands outside: a client takes any answer for the
@@ -29,7 +29,7 @@ class Controller(Protocol):
 
     parameters: ParameterStore
     point: ChargingPoint
-    master: Master | None
+    member: DlmMember
     operator_override_a: PerPhase | None
 
     def limits(self) -> Limits:
@@ -38,10 +38,6 @@ class Controller(Protocol):
 
     def ocpp_status(self) -> int:
         """Return the connector's state as register 104 numbers it."""
-        ...
-
-    def connected_slaves(self) -> Sequence[str]:
-        """Return the names that 'DLM Connected Slaves' lists."""
         ...
 
     def refresh(self) -> None:
@@ -97,7 +93,7 @@ class Registers:
                     raise WriteRefused(why="availability is 0 or 1")
                 point.available = bool(number) != self._legacy
             case _ if name.startswith("DLM_OPERATOR"):
-                if self._device.master is None:
+                if self._device.member.master is None:
                     raise WriteRefused(why="only a DLM master has this register")
                 values = list(self._device.limits().operator_a)
                 values[PHASES.index(name[-2:])] = number
@@ -129,9 +125,9 @@ class Registers:
             case "COMM_TIMEOUT":
                 return point.comm_timeout_s
             case "OPERATOR_CURRENT_LIMIT":
-                return int(str(self._device.parameters["Operator Current Limit [A]"]))
+                return self._device.parameters.whole("Operator Current Limit [A]")
             case "HARDWARE_CURRENT_LIMIT":
-                return int(str(self._device.parameters["Installation Current Limit [A]"]))
+                return self._device.parameters.whole("Installation Current Limit [A]")
             case "RELAY_STATE":
                 return int(point.contactor)
             case "DEVICE_ID":
@@ -141,7 +137,7 @@ class Registers:
             case "SIGNALED_CURRENT":
                 return point.signalled_a
             case "MINIMUM_CUR_LIMIT":
-                return int(str(self._device.parameters["Minimum Current Limit [A]"]))
+                return self._device.parameters.whole("Minimum Current Limit [A]")
             case "MAX_CUR_EV":
                 return int(point.cable_a or 0)
             case "CHARGED_ENERGY":
@@ -181,18 +177,19 @@ class Registers:
         device = self._device
         if name == "DLM_MODE":
             return DLM_MODES[device.point.role]
-        if device.master is None:
+        master = device.member.master
+        if master is None:
             return 0
         if name == "DLM_EXTERNAL_METER_SUPPORT":
-            return int(bool(device.parameters["External Meter Support"]))
+            return int(device.parameters.flag("External Meter Support"))
         if name == "DLM_NUM_SLAVES_CONNECTED":
-            return len(device.connected_slaves())
+            return len(device.member.connected_slaves())
         values = {
-            "DLM_EVSE_SUB_DISTRIBUTION_LIMIT": per_phase(
-                device.parameters["EVSE Sub-Distribution Limit (L1/L2/L3) [A]"]
+            "DLM_EVSE_SUB_DISTRIBUTION_LIMIT": device.parameters.per_phase(
+                "EVSE Sub-Distribution Limit (L1/L2/L3) [A]"
             ),
             "DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT": device.limits().operator_a,
-            "DLM_OVERALL_CURRENT_APPLIED": device.master.applied_a(),
-            "DLM_OVERALL_CURRENT_AVAILABLE": device.master.available_a,
+            "DLM_OVERALL_CURRENT_APPLIED": master.applied_a(),
+            "DLM_OVERALL_CURRENT_AVAILABLE": master.available_a,
         }[name[:-3]]
         return int(values[name[-2:]] + 0.05)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import struct
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import NS_PER_S, Host
 from emulators.kit.modbus.client import ModbusClient, ModbusFault
+from emulators.kit.modbus.poller import Poller
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
 from emulators.mennekes_ecu import dlm
@@ -37,22 +37,28 @@ class SecondMeter:
     def __init__(
         self, host: Host, config: DeviceConfig, parameters: ParameterStore, master: dlm.Master, *, period_s: float
     ) -> None:
-        self._host, self._name, self._parameters, self._master = host, config.name, parameters, master
-        self._period_s = period_s
+        self._host, self._master = host, master
         self._started_ns = host.now_ns()
-        self._polling: asyncio.Task[None] | None = None
+        where = parameters.text("IP address of second meter"), parameters.whole("Port number of Second Meter")
+        self._poller = Poller(
+            host,
+            where,
+            self._read,
+            name=f"{config.name} polls its second meter",
+            period_s=period_s,
+            late_s=period_s / 2,
+            catches_up=True,
+        )
         self.currents_a = PerPhase.zero()
         self.lost = False
 
     def start(self) -> None:
         """Poll from now on."""
-        self._polling = self._host.spawn(self._poll(), name=f"{self._name} polls its second meter")
+        self._poller.start()
 
     async def stop(self) -> None:
         """Poll no more; the connection is closed by then."""
-        if self._polling is not None:
-            self._polling.cancel()
-            await asyncio.gather(self._polling, return_exceptions=True)
+        await self._poller.stop()
 
     def watch(self, now_ns: int) -> None:
         """Notice that the meter is lost or found."""
@@ -60,21 +66,6 @@ class SecondMeter:
         if lost != self.lost:
             self.lost = lost
             self._host.trace("meter_lost" if lost else "meter_found")
-
-    async def _poll(self) -> None:
-        address = str(self._parameters["IP address of second meter"])
-        port = int(str(self._parameters["Port number of Second Meter"]))
-        client = ModbusClient(*self._host.resolve(address, port), source_address=self._host.source_address())
-        start_ns, polls = self._host.now_ns(), 0
-        try:
-            while True:
-                polls += 1
-                await self._read(client)
-                # Due at start + k * period; what was missed while the meter was silent is not made up for.
-                polls = max(polls, (self._host.now_ns() - start_ns) // round(self._period_s * NS_PER_S))
-                await asyncio.sleep((start_ns - self._host.now_ns()) / NS_PER_S + (polls + 0.5) * self._period_s)
-        finally:
-            client.close()
 
     async def _read(self, client: ModbusClient) -> None:
         reading = await read_currents(client)
@@ -88,9 +79,9 @@ def meter_of(
 ) -> SecondMeter | None:
     """Return the meter that a master is set up for (arguments as of :class:`SecondMeter`), None without one."""
     wanted = (
-        parameters["External Meter Support"]
-        and parameters["Meter configuration (Second)"] != "No meter"
-        and parameters["IP address of second meter"]
+        parameters.flag("External Meter Support")
+        and parameters.text("Meter configuration (Second)") != "No meter"
+        and parameters.text("IP address of second meter")
     )
     return SecondMeter(host, config, parameters, master, period_s=period_s) if wanted else None
 

@@ -46,7 +46,7 @@ class Pac2200(ModbusMeter):
 
     def port(self) -> int:
         """Return the port that its menu sets."""
-        return int(str(self.parameters["Modbus Port"]))
+        return self.parameters.whole("Modbus Port")
 
     async def start(self) -> None:
         """Power up: a demand period begins."""
@@ -59,10 +59,10 @@ class Pac2200(ModbusMeter):
         return {
             **super().page(),
             "IP": self._address,
-            "Modbus Port": self.parameters.text("Modbus Port"),
-            "Action": self.parameters.text("Digital Input action"),
+            "Modbus Port": self.parameters.shown("Modbus Port"),
+            "Action": self.parameters.shown("Digital Input action"),
             "Input": "on" if self.meter.input_on else "off",
-            "Tariff": f"T{int(str(self.meter.value('ACTIVE_TARIFF'))) + 1}",
+            "Tariff": f"T{self.meter.tariff + 1}",
         }
 
     async def fault(self, kind: str | None) -> None:

@@ -143,7 +143,7 @@ class Meter:
         self._now_s, self._utc_s = now_ns / _NS_PER_S, utc_s
         power_w = sum(current * voltage for current, voltage in zip(reading.currents_a, reading.voltage_v, strict=True))
         self._demand.add(power_w, sum(reading.import_wh - last.import_wh), sum(reading.export_wh - last.export_wh))
-        is_synced = edge and self._action == "demand sync" and self._parameters["Demand sync"] == "digital input"
+        is_synced = edge and self._action == "demand sync" and self._parameters.text("Demand sync") == "digital input"
         if is_synced or self._now_s - self._demand.began_s >= self._period_s:
             self._end_period()
         self._switch_tariff()
@@ -152,7 +152,7 @@ class Meter:
             self._mean_of, self._collecting, self._mean_utc_s = self._collecting, [], utc_s
 
     def _inverted(self, reading: Reading) -> Reading:
-        swapped = [self._parameters[name] is True for name in _SWITCHES.values()]
+        swapped = [self._parameters.flag(name) for name in _SWITCHES.values()]
         if not any(swapped):
             return reading
         sign = PerPhase(*(-1.0 if is_swapped else 1.0 for is_swapped in swapped))
@@ -179,11 +179,11 @@ class Meter:
 
     @property
     def _action(self) -> str:
-        return str(self._parameters["Digital Input action"])
+        return self._parameters.text("Digital Input action")
 
     @property
     def _period_s(self) -> int:
-        return 60 * int(str(self._parameters["Demand period [min]"]))
+        return 60 * self._parameters.whole("Demand period [min]")
 
     @property
     def input_on(self) -> bool:
@@ -197,7 +197,7 @@ class Meter:
 
     def _switch_tariff(self, *, at_period_end: bool = False) -> None:
         """Follow input or bus: at once, or at the end of a period when demand periods are synchronised."""
-        if self._parameters["Demand sync"] == "none" or at_period_end:
+        if self._parameters.text("Demand sync") == "none" or at_period_end:
             self._tariff = int(self.input_on) if self._action == "On/Off-Peak" else self._bus_tariff
 
     def _end_period(self) -> None:
@@ -220,12 +220,12 @@ class Meter:
         if name in momentary:
             return None if self.lost_phase and f"_{self.lost_phase}" in name else momentary[name]
         if name in _SWITCHES:
-            return int(self._parameters[_SWITCHES[name]] is True)
+            return int(self._parameters.flag(_SWITCHES[name]))
         if name in _NUMBERS:
-            return int(str(self._parameters[_NUMBERS[name]]))
+            return self._parameters.whole(_NUMBERS[name])
         if name in _CHOICES:
             parameter, texts = _CHOICES[name]
-            return texts.index(str(self._parameters[parameter]))
+            return texts.index(self._parameters.text(parameter))
         if name in self._stored:
             return self._stored[name]
         match name:
@@ -246,7 +246,7 @@ class Meter:
             case "MEAN_BLOCK":
                 return self._means()
             case "PW_PROTECT":
-                return int(self._parameters["Write protection"] is True)
+                return int(self._parameters.flag("Write protection"))
             case "IM0":
                 return self._identification()
         return self._last_demand.value(name, self._period_s, self._now_s - self._demand.began_s)
@@ -281,7 +281,7 @@ class Meter:
         Raises:
             WriteRefused: Write protection is on (F0h), this order number refuses it (4), or the value is wrong (3).
         """
-        if self._parameters["Write protection"]:
+        if self._parameters.flag("Write protection"):
             raise WriteRefused(WRITE_PROTECTED, "write protection is on")
         self._check_variant(name)
         if name in self._counters:
@@ -343,7 +343,7 @@ class Meter:
                 self._counters.update({kind.format(where): 0.0 for kind in kinds for where in ("TOT", *PHASES)})
                 self._changed(relevant=True)
             case "CMD_SYNC_DEMAND":
-                if self._parameters["Demand sync"] == "bus" and number * 60 == self._period_s:
+                if self._parameters.text("Demand sync") == "bus" and number * 60 == self._period_s:
                     self._end_period()
             case "CMD_TARIFF":
                 self._bus_tariff = number

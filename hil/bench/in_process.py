@@ -96,7 +96,7 @@ class LocalSeat:
 
     async def text(self, parameter: str) -> str:
         """Return what its form shows for a parameter."""
-        return self.device.parameters.text(parameter)
+        return self.device.parameters.shown(parameter)
 
     async def edit(self, parameter: str, value: object) -> None:
         """Edit its form."""

@@ -121,7 +121,7 @@ class PoweredDevice:
             "page": lambda: dict(device.page()),
             "explain": device.explain,
             "offered": device.parameters.offered,
-            "text": device.parameters.text,
+            "text": device.parameters.shown,
             "set": device.parameters.set,
             "save": self._save,
         }

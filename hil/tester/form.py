@@ -53,7 +53,7 @@ class Form:
             ScenarioError: Unknown or not offered here.
         """
         try:
-            return self._device.parameters.text(parameter)
+            return self._device.parameters.shown(parameter)
         except ParameterError as error:
             raise ScenarioError(f"{self._device.name}: {error}") from error
 

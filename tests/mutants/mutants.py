@@ -18,6 +18,7 @@ from mutants_wire import MUTANTS_WIRE
 
 DLM = "emulators/mennekes_ecu/dlm.py"
 DEVICE = "emulators/mennekes_ecu/device.py"
+MEMBER = "emulators/mennekes_ecu/dlm_member.py"
 MODEL = "emulators/mennekes_ecu/model.py"
 REGISTERS = "emulators/mennekes_ecu/registers.py"
 VEHICLE = "emulators/ev/model.py"
@@ -63,7 +64,7 @@ MUTANTS = (
     ),
     Mutant(
         "DLM Network Id ignored",
-        DEVICE,
+        MEMBER,
         "if telegram.network != self._network:",
         "if telegram.network < 0:",
         (suite("two_networks", "Load Management Runs Separately For Each Supply Line"),),
@@ -138,7 +139,7 @@ MUTANTS = (
     Mutant(
         "Disconnected Limit ignored by a slave without a master",
         MODEL,
-        '(_amperes(self._store["Disconnected Limit [A]"]), Binding.DISCONNECTED)',
+        '(self._store.whole("Disconnected Limit [A]"), Binding.DISCONNECTED)',
         "(80, Binding.DISCONNECTED)",
         (suite("car_park", "A Point That Has Lost Its Master Offers Its Disconnected Limit"),),
     ),
@@ -198,7 +199,7 @@ MUTANTS = (
     Mutant(
         "Installation Current Limit ignored",
         MODEL,
-        '(_amperes(self._store["Installation Current Limit [A]"]), Binding.INSTALLATION)',
+        '(self._store.whole("Installation Current Limit [A]"), Binding.INSTALLATION)',
         "(80, Binding.INSTALLATION)",
         (suite("energy_meter", "Installation Current Limits Guard A Smaller Cable"),),
     ),
@@ -267,14 +268,28 @@ MUTANTS = (
     ),
     Mutant(
         "a slave does not notice that its master is gone",
-        DEVICE,
-        "silent = now_ns - self._master_heard_ns >= round(dlm.SILENT_S * NS_PER_S)",
+        MEMBER,
+        "silent = now_ns - self.master_heard_ns >= round(SILENT_S * NS_PER_S)",
         "silent = now_ns < 0",
         (suite("car_park", "A Point That Has Lost Its Master Offers Its Disconnected Limit"),),
     ),
     Mutant(
+        "a slave reports only what is new",
+        MEMBER,
+        "if report != self._reported or self._looks % REPEAT_LOOKS == 0:",
+        "if report != self._reported:",
+        (Check("tests/unit/mennekes_ecu/test_ecu_member.py", "same_again_each_five"),),
+    ),
+    Mutant(
+        "a slave takes grants of any master",
+        MEMBER,
+        "(fixed or grant.master == self.master_name)",
+        "True",
+        (Check("tests/unit/mennekes_ecu/test_ecu_member.py", "takes_what_its_master_grants"),),
+    ),
+    Mutant(
         "a master does not notice another one of its id",
-        DEVICE,
+        MEMBER,
         "case Beacon() if self.master is not None and",
         "case Beacon() if self.master is None and",
         (suite("car_park", "There Is One Master For Each Network Id"),),
@@ -357,13 +372,34 @@ MUTANTS = (
     ),
     Mutant(
         "a killed point's contactor stays closed",
-        DEVICE,
-        "self._wiring.set_contactor(False)",
+        "emulators/kit/charger.py",
+        "wiring.set_contactor(False)",
         "pass",
         (
             suite("dlm_faults", "A Killed Master Leaves The Disconnected Limit, And Nobody Takes Its Place"),
             Check(SITE_FAULTS, "killed_point"),
         ),
+    ),
+    Mutant(
+        "a charger's first socket has every socket's terminals",
+        "emulators/kit/charger.py",
+        "host.charger_wiring(socket.number)",
+        "host.charger_wiring(1)",
+        (Check("tests/unit/kit/test_kit_charger.py", "own_model_and_terminals"),),
+    ),
+    Mutant(
+        "a charger with two sockets waits for the later of their deadlines",
+        "emulators/kit/charger.py",
+        "max(min(deadlines), now_ns + 1)",
+        "max(max(deadlines), now_ns + 1)",
+        (Check("tests/unit/kit/test_kit_charger.py", "earliest_deadline"),),
+    ),
+    Mutant(
+        "polls that were missed are made up for",
+        "emulators/kit/modbus/poller.py",
+        "period = max(period + 1, running if self._catches_up else running + 1)",
+        "period = period + 1",
+        (Check("tests/protocol/test_protocol_poller.py", "due_times"),),
     ),
     Mutant(
         "a killed device says goodbye",

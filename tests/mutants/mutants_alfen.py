@@ -51,14 +51,14 @@ MUTANTS_ALFEN = (
     Mutant(
         "Alfen: Received Measurements swapped",
         MODEL,
-        'store["Received Measurements"] == INCLUDES',
-        'store["Received Measurements"] != INCLUDES',
+        'store.text("Received Measurements") == INCLUDES',
+        'store.text("Received Measurements") != INCLUDES',
         (alfen("active_load_balancing", "A Meter May Include The Vehicle Or Exclude It"),),
     ),
     Mutant(
         "Alfen: Maximum smart meter current ignored",
         MODEL,
-        'self._number("Maximum smart meter current (A)"), includes_ev',
+        'self._store.number("Maximum smart meter current (A)"), includes_ev',
         "25.0, includes_ev",
         (alfen("active_load_balancing", "The Maximum Is There When Nobody Else Draws Current"),),
     ),
@@ -79,7 +79,7 @@ MUTANTS_ALFEN = (
     Mutant(
         "Alfen: Safe current ignored",
         MODEL,
-        'return self._number("Safe current (A)")',
+        'return self._store.number("Safe current (A)")',
         "return 6.0",
         (alfen("alb_loss", "A Modbus Meter That Fails Leaves The Safe Current"),),
     ),
@@ -107,15 +107,15 @@ MUTANTS_ALFEN = (
     Mutant(
         "Alfen: a setpoint lapses much too late",
         MODEL,
-        'round(self._number("Validity time (s)") * NS_PER_S)',
-        'round(self._number("Validity time (s)") * 100 * NS_PER_S)',
+        'round(self._store.number("Validity time (s)") * NS_PER_S)',
+        'round(self._store.number("Validity time (s)") * 100 * NS_PER_S)',
         (alfen("alb_ems", "Without An EMS The Safe Current Holds"),),
     ),
     Mutant(
         "Alfen: no licence needed",
         MODEL,
-        'return self._store["License Key features"] in LICENCES and bool',
-        "return bool",
+        'return self._store.text("License Key features") in LICENCES and self',
+        "return self",
         (alfen("alb_settings", "Without Its Licence It Is Not Offered And Does Nothing"),),
     ),
     Mutant(

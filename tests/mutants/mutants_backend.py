@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutant import Check, Mutant
 
 ROUTER = "emulators/kit/wan_router.py"
-ONE = "emulators/kit/ocpp/shell/one_connector.py"
+SHELL = "emulators/kit/ocpp/shell"
 SITE = "hil/site/backends.py"
 ECU = "emulators/mennekes_ecu"
 ALFEN = "emulators/alfen_ng9xx"
@@ -46,8 +46,8 @@ MUTANTS_BACKEND = (
     Mutant(
         "every point with a modem is a gateway",
         f"{ECU}/backend.py",
-        'if not parameters["WAN-Router"] or parameters',
-        "if parameters",
+        'if not parameters.flag("WAN-Router") or not by_mobile',
+        "if not by_mobile",
         unit("mennekes_ecu/test_ecu_backend", "a_gateway_has_a_modem"),
     ),
     Mutant(
@@ -80,9 +80,9 @@ MUTANTS_BACKEND = (
     ),
     Mutant(
         "a vehicle without permission takes its share of the group",
-        f"{ECU}/device.py",
-        "self.point.connected and self.point.permitted",
-        "self.point.connected",
+        f"{ECU}/dlm_member.py",
+        "connected=point.connected and point.permitted",
+        "connected=point.connected",
         suite("mennekes/backend_lan", "Both Kinds Of Address Reach The Backend And Without The Router Nobody Does"),
     ),
     Mutant(
@@ -94,16 +94,30 @@ MUTANTS_BACKEND = (
     ),
     Mutant(
         "meter values are of the socket's conductors",
-        ONE,
-        "current_a=to_grid(currents_a, self._order)",
+        f"{SHELL}/sockets.py",
+        "current_a=to_grid(currents_a, order)",
         "current_a=currents_a",
         suite("mennekes/backend_charging", "Meter Values Are Of The Grid's Phases"),
     ),
     Mutant(
+        "every connector shows the first socket's meter",
+        f"{SHELL}/sockets.py",
+        "self._wirings.get(connector)",
+        "self._wirings.get(min(connector, 1))",
+        (Check("tests/protocol/test_protocol_ocpp_connectors.py", "leaves_the_first_alone"),),
+    ),
+    Mutant(
+        "an offer is told by the connector before it",
+        f"{SHELL}/station.py",
+        "self.point.offered(connector, current_a, self._host.now_ns())",
+        "self.point.offered(1, current_a, self._host.now_ns())",
+        (Check("tests/protocol/test_protocol_ocpp_connectors.py", "leaves_the_first_alone"),),
+    ),
+    Mutant(
         "a restart of its own is told as a loss of power",
-        ONE,
-        "        if not self._is_reset:\n",
-        "        if self._is_reset:\n",
+        f"{SHELL}/station.py",
+        "        if not self._is_rebooting:\n",
+        "        if self._is_rebooting:\n",
         suite("mennekes/backend_charging", "A Transaction Ends With A Restart"),
     ),
     Mutant(

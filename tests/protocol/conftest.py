@@ -144,7 +144,7 @@ class FakeHost:
     async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> NoReturn:
         raise NotImplementedError("a meter joins no group")
 
-    def charger_wiring(self) -> NoReturn:
+    def charger_wiring(self, socket: int = 1) -> NoReturn:
         raise NotImplementedError("a meter has no charging terminals")
 
     def meter_wiring(self) -> Terminals:
@@ -229,7 +229,7 @@ class ChargerHost(FakeHost):
         self.once.append(Once(when_ns, callback))
         return self.once[-1]
 
-    def charger_wiring(self) -> Socket:  # type: ignore[override]
+    def charger_wiring(self, socket: int = 1) -> Socket:  # type: ignore[override]
         return self.socket
 
 

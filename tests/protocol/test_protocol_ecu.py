@@ -428,7 +428,7 @@ def test_a_slave_of_another_network_id_is_not_heard(play: Play) -> None:
     async def scenario(bench: Bench) -> None:
         assert bench.host.documented_ports == [502, PORT]
         await deliver(bench, told(bench.host, "CP2", 6), told(bench.host, "CP3", 7))
-        assert bench.device.connected_slaves() == ["CP3"]
+        assert bench.device.member.connected_slaves() == ["CP3"]
         grants = [body for _, body in bench.host.udp.sent if body["type"] == "grant"]
         assert [(body["network"], body["current_a"]) for body in grants] == [(7, 16)]
         assert await bench.word(621) == 1

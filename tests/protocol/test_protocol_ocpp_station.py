@@ -107,8 +107,8 @@ class Device:
         return Unlocked.UNLOCKED
 
     def obey(self) -> None:
-        limit = self.ocpp.limit(1)
-        wanted_a = 0.0 if not self.ocpp.may_charge(1) else 16.0 if limit is None else min(16.0, limit.current_a)
+        limit_a = self.ocpp.limit_a(1)
+        wanted_a = 0.0 if not self.ocpp.may_charge(1) else 16.0 if limit_a is None else min(16.0, limit_a)
         if wanted_a != self.offered_a:
             self.offered_a = wanted_a
             self.ocpp.offered(1, wanted_a)

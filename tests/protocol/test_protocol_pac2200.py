@@ -217,7 +217,7 @@ def test_the_action_can_be_set_over_modbus(run: Run, host: FakeHost) -> None:
         await write(client, "CFG_DI_ACTION", 2)
         host.pass_time(0.5)
         assert await client.read_holding(209, 4) == [0, 1, 0, 1]
-        assert device.parameters.text("Digital Input action") == "On/Off-Peak"
+        assert device.parameters.shown("Digital Input action") == "On/Off-Peak"
         assert await read(client, "CHANGE_CNT_ALL") == 1
 
     play(run, host, scenario)

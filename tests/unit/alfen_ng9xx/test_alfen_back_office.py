@@ -18,23 +18,23 @@ from emulators.kit.pilot import PilotState
 def station() -> Station:
     """Return a station whose vehicle charges and has been probed."""
     found = Station(ParameterStore(PARAMETERS, {}), now_ns=0, log=lambda _: None)
-    found.pilot_changed(PilotState.C, 32.0)
+    found.pilot_changed(0, PilotState.C, 32.0)
     found.advance_to(0)
     found.measured(PerPhase(14.0, 0.0, 0.0))
     found.advance_to(61 * NS_PER_S)
-    assert (found.offered_a, found.binding) == (32.0, Binding.STATION)
+    assert (found.signalled_a, found.binding) == (32.0, Binding.STATION)
     return found
 
 
 @pytest.mark.parametrize(
-    ("profile_a", "offered_a"),
+    ("profile_a", "signalled_a"),
     [(None, 32.0), (40.0, 32.0), (13.0, 13.0), (7.55, 7.5), (6.0, 6.0), (5.9, 0.0), (0.0, 0.0)],
 )
-def test_a_profile_is_one_more_limit_in_tenths(profile_a: float | None, offered_a: float) -> None:
+def test_a_profile_is_one_more_limit_in_tenths(profile_a: float | None, signalled_a: float) -> None:
     one = station()
     one.profile_a = profile_a
     one.advance_to(62 * NS_PER_S)
-    assert one.offered_a == offered_a
+    assert one.signalled_a == signalled_a
     assert (one.binding is Binding.PROFILE) == (profile_a is not None and profile_a < 32)
 
 
@@ -52,14 +52,14 @@ def test_who_is_not_permitted_is_offered_nothing() -> None:
     one = station()
     one.permitted = False
     output = one.advance_to(62 * NS_PER_S)
-    assert one.offered_a == 0
+    assert one.signalled_a == 0
     assert output.contactor  # the vehicle has its time to stop
     assert not one.advance_to(68 * NS_PER_S).contactor
 
 
 def test_nobody_there_is_nobody_refused() -> None:
     one = station()
-    one.pilot_changed(PilotState.A, None)
+    one.pilot_changed(0, PilotState.A, None)
     one.permitted = False
     one.advance_to(70 * NS_PER_S)
     assert one.limit_a == 32.0

@@ -55,13 +55,13 @@ class Rig:
 
     @property
     def own_a(self) -> PerPhase:
-        drawn = self.station.offered_a if self.station.contactor else 0.0
+        drawn = self.station.signalled_a if self.station.contactor else 0.0
         return PerPhase(*(drawn if conductor < self.draws else 0.0 for conductor in range(3)))
 
     def plug(self, phases: int = 3, cable_a: float = 32.0) -> Rig:
         self.draws = phases
         for state in (PilotState.B, PilotState.C):
-            self.station.pilot_changed(state, cable_a)
+            self.station.pilot_changed(0, state, cable_a)
             self.station.advance_to(self.now_ns)
         return self
 
@@ -88,7 +88,7 @@ class Rig:
         self.station.measured(own_a)  # a second later it is the same: steady
         self.station.reading(self.now_ns, others + own_a if includes else others, own_a)
         self.station.advance_to(self.now_ns)
-        return self.station.offered_a
+        return self.station.signalled_a
 
 
 def metered(protocol: str = P1, **values: object) -> Rig:
@@ -110,7 +110,7 @@ def charging(rig: Rig, phases: int = 3, house_a: float = 0.0) -> Rig:
 
 
 @pytest.mark.parametrize(
-    ("values", "cable_a", "offered_a", "binding"),
+    ("values", "cable_a", "signalled_a", "binding"),
     [
         ({}, 63.0, 32.0, Binding.STATION),
         ({"connector": 16}, 63.0, 16.0, Binding.CONNECTOR),
@@ -126,19 +126,19 @@ def charging(rig: Rig, phases: int = 3, house_a: float = 0.0) -> Rig:
     ],
 )
 def test_the_lowest_limit_decides(
-    values: dict[str, object], cable_a: float, offered_a: float, binding: Binding
+    values: dict[str, object], cable_a: float, signalled_a: float, binding: Binding
 ) -> None:
     rig = Rig(values | {"probing": 32}).plug(cable_a=cable_a)
     rig.pass_time(61)
-    assert (rig.station.offered_a, rig.station.binding) == (offered_a, binding)
-    assert rig.station.contactor == (offered_a > 0)
+    assert (rig.station.signalled_a, rig.station.binding) == (signalled_a, binding)
+    assert rig.station.contactor == (signalled_a > 0)
 
 
 def test_without_a_vehicle_nothing_is_offered_and_the_limit_is_known() -> None:
     rig = Rig({})
     output = rig.station.advance_to(0)
     assert (output.offer, output.contactor, rig.station.mode_3_state) == (NO_OFFER, False, "A")
-    assert (rig.station.offered_a, rig.station.limit_a) == (0.0, 32.0)
+    assert (rig.station.signalled_a, rig.station.limit_a) == (0.0, 32.0)
 
 
 @pytest.mark.parametrize("includes", [True, False])
@@ -149,7 +149,7 @@ def test_the_vehicle_gets_what_the_house_leaves(includes: bool) -> None:
     for _ in range(7):
         rig.pass_time(10)
         rig.read(10, includes=includes)
-    assert rig.station.offered_a == 15.0
+    assert rig.station.signalled_a == 15.0
     assert rig.read(0, includes=includes) == 25.0
     assert rig.read(-20, includes=includes) == 32.0  # capped by the station
     assert rig.read(19, includes=includes) == 6.0
@@ -173,7 +173,7 @@ def test_the_phase_with_most_other_load_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rotation", "phases", "house", "offered_a"),
+    ("rotation", "phases", "house", "signalled_a"),
     [
         ("L1L2L3", 1, (5, 15, 20), 20.0),
         ("L2L3L1", 1, (15, 5, 20), 20.0),
@@ -184,7 +184,7 @@ def test_the_phase_with_most_other_load_decides() -> None:
     ],
 )
 def test_only_the_phases_that_the_vehicle_uses_count_after_probing(
-    rotation: str, phases: int, house: tuple[float, ...], offered_a: float
+    rotation: str, phases: int, house: tuple[float, ...], signalled_a: float
 ) -> None:
     rig = metered(rotation=rotation)
     wired = 1 if len(rotation) == 2 else 3
@@ -194,7 +194,7 @@ def test_only_the_phases_that_the_vehicle_uses_count_after_probing(
         meter[phase] += rig.own_a[conductor]
     rig.station.reading(rig.now_ns, PerPhase(*meter), rig.own_a)
     rig.station.advance_to(rig.now_ns)
-    assert rig.station.offered_a == offered_a
+    assert rig.station.signalled_a == signalled_a
 
 
 def test_a_conductor_that_comes_into_use_later_counts_too() -> None:
@@ -214,33 +214,33 @@ def test_probing_is_a_minute_of_charging_at_14_a() -> None:
     assert rig.station.binding is Binding.PROBING
     assert rig.pass_time(0.1).offer.current_a == pytest.approx(32)
     rig.pass_time(600)
-    assert rig.station.offered_a == 32.0
+    assert rig.station.signalled_a == 32.0
 
 
 def test_the_minute_begins_with_the_energy() -> None:
     rig = Rig({})
-    rig.station.pilot_changed(PilotState.B, 32)
+    rig.station.pilot_changed(0, PilotState.B, 32)
     rig.pass_time(120)
     assert rig.station.mode_3_state == "B2"
-    rig.station.pilot_changed(PilotState.C, 32)
+    rig.station.pilot_changed(0, PilotState.C, 32)
     rig.pass_time(59)
-    assert (rig.station.mode_3_state, rig.station.offered_a) == ("C2", 14.0)
+    assert (rig.station.mode_3_state, rig.station.signalled_a) == ("C2", 14.0)
     rig.pass_time(2)
-    assert rig.station.offered_a == 32.0
+    assert rig.station.signalled_a == 32.0
 
 
 def test_probing_never_breaks_a_limit_and_comes_once_a_session() -> None:
     rig = metered()
     rig.read(15)
     rig.plug()
-    assert rig.station.offered_a == 10.0
+    assert rig.station.signalled_a == 10.0
     rig.pass_time(20)
     assert rig.read(20) == 0.0  # paused within the minute: it starts anew
     rig.pass_time(5)
-    rig.station.pilot_changed(PilotState.B, 32)
+    rig.station.pilot_changed(0, PilotState.B, 32)
     rig.station.advance_to(rig.now_ns)
     rig.read(0)
-    rig.station.pilot_changed(PilotState.C, 32)
+    rig.station.pilot_changed(0, PilotState.C, 32)
     rig.station.advance_to(rig.now_ns)
     for _ in range(5):
         rig.pass_time(10)
@@ -249,14 +249,14 @@ def test_probing_never_breaks_a_limit_and_comes_once_a_session() -> None:
     assert rig.read(0) == 25.0
     assert rig.read(20) == 0.0
     assert rig.read(0) == 25.0  # the same session is not probed again
-    rig.station.pilot_changed(PilotState.A, None)
+    rig.station.pilot_changed(0, PilotState.A, None)
     rig.plug()
-    assert rig.station.offered_a == 14.0
+    assert rig.station.signalled_a == 14.0
 
 
 def test_another_probing_current() -> None:
-    assert Rig({"probing": 10}).plug().station.offered_a == 10.0
-    assert Rig({"probing": 16}).plug().station.offered_a == 16.0
+    assert Rig({"probing": 10}).plug().station.signalled_a == 10.0
+    assert Rig({"probing": 16}).plug().station.signalled_a == 16.0
 
 
 # --- a lost data source
@@ -300,25 +300,25 @@ def test_a_modbus_meter_has_a_minute_to_answer() -> None:
 
 def test_before_the_first_reading_the_safe_current_holds() -> None:
     rig = metered().plug()
-    assert (rig.station.offered_a, rig.station.binding, rig.station.source_lost) == (7.0, Binding.SAFE, False)
+    assert (rig.station.signalled_a, rig.station.binding, rig.station.source_lost) == (7.0, Binding.SAFE, False)
 
 
 def test_a_setpoint_lapses() -> None:
     rig = Rig(BALANCING | {"source": EMS}).plug()
-    assert (rig.station.offered_a, rig.station.binding) == (7.0, Binding.SAFE)
+    assert (rig.station.signalled_a, rig.station.binding) == (7.0, Binding.SAFE)
     rig.pass_time(61)
     rig.station.set_maximum(rig.now_ns, 16)
     rig.station.advance_to(rig.now_ns)
-    assert (rig.station.offered_a, rig.station.binding) == (16.0, Binding.EMS)
+    assert (rig.station.signalled_a, rig.station.binding) == (16.0, Binding.EMS)
     assert rig.station.setpoint_left_s(rig.now_ns) == 60
     rig.pass_time(10)
     assert rig.station.setpoint_left_s(rig.now_ns) == 50
     rig.pass_time(45)
     rig.station.set_maximum(rig.now_ns, 16)
     rig.pass_time(59.9)
-    assert (rig.station.offered_a, rig.station.setpoint_left_s(rig.now_ns)) == (16.0, 1)
+    assert (rig.station.signalled_a, rig.station.setpoint_left_s(rig.now_ns)) == (16.0, 1)
     rig.pass_time(0.1)
-    assert (rig.station.offered_a, rig.station.setpoint_left_s(rig.now_ns)) == (7.0, 0)
+    assert (rig.station.signalled_a, rig.station.setpoint_left_s(rig.now_ns)) == (7.0, 0)
     assert rig.lines == [
         "Modbus slave max current socket 1: 16.0A",  # the second, equal one is not written
         "Modbus TCP/IP lost, in safe mode max 7.0A",
@@ -330,13 +330,13 @@ def test_a_setpoint_lapses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setpoint_a", "offered_a"), [(7.699999809, 7.7), (12.5, 12.5), (5.9, 0.0), (0, 0.0), (80, 32)]
+    ("setpoint_a", "signalled_a"), [(7.699999809, 7.7), (12.5, 12.5), (5.9, 0.0), (0, 0.0), (80, 32)]
 )
-def test_a_setpoint_in_tenths(setpoint_a: float, offered_a: float) -> None:
+def test_a_setpoint_in_tenths(setpoint_a: float, signalled_a: float) -> None:
     rig = Rig(BALANCING | {"source": EMS, "probing": 32}).plug()
     rig.station.set_maximum(0, setpoint_a)
     rig.station.advance_to(0)
-    assert rig.station.offered_a == offered_a
+    assert rig.station.signalled_a == signalled_a
 
 
 def test_the_meter_settings_do_not_touch_an_ems() -> None:
@@ -344,7 +344,7 @@ def test_the_meter_settings_do_not_touch_an_ems() -> None:
     rig.station.set_maximum(0, 16)
     rig.station.reading(0, PerPhase.all(30), ZERO)
     rig.station.advance_to(0)
-    assert rig.station.offered_a == 16.0
+    assert rig.station.signalled_a == 16.0
 
 
 # --- pilot and contactor
@@ -362,7 +362,7 @@ def test_a_paused_vehicle_has_six_seconds_and_resumes() -> None:
     assert not rig.station.contactor
     assert rig.read(10) == 15.0
     assert (rig.station.mode_3_state, rig.station.contactor) == ("C2", True)
-    rig.station.pilot_changed(PilotState.A, None)
+    rig.station.pilot_changed(0, PilotState.A, None)
     assert not rig.pass_time(0).contactor
 
 
@@ -382,20 +382,20 @@ def test_it_offers_nothing_or_six_amperes_and_never_more_than_a_limit(
         if kind == "meter" and isinstance(value, list):
             rig.station.reading(rig.now_ns, PerPhase(*value), rig.own_a)
         elif kind == "pilot":
-            rig.station.pilot_changed(PilotState(value), None if value == "A" else 16.5)
+            rig.station.pilot_changed(0, PilotState(value), None if value == "A" else 16.5)
         elif isinstance(value, float):
             rig.pass_time(value)
         output = rig.station.advance_to(rig.now_ns)
-        offered_a = output.offer.current_a
-        assert offered_a == 0 or offered_a >= 6 - 1e-9
-        assert offered_a <= 16.5 + 1e-9
+        signalled_a = output.offer.current_a
+        assert signalled_a == 0 or signalled_a >= 6 - 1e-9
+        assert signalled_a <= 16.5 + 1e-9
         if rig.station.pilot in (PilotState.C, PilotState.D) and not rig.station.probing.done:
-            assert offered_a <= 14 + 1e-9
+            assert signalled_a <= 14 + 1e-9
         if rig.station.balancer is not None and (left_a := rig.station.balancer.limit_a(rig.station.wired)) is not None:
             if rig.station.probing.conductors is None:
-                assert offered_a <= max(left_a, 0) + 1e-3
+                assert signalled_a <= max(left_a, 0) + 1e-3
         else:
-            assert offered_a <= 7
+            assert signalled_a <= 7
         assert not output.contactor or rig.station.pilot in (PilotState.C, PilotState.D)
 
 

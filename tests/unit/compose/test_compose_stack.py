@@ -9,9 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from hil.cli import main
+from hil.compose.hosts import StackPlan
 from hil.compose.plan import relay_name
 from hil.compose.stack import RELAY, render_stack
-from hil.compose.stack_farm import StackPlan
 from hil.errors import ScenarioError
 from hil.site import Site, load_site, shipped_sites
 

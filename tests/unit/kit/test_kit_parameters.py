@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,7 @@ def test_offered_to(table: ParameterTable) -> None:
     store.set("Role", "Off")
     assert store.offered() == ["Role", "Limit [A]", "Safe [A]", "Schedule", "Label"]
     with pytest.raises(ParameterError, match="is not offered"):
-        store.text("Meter IP")
+        store.shown("Meter IP")
 
 
 def test_saved_edits_act_at_once_or_after_a_restart(table: ParameterTable) -> None:
@@ -148,7 +149,7 @@ def test_saved_edits_act_at_once_or_after_a_restart(table: ParameterTable) -> No
     store.set("Limit [A]", "20")
     store.set("Role", "Slave")
     assert (store["Limit [A]"], store["Role"]) == (32, "Off")
-    assert (store.text("Limit [A]"), store.text("Role")) == ("20", "Slave")
+    assert (store.shown("Limit [A]"), store.shown("Role")) == ("20", "Slave")
     assert store.save() == ["Role"]
     assert (store["Limit [A]"], store["Role"]) == (20, "Off")
     store.restart()
@@ -160,7 +161,7 @@ def test_a_restart_drops_unsaved_edits(table: ParameterTable) -> None:
     store = ParameterStore(table, {"Limit [A]": 16})
     store.set("Limit [A]", 20)
     store.restart()
-    assert (store["Limit [A]"], store.text("Limit [A]")) == (16, "16")
+    assert (store["Limit [A]"], store.shown("Limit [A]")) == (16, "16")
 
 
 def test_a_refused_value_leaves_the_edit_as_it_was(table: ParameterTable) -> None:
@@ -168,7 +169,7 @@ def test_a_refused_value_leaves_the_edit_as_it_was(table: ParameterTable) -> Non
     store.set("Limit [A]", 20)
     with pytest.raises(ParameterError):
         store.set("Limit [A]", 5)
-    assert store.text("Limit [A]") == "20"
+    assert store.shown("Limit [A]") == "20"
 
 
 def test_what_waits_for_a_restart_no_longer_waits_when_it_is_taken_back(table: ParameterTable) -> None:
@@ -177,3 +178,33 @@ def test_what_waits_for_a_restart_no_longer_waits_when_it_is_taken_back(table: P
     assert store.save() == ["Role"]
     store.set("Role", "Off")
     assert store.save() == []
+
+
+def test_what_is_in_force_by_its_type(table: ParameterTable) -> None:
+    store = ParameterStore(table, {"Role": "Master", "Schedule": ((6, PerPhase.all(10)),)})
+    assert (store.text("Role"), store.text("Meter IP"), store.text("Label")) == ("Master", "", "")
+    assert (store.whole("Limit [A]"), store.number("Limit [A]"), store.number("Safe [A]")) == (32, 32, 6.0)
+    assert store.flag("Meter") is False
+    assert store.per_phase("Sub Limit [A]") == PerPhase.all(16)
+    assert store.rows("Schedule") == ((6, PerPhase.all(10)),)
+
+
+@pytest.mark.parametrize(
+    ("accessor", "name", "says"),
+    [
+        (ParameterStore.text, "Limit [A]", "Limit [A]: expected a text, but it is integer 32"),
+        (ParameterStore.whole, "Safe [A]", "Safe [A]: expected a whole number, but it is decimal 6.0"),
+        (ParameterStore.whole, "Meter", "Meter: expected a whole number, but it is switch False"),
+        (ParameterStore.number, "Meter", "Meter: expected a number, but it is switch False"),
+        (ParameterStore.number, "Role", "Role: expected a number, but it is enum 'Off'"),
+        (ParameterStore.flag, "Role", "Role: expected a switch, but it is enum 'Off'"),
+        (ParameterStore.per_phase, "Schedule", "Schedule: expected three values, but it is table ()"),
+        (ParameterStore.rows, "Label", "Label: expected a table, but it is text ''"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(
+    table: ParameterTable, accessor: Callable[[ParameterStore, str], object], name: str, says: str
+) -> None:
+    with pytest.raises(TypeError) as error:
+        accessor(ParameterStore(table, {}), name)
+    assert str(error.value) == says

@@ -1,12 +1,12 @@
 """Binds a charge point to its backend: keeps the connection, sends what is due, hands answers in. No behaviour in here.
 
-How a device uses it, one station from power-up to power-down::
+How a device uses it, one station from power-up to power-down, a connector for each of its sockets::
 
     self.ocpp = OcppStation(host, equipment, config, keys, url=..., identity=..., security=...)
     self.ocpp.start()
-    self.ocpp.pilot_changed(1, state)          # each change of the pilot
-    self.ocpp.offered(1, current_a)            # each change of the offer, also when it was obey() that asked for it
-    self.ocpp.limit(1), self.ocpp.may_charge(1)  # to be read in Equipment.obey() and whenever the device decides
+    self.ocpp.pilot_changed(1, state)          # each change of a socket's pilot
+    self.ocpp.offered(1, current_a)            # whatever a socket offers, also when it was obey() that asked for it
+    self.ocpp.limit_a(1), self.ocpp.may_charge(1)  # to be read in Equipment.obey() and whenever the device decides
     await self.ocpp.stop()
 """
 
@@ -132,6 +132,13 @@ class OcppStation:
         return self._session is not None and self._session.is_open
 
     @property
+    def connection_text(self) -> str:
+        """Return whether the backend is reached, and why not, for a page."""
+        if self.connected:
+            return "connected"
+        return f"not connected: {self.trouble}" if self.trouble else "not connected"
+
+    @property
     def utc(self) -> datetime:
         """Return what the device's own clock shows; the backend sets it."""
         return _EPOCH + timedelta(microseconds=self.point.clock.utc_at(self._host.now_ns()) // 1000)
@@ -149,8 +156,9 @@ class OcppStation:
 
     def offered(self, connector: int, current_a: float) -> None:
         """Take what a connector offers to its vehicle now [A]; 0: the station pauses."""
-        self.point.offered(connector, current_a, self._host.now_ns())
-        self._settle()
+        if current_a != self.point.connectors[connector].offered_a:
+            self.point.offered(connector, current_a, self._host.now_ns())
+            self._settle()
 
     def card(self, id_tag: str, connector: int | None = None) -> None:
         """Take a card at the reader (errors as the model's)."""
@@ -162,14 +170,16 @@ class OcppStation:
         self.point.fault(connector, error_code, self._host.now_ns(), info)
         self._settle()
 
-    def going_down(self, reason: str) -> None:
-        """Note why the device is about to restart by itself (``Reboot``); without that it is ``PowerLoss``."""
-        self.point.going_down(reason)
-        self._settle()
+    def restarting(self) -> None:
+        """Note that the device restarts by itself, unless the backend asked for it: its transactions will say so."""
+        if not self._is_rebooting:
+            self.point.going_down("Reboot")
+            self._settle()
 
-    def limit(self, connector: int) -> Limit | None:
+    def limit_a(self, connector: int) -> float | None:
         """Return what the charging profiles allow on a connector [A per phase]; 0: the station; None: no limit."""
-        return self.point.limit(connector)
+        limit = self.point.limit(connector)
+        return None if limit is None else limit.current_a
 
     def may_charge(self, connector: int) -> bool:
         """Return whether a connector may offer current."""
@@ -178,6 +188,10 @@ class OcppStation:
     def status(self, connector: int) -> str:
         """Return a connector's ``ChargePointStatus``."""
         return self.point.status(connector)
+
+    def key(self, name: str) -> str:
+        """Return a configuration key's value in force."""
+        return self.point.keys.text(name)
 
     # --- inside
 
