@@ -2,7 +2,9 @@
 
 from emulators.alfen_ng9xx.backend import KEYS
 from emulators.alfen_ng9xx.device import FOLDER, PARAMETERS, SINGLE_PHASE, VARIANTS, AlfenNg9xx
+from emulators.alfen_ng9xx.faults import FAULTS
 from emulators.alfen_ng9xx.model import SERVER_OPENS
+from emulators.alfen_ng9xx.site_rules import backend_link, site_rules
 from emulators.kit.family import Family
 from emulators.kit.host import SerialSettings
 
@@ -25,8 +27,11 @@ FAMILY = Family(
         "signalled current": ("actual_applied_max_current",),
         "charging current": ("current_l1", "current_l2", "current_l3"),
     },
+    site_rules=site_rules,
+    backend=backend_link,
     has_card_reader=True,
     tables={"OCPP configuration keys": KEYS},
+    faults=FAULTS,
     create=AlfenNg9xx,
     sheet=FOLDER / "fidelity.md",
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from emulators.alfen_ng9xx.registers import serial_number
+from emulators.alfen_ng9xx.site_rules import IDENTITY, PASSWORD, PRESET, URL
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import ChargerWiring, Host
 from emulators.kit.ocpp.point.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
@@ -19,15 +20,14 @@ KEYS: Final = Path(__file__).parent / "ocpp_keys.csv"
 VENDOR: Final = "Alfen BV"
 #: BootNotification goes out so long after the WebSocket is up (steve-community/steve issue 1347, lbbrhzn/ocpp 337).
 BOOT_AFTER_S: Final = 5
-URL: Final = "Back office URL"
 
 
 def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: Charger) -> OneConnector | None:
     """Return a station's half of OCPP, None where it has no back office: then charging is free."""
     parameters = device.parameters
-    if parameters["Back office preset"] == "None" or not parameters[URL]:
+    if parameters[PRESET] == "None" or not parameters[URL]:
         return None
-    number, identity = serial_number(config.name), str(parameters["Identity"]) or config.name
+    number, identity = serial_number(config.name), str(parameters[IDENTITY]) or config.name
     plug_and_charge = str(parameters["Plug and charge identifier"]) or number
     profile = cast(Profile, parameters["Security profile"])
     is_single = config.phase_order in SINGLE_PHASE_ORDERS
@@ -57,7 +57,5 @@ def backend_of(host: Host, config: DeviceConfig, wiring: ChargerWiring, device: 
         },
         url=str(parameters[URL]) if parameters["OCPP version"] == "1.6" else "",
         identity=identity,
-        security=Security(
-            profile=profile, password=str(parameters["Authorization key"]).encode(), trusted=host.authority()[0]
-        ),
+        security=Security(profile=profile, password=str(parameters[PASSWORD]).encode(), trusted=host.authority()[0]),
     )

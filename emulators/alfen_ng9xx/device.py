@@ -12,6 +12,7 @@ from typing import Final
 
 from emulators.alfen_ng9xx.backend import backend_of
 from emulators.alfen_ng9xx.display import display_text, led_text, live_monitoring
+from emulators.alfen_ng9xx.faults import FAULTS
 from emulators.alfen_ng9xx.meter import ModbusMeter, P1Port
 from emulators.alfen_ng9xx.model import MODBUS, Station
 from emulators.alfen_ng9xx.registers import ABSENT, BLOCKS, Registers, SocketMeter
@@ -149,13 +150,9 @@ class AlfenNg9xx:
         return text + f" (since {station.since_ns / NS_PER_S:g} s farm time)."
 
     async def fault(self, kind: str | None) -> None:
-        """Refuse: a station's faults come from outside (meter, cable, vehicle).
-
-        Raises:
-            ValueError: Any fault but None.
-        """
+        """Refuse (raises ValueError): a station's faults come from outside (meter, cable, vehicle)."""
         if kind is not None:
-            raise ValueError(f"{self.name} has no fault {kind!r}. It has none of its own: cut its link or stop it.")
+            FAULTS.parse(self.name, kind)
 
     # --- Modbus TCP slave
 

@@ -1,6 +1,7 @@
 """OCPP 1.6J central system: a thin binding of the kit's role."""
 
 from emulators.backend.device import FOLDER, PARAMETERS, Backend, services
+from emulators.backend.faults import FAULTS
 from emulators.kit.family import Family
 
 FAMILY = Family(
@@ -10,6 +11,7 @@ FAMILY = Family(
     firmware=("1",),
     parameters=PARAMETERS,
     services=services,
+    faults=FAULTS,
     create=Backend,
     sheet=FOLDER / "fidelity.md",
 )

@@ -12,6 +12,7 @@ from typing import Final
 
 from emulators.backend.api import as_payload, verbs
 from emulators.backend.book import Book, Direction, Kind, NotOurFile
+from emulators.backend.faults import FAULTS
 from emulators.backend.model import CentralSystem, Payload, names, pairs
 from emulators.backend.script import Step
 from emulators.kit.family import DeviceConfig, Service
@@ -38,7 +39,6 @@ PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
 TAG_STATUS: Final = PARAMETERS["Unknown id tags"].allowed
 OTHER_HOST: Final = "other-host.invalid"
 SIGNED_WITHIN_S: Final = 30.0  #: How long a charge point may take to answer that it has its certificate.
-FAULTS: Final = ("closed_port", "silent")
 
 
 def services(setting: Callable[[str], object]) -> Mapping[str, Service]:
@@ -273,13 +273,13 @@ class Backend:
         return f"{self.name} is connected with {there}."
 
     async def fault(self, kind: str | None) -> None:
-        """Plant a fault: ``closed_port``, or ``silent``, which answers nothing; None heals.
+        """Plant one of a central system's faults in place of the one before, None to heal it.
 
         Raises:
-            ValueError: There is no such fault.
+            ValueError: There is no such fault; the message lists what there is.
         """
-        if kind is not None and kind not in FAULTS:
-            raise ValueError(f"{self.name} has no fault {kind!r}. It has: {', '.join(FAULTS)}.")
+        if kind is not None:
+            FAULTS.parse(self.name, kind)
         was, self._fault = self._fault, kind
         self._host.trace("fault", fault=kind or "none")
         if self._server is None or was == kind:

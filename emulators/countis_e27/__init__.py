@@ -2,6 +2,7 @@
 
 from emulators.countis_e27.device import FOLDER, PARAMETERS, CountisE27
 from emulators.kit.family import Family
+from emulators.kit.faults import MODBUS_METER
 
 FAMILY = Family(
     type="countis_e27",
@@ -13,6 +14,7 @@ FAMILY = Family(
     modbus_port=502,
     modbus_unit=5,
     observations={"meter current": ("I1", "I2", "I3"), "meter power": ("P1", "P2", "P3")},
+    faults=MODBUS_METER,
     create=CountisE27,
     sheet=FOLDER / "fidelity.md",
 )

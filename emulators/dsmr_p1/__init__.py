@@ -1,6 +1,7 @@
 """Dutch smart meter (DSMR) with a P1 port."""
 
 from emulators.dsmr_p1.device import PARAMETERS, PORT, DsmrP1
+from emulators.dsmr_p1.faults import FAULTS
 from emulators.dsmr_p1.versions import FOLDER, VERSIONS
 from emulators.kit.family import Family
 
@@ -14,6 +15,7 @@ FAMILY = Family(
     serial_ports={PORT: next(iter(VERSIONS.values())).settings},
     tables={"lines of a telegram": FOLDER / "obis.csv", "versions of the P1 standard": FOLDER / "versions.csv"},
     observations={"meter current": ("1-0:31.7.0", "1-0:51.7.0", "1-0:71.7.0")},
+    faults=FAULTS,
     create=DsmrP1,
     sheet=FOLDER / "fidelity.md",
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,8 +16,10 @@ from typing import Literal
 
 import emulators
 from emulators.kit.device import Device
+from emulators.kit.faults import NO_FAULTS, Faults
 from emulators.kit.host import Host, SerialSettings
 from emulators.kit.parameters import ParameterTable, Value
+from emulators.kit.site import BackendLink, ChargerSeen, Remark, Rule, Setting, SiteView
 
 Role = Literal["charger", "meter", "backend"]
 #: What suites ask of every family in the same words: one value, or one for each of L1, L2, L3.
@@ -84,8 +86,16 @@ class Service:
     path: str = ""
 
 
-def _no_services(_setting: Callable[[str], object]) -> Mapping[str, Service]:
+def _no_services(_setting: Setting) -> Mapping[str, Service]:
     return {}
+
+
+def _no_rules(_site: SiteView, _own: Sequence[ChargerSeen]) -> Iterator[Remark]:
+    return iter(())
+
+
+def _no_backend(_setting: Setting) -> BackendLink | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +111,7 @@ class Family:
         single_phase: Variants of a charger with one phase.
         sockets: How many sockets a charger has, by variant ('' = any other).
         rated_current_a: Highest current that a variant is built for, by variant ('' = any), for the site check [A].
+        limit_parameter: Parameter with the current that each socket of a charger may draw, empty: the rated current.
         parameters: Documented parameters.
         registers: The Modbus table, None without Modbus.
         modbus_port: Documented Modbus TCP port, None without Modbus TCP.
@@ -114,6 +125,12 @@ class Family:
         tables: Further tables of its interface by title (CSV), for the sheet: telegrams, versions.
         observations: Where a tester reads a quantity through the public port: names of registers, or OBIS references of
             a meter with a P1 port. A ``meter power`` gives its sign to a ``meter current`` that has none.
+        site_rules: What a site can get wrong with a charger's parameters; asked once for a site.
+        backend: Returns where a charger with these settings looks for its central system, None when it looks for none.
+        gateway: Returns the gateway that its way to a central system in another network goes through, empty for none;
+            None for a family without such settings, which reaches its own network only.
+        faults: What can go wrong in its devices, for ``Plant Fault``.
+        headline: Fields of its page that say what part it plays on its site, each with the text to say it.
         has_card_reader: Its devices are :class:`~emulators.kit.device.CardReader`.
         create: Makes the device on a host.
         sheet: Fidelity notes (Markdown).
@@ -127,6 +144,7 @@ class Family:
     single_phase: tuple[str, ...] = ()
     sockets: Mapping[str, int] = field(default_factory=dict)
     rated_current_a: Mapping[str, float] = field(default_factory=dict)
+    limit_parameter: str = ""
     parameters: ParameterTable
     registers: Path | None = None
     modbus_port: int | None = None
@@ -134,10 +152,15 @@ class Family:
     modbus_switches: Mapping[str, Collection[object]] = field(default_factory=dict)
     modbus_unit: int = 1
     modbus_more_units: tuple[int, ...] = ()
-    services: Callable[[Callable[[str], object]], Mapping[str, Service]] = _no_services
+    services: Callable[[Setting], Mapping[str, Service]] = _no_services
     serial_ports: Mapping[str, SerialSettings] = field(default_factory=dict)
     tables: Mapping[str, Path] = field(default_factory=dict)
     observations: Mapping[Quantity, tuple[str, ...]] = field(default_factory=dict)
+    site_rules: Rule = _no_rules
+    backend: Callable[[Setting], BackendLink | None] = _no_backend
+    gateway: Callable[[SiteView, ChargerSeen, Setting], str] | None = None
+    faults: Faults = NO_FAULTS
+    headline: Mapping[str, str] = field(default_factory=dict)
     has_card_reader: bool = False
     create: Callable[[Host, DeviceConfig], Device]
     sheet: Path
@@ -146,7 +169,7 @@ class Family:
         """Return how many sockets a charger of a variant has."""
         return self.sockets.get(variant, self.sockets.get("", 1))
 
-    def modbus_port_with(self, setting: Callable[[str], object]) -> int | None:
+    def modbus_port_with(self, setting: Setting) -> int | None:
         """Return the Modbus TCP port of a device with these settings, None when it has no server or it is switched off.
 
         Args:
@@ -156,7 +179,7 @@ class Family:
             return None
         return int(str(setting(self.modbus_port_parameter))) if self.modbus_port_parameter else self.modbus_port
 
-    def modbus_closed_by(self, setting: Callable[[str], object]) -> str:
+    def modbus_closed_by(self, setting: Setting) -> str:
         """Return which parameter keeps the server closed, its value and those that open it, or nothing."""
         for name, opening in self.modbus_switches.items():
             if (value := setting(name)) not in opening:

@@ -3,12 +3,16 @@
 from emulators.kit.family import Family
 from emulators.mennekes_ecu.backend import KEYS
 from emulators.mennekes_ecu.device import FOLDER, PARAMETERS, MennekesEcu
+from emulators.mennekes_ecu.faults import FAULTS
+from emulators.mennekes_ecu.site_backend import backend_link, gateway_in_use
+from emulators.mennekes_ecu.site_rules import POINT_LIMIT, site_rules
 
 FAMILY = Family(
     type="mennekes_ecu",
     role="charger",
     product="AMTRON Professional (ECU)",
     firmware=("5.22", "5.12", "5.33"),
+    limit_parameter=POINT_LIMIT,
     parameters=PARAMETERS,
     registers=FOLDER / "registers.csv",
     modbus_port=502,
@@ -18,8 +22,13 @@ FAMILY = Family(
         "signalled current": ("SIGNALED_CURRENT",),
         "charging current": ("METER_CUR_L1", "METER_CUR_L2", "METER_CUR_L3"),
     },
+    site_rules=site_rules,
+    backend=backend_link,
+    gateway=gateway_in_use,
+    headline={"DLM Master/Slave": "{}", "DLM Network Id": "network {}"},
     has_card_reader=True,
     tables={"OCPP configuration keys": KEYS},
+    faults=FAULTS,
     create=MennekesEcu,
     sheet=FOLDER / "fidelity.md",
 )

@@ -28,6 +28,7 @@ def _check(args: argparse.Namespace) -> int:
             continue
         for warning in site.warnings:
             print(f"{warning}\n  (a warning)" if "\n" in str(warning) else f"{warning} (a warning)")
-        seats = len(site.seats)
-        print(f"{ref}: ok, {seats} device{'s' if seats != 1 else ''}, {len(site.vehicles)} vehicles")
+        seats, sockets = len(site.seats), len(site.outlets)
+        more = f", {sockets} sockets" if sockets != len(site.devices) else ""
+        print(f"{ref}: ok, {seats} device{'s' if seats != 1 else ''}{more}, {len(site.vehicles)} vehicles")
     return code

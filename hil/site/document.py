@@ -95,12 +95,16 @@ Finder = Callable[[str, Path], tuple[str, Path] | None]
 
 
 def dotted(where: Where) -> str:
-    """Return a path of keys as messages print it.
+    """Return a path of keys as messages print it; sockets are counted from 1, as on the housing.
 
-    >>> dotted(("devices", "CP1", "phase_order"))
-    'devices.CP1.phase_order'
+    >>> dotted(("devices", "CP1", "sockets", 0, "phase_order"))
+    'devices.CP1.sockets.1.phase_order'
     """
-    return ".".join(str(part) for part in where)
+    before = ("", *where)
+    return ".".join(
+        str(part + 1 if isinstance(part, int) and outer == "sockets" else part)
+        for outer, part in zip(before, where, strict=False)
+    )
 
 
 def read_document(name: str, path: Path, find: Finder, *, _outer: tuple[Path, ...] = ()) -> Document:

@@ -52,6 +52,9 @@ def _details(name: str) -> dict[str, Any]:
             "properties": {row.name: _value(row) for row in family.parameters.values()},
         }
     }
+    if family.role == "charger":
+        counts = [family.sockets_of(variant) for variant in family.variants or ("",)]
+        details["sockets"] = {"minItems": min(counts), "maxItems": max(counts)}
     for key, known in (("firmware", family.firmware), ("variant", family.variants)):
         if known:
             details[key] = {"enum": list(known)}
