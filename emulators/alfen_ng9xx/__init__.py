@@ -11,6 +11,7 @@ from emulators.kit.host import SerialSettings
 FAMILY = Family(
     type="alfen_ng9xx",
     role="charger",
+    maker="Alfen",
     product="Alfen Eve Single Pro-line",
     firmware=("6.1.0-4159", "6.5.0-4217"),
     variants=VARIANTS,
@@ -30,7 +31,7 @@ FAMILY = Family(
     site_rules=site_rules,
     backend=backend_link,
     has_card_reader=True,
-    tables={"OCPP configuration keys": KEYS},
+    tables={"meters that it reads": FOLDER / "meters.csv", "OCPP configuration keys": KEYS},
     faults=FAULTS,
     create=AlfenNg9xx,
     sheet=FOLDER / "fidelity.md",

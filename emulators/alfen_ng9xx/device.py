@@ -13,7 +13,7 @@ from typing import Final
 from emulators.alfen_ng9xx.backend import backend_of
 from emulators.alfen_ng9xx.display import display_text, led_text, live_monitoring
 from emulators.alfen_ng9xx.faults import FAULTS
-from emulators.alfen_ng9xx.meter import ModbusMeter, P1Port
+from emulators.alfen_ng9xx.meter import P1Port, meter_of
 from emulators.alfen_ng9xx.model import MODBUS, Station
 from emulators.alfen_ng9xx.registers import ABSENT, BLOCKS, Registers, SocketMeter
 from emulators.kit.family import DeviceConfig
@@ -23,6 +23,7 @@ from emulators.kit.modbus import ModbusClient, ModbusFault, ModbusServer
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
 from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase
 from emulators.kit.pilot import NO_OFFER, Output, PilotState
+from emulators.kit.readable import ReadableMeter
 from emulators.kit.registers import RegisterBank, RegisterTable
 
 FOLDER: Final = Path(__file__).parent
@@ -204,7 +205,7 @@ class AlfenNg9xx:
             self._read(meter_a, own_a)
 
     async def _poll(self) -> None:
-        address, meter = str(self.parameters["IP address"]), ModbusMeter.of(self.parameters)
+        address, meter = str(self.parameters["IP address"]), meter_of(self.parameters)
         client = ModbusClient(
             *self._host.resolve(address, PORT), source_address=self._host.source_address(), timeout_s=ANSWER_S
         )
@@ -218,7 +219,7 @@ class AlfenNg9xx:
         finally:
             client.close()
 
-    async def _ask(self, client: ModbusClient, meter: ModbusMeter, address: str) -> None:
+    async def _ask(self, client: ModbusClient, meter: ReadableMeter, address: str) -> None:
         own_a = self._wiring.currents_a()
         self.station.meter_asked(self._host.now_ns())
         self._update()

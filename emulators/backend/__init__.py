@@ -1,6 +1,6 @@
 """OCPP 1.6J central system: a thin binding of the kit's role."""
 
-from emulators.backend.device import FOLDER, PARAMETERS, Backend, services
+from emulators.backend.device import API_TOKEN, FOLDER, PARAMETERS, Backend, services
 from emulators.backend.faults import FAULTS
 from emulators.kit.family import Family
 
@@ -11,6 +11,7 @@ FAMILY = Family(
     firmware=("1",),
     parameters=PARAMETERS,
     services=services,
+    api_token=API_TOKEN,
     faults=FAULTS,
     create=Backend,
     sheet=FOLDER / "fidelity.md",

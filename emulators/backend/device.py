@@ -37,6 +37,7 @@ from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTa
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
 TAG_STATUS: Final = PARAMETERS["Unknown id tags"].allowed
+API_TOKEN: Final = "API token"
 OTHER_HOST: Final = "other-host.invalid"
 SIGNED_WITHIN_S: Final = 30.0  #: How long a charge point may take to answer that it has its certificate.
 
@@ -143,9 +144,9 @@ class Backend:
 
     async def _start_api(self) -> None:
         address, port = self._host.listen_at(self._number("API port"))
-        token = self._text("API token") or None
+        token = self._text(API_TOKEN) or None
         if token is None and not ipaddress.ip_address(address).is_loopback:
-            self._host.trace("api_closed", why="it listens beyond loopback only with a token: 'API token'")
+            self._host.trace("api_closed", why=f"it listens beyond loopback only with a token: {API_TOKEN!r}")
             return
         self._api = HttpApi(self.state, verbs(self), token, title="hilfarm central system")
         await self._api.start_at(address, port)

@@ -7,6 +7,7 @@ from emulators.kit.faults import MODBUS_METER
 FAMILY = Family(
     type="countis_e27",
     role="meter",
+    maker="Socomec",
     product="Socomec COUNTIS E27",
     firmware=("1.03",),
     parameters=PARAMETERS,

@@ -105,6 +105,7 @@ class Family:
     Attributes:
         type: The name a site file uses, equal to the folder's name.
         role: Which seat it can take.
+        maker: Who makes it, empty for what follows a standard and has many makers.
         product: Product name for people.
         firmware: Versions that can be emulated, the default first.
         variants: Order numbers or builds, the default first; empty when there is only one.
@@ -120,6 +121,7 @@ class Family:
         modbus_unit: Unit id that clients use first.
         modbus_more_units: Further unit ids with registers of their own, such as the station beside its sockets.
         services: Returns its further servers by name, with the settings in force (a parameter's value by its name).
+        api_token: Parameter with the token that clients of a central system's own interface show, empty for none.
         serial_ports: Its serial ports by label, by which a site's cables find them (``P1``), as its default firmware
             sets them.
         tables: Further tables of its interface by title (CSV), for the sheet: telegrams, versions.
@@ -138,6 +140,7 @@ class Family:
 
     type: str
     role: Role
+    maker: str = ""
     product: str
     firmware: tuple[str, ...]
     variants: tuple[str, ...] = ()
@@ -153,6 +156,7 @@ class Family:
     modbus_unit: int = 1
     modbus_more_units: tuple[int, ...] = ()
     services: Callable[[Setting], Mapping[str, Service]] = _no_services
+    api_token: str = ""
     serial_ports: Mapping[str, SerialSettings] = field(default_factory=dict)
     tables: Mapping[str, Path] = field(default_factory=dict)
     observations: Mapping[Quantity, tuple[str, ...]] = field(default_factory=dict)

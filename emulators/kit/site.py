@@ -179,6 +179,10 @@ class SiteView(Protocol):
         """Return LANs and mobile networks by name."""
         ...
 
+    def addresses_in_use(self) -> Sequence[tuple[str, str, tuple[str, ...], str, str | None]]:
+        """Return section, name, path of the field, network and address of each device, and of each modem."""
+        ...
+
     def upstream(self, node: str) -> tuple[str, ...]:
         """Return a feeder and everything it hangs on, ``supply`` last."""
         ...

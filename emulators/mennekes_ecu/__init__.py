@@ -10,6 +10,7 @@ from emulators.mennekes_ecu.site_rules import POINT_LIMIT, site_rules
 FAMILY = Family(
     type="mennekes_ecu",
     role="charger",
+    maker="MENNEKES",
     product="AMTRON Professional (ECU)",
     firmware=("5.22", "5.12", "5.33"),
     limit_parameter=POINT_LIMIT,
@@ -27,7 +28,7 @@ FAMILY = Family(
     gateway=gateway_in_use,
     headline={"DLM Master/Slave": "{}", "DLM Network Id": "network {}"},
     has_card_reader=True,
-    tables={"OCPP configuration keys": KEYS},
+    tables={"meters that it reads": FOLDER / "meters.csv", "OCPP configuration keys": KEYS},
     faults=FAULTS,
     create=MennekesEcu,
     sheet=FOLDER / "fidelity.md",

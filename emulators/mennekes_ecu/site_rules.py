@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from emulators.kit.phases import PerPhase
@@ -31,6 +32,8 @@ MAIN_LIMIT: Final = "Main Distribution Limit (L1/L2/L3) [A]"
 METER_SUPPORT: Final = "External Meter Support"
 METER_ADDRESS: Final = "IP address of second meter"
 METER_LOCATION: Final = "External Meter Location"
+SERVICE_NETWORKS: Final = tuple(IPv4Network(f"192.168.{net}.0/24") for net in (123, 124, 125))
+"""Networks of an ECU's own service ports; no static address may lie in them (MENNEKES application note 3.2)."""
 LARGEST_GROUP: Final = 100
 """Charging points of one load-management group (MEN-UC1A-017)."""
 
@@ -60,12 +63,26 @@ class Group:
 def site_rules(site: SiteView, own: Sequence[ChargerSeen]) -> Iterator[Remark]:
     """Yield what there is to say about a site's charging points of this family."""
     groups = _groups_of(own)
+    yield from _service_networks(site, own)
     yield from believed_phases(own, "Phase rotation")
     yield from _meter_locations(site, own, groups)
     yield from _groups(groups)
     yield from _group_feeders(site, own, groups)
     yield from _group_limits(site, groups)
     yield from gateway_remarks(site, own)
+
+
+def _service_networks(site: SiteView, own: Sequence[ChargerSeen]) -> Iterator[Remark]:
+    """Nobody whom a point speaks to has an address of the networks at its service ports."""
+    theirs = {point.network for point in own} | {point.sim.network for point in own if point.sim is not None}
+    for section, name, field, network, address in site.addresses_in_use():
+        if network not in theirs or address is None:
+            continue
+        if any(IPv4Address(address) in service for service in SERVICE_NETWORKS):
+            prefixes = ", ".join(f"{str(one.network_address).rpartition('.')[0]}.x" for one in SERVICE_NETWORKS)
+            text = f"{address!r} lies in a service network of the ECU."
+            hint = f"Not allowed: {prefixes} (MENNEKES application note 3.2). Allowed: another private address."
+            yield Remark((section, name, *field), text, hint)
 
 
 def _groups_of(own: Sequence[ChargerSeen]) -> list[Group]:

@@ -7,6 +7,7 @@ from emulators.pac2200.faults import FAULTS
 FAMILY = Family(
     type="pac2200",
     role="meter",
+    maker="Siemens",
     product="Siemens PAC2200",
     firmware=("3.2.2",),
     variants=("7KM2200-2EA30-1EA1", "7KM2200-2EA30-1JA1", "7KM2200-2EA40-1EA1", "7KM2200-2EA40-1JA1"),

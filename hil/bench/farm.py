@@ -248,7 +248,8 @@ class Farm(Ground):
         if name is None or self.site.backends[name].seat != "emulated":
             raise ScenarioError(f"{point} reports to {link.host}, whose interface the farm does not know.")
         if name not in self._backends:
-            spec, token = self.site.backends[name], str(self.devices[name].parameters["API token"])
+            spec = self.site.backends[name]
+            token = str(self.devices[name].parameters[spec.family.api_token])
             source = self.resolver.tester(spec.network)
             self._backends[name] = BackendProbe(name, self.services(name)["api"], token, source_address=source)
         return self._backends[name], link.identity

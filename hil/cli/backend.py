@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from emulators.kit.family import family_alone
 from hil.cli.command import Commands, add_command
 from hil.errors import ExitCode, ScenarioError
 from hil.hand.client import Client, backend_at, find
 
-API_TOKEN: Final = "API token"  #: The central system's parameter.
 NOT_CONNECTED: Final = "not connected"
 
 
@@ -44,10 +44,11 @@ def _where(parser: argparse.ArgumentParser, **default: object) -> None:
 def _ask(args: argparse.Namespace, verb: str, body: Mapping[str, object] | None) -> dict[str, Any]:
     async def ask() -> dict[str, Any]:
         farm = find(args.endpoints)
-        name, url = backend_at(farm, args.backend)
+        name, url, kind = backend_at(farm, args.backend)
+        parameter = family_alone(kind).api_token
         async with Client(farm) as client:
-            found = await client.do("param", {"device": name, "name": API_TOKEN})
-        async with Client(replace(farm, url=url, token=found["parameters"][API_TOKEN])) as client:
+            found = await client.do("param", {"device": name, "name": parameter})
+        async with Client(replace(farm, url=url, token=found["parameters"][parameter])) as client:
             return await client.state() if body is None else await client.do(verb, body)
 
     return asyncio.run(ask())

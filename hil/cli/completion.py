@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from argcomplete.shell_integration import shellcode
 
-from emulators.kit.family import families
+from emulators.kit.family import families, family_alone
 from hil.cli.command import Commands, add_command
 from hil.errors import ExitCode, HilError
 from hil.hand.client import Client, find
 
+PLANT_FAULT, HEAL = "Plant Fault", "none"
 Words = Callable[[argparse.Namespace], Iterable[str]]
 
 
@@ -75,6 +77,18 @@ def _keywords(_args: argparse.Namespace) -> Iterable[str]:
     return [one.name for one in LibraryDocumentation("hil.keywords.Farm").keywords]
 
 
+def _arguments(args: argparse.Namespace) -> Iterable[str]:
+    """Return what a keyword of `hil do` may be given next, as far as the farm can say: devices, and their faults."""
+    given = list(args.args or ())
+    if not given:
+        return _seats(args)
+    if args.keyword != PLANT_FAULT or len(given) > 1:
+        return []
+    where = find(getattr(args, "endpoints", None))
+    devices = json.loads(where.file.read_text(encoding="utf-8"))["devices"]
+    return [*family_alone(devices[given[0]]["type"]).faults.spellings, HEAL] if given[0] in devices else []
+
+
 def _seats(args: argparse.Namespace) -> Iterable[str]:
     state = _state(args)
     return [*state["points"], *state["meters"], *state["backends"]]
@@ -102,4 +116,5 @@ WORDS: Final[dict[tuple[str, str], Words]] = {
     ("pv", "node"): _nodes("pv"),
     ("param", "name"): _parameters,
     ("do", "keyword"): _keywords,
+    ("do", "args"): _arguments,
 }

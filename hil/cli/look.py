@@ -7,6 +7,7 @@ import csv
 from collections.abc import Sequence
 
 from emulators.kit.family import Family, UnknownFamily, families, family
+from emulators.kit.faults import Fault
 from hil.cli.command import Commands, add_command
 from hil.errors import ExitCode, ScenarioError
 
@@ -38,6 +39,8 @@ def _sheet(args: argparse.Namespace) -> int:
     except UnknownFamily as error:
         raise ScenarioError(str(error)) from error
     print(f"{device.type}: {device.product} ({device.role})")
+    if device.maker:
+        print(f"maker: {device.maker}")
     print(f"firmware: {', '.join(device.firmware)} (the first is the default)")
     if device.variants:
         print(f"variants: {', '.join(device.variants)} (the first is the default)")
@@ -50,6 +53,9 @@ def _sheet(args: argparse.Namespace) -> int:
             rows = [tuple(row) for row in csv.reader(file)]
         print(f"\n{title}, {len(rows) - 1} rows")
         _table(rows)
+    if len(device.faults):
+        print("\nfaults of its own, for `Plant Fault`")
+        _table([("fault", "argument", "effect", "source"), *(_fault(one) for one in device.faults)])
     if len(device.parameters):
         print("\nparameters")
         head = ("name", "type", "default", "unit", "allowed", "restart", "source")
@@ -73,6 +79,13 @@ def _sheet(args: argparse.Namespace) -> int:
     print()
     print(device.sheet.read_text(encoding="utf-8").rstrip())
     return ExitCode.PASSED
+
+
+def _fault(fault: Fault) -> tuple[str, str, str, str]:
+    """Return a fault's name, its argument with what it may be, its effect and source."""
+    argument = fault.argument
+    text = "" if argument is None else f"{argument.name}: {argument.range}"
+    return fault.name, text or "-", fault.effect, fault.source
 
 
 def _doctor(args: argparse.Namespace) -> int:

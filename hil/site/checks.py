@@ -28,7 +28,7 @@ def check(site: Site, *, whole: bool = True) -> Iterator[Remark]:
     """
     yield from _names(site)
     if whole:
-        yield from shared_addresses([*_addresses(site)])
+        yield from shared_addresses((section, name, net, one) for section, name, _, net, one in site.addresses_in_use())
     yield from _outside_their_network(site)
     yield from _links(site)
     circles = list(_circles(site))
@@ -74,15 +74,6 @@ def _seats(site: Site) -> Iterator[tuple[str, SeatSpec]]:
             yield SECTIONS[seat.family.role], seat
 
 
-def _addresses(site: Site) -> Iterator[tuple[str, str, str, str | None]]:
-    """Yield section, name, network and address of each seat, and of each modem."""
-    for section, seat in _seats(site):
-        yield section, seat.name, seat.network, seat.address
-    for device in site.devices.values():
-        if device.sim is not None:
-            yield "devices", device.name, device.sim.network, device.sim.address
-
-
 def shared_addresses(seats: Iterable[tuple[str, str, str, str | None]]) -> Iterator[Remark]:
     """An address belongs to one device of its network (MEN-NET-046, MEN-MTR-064).
 
@@ -100,20 +91,12 @@ def shared_addresses(seats: Iterable[tuple[str, str, str, str | None]]) -> Itera
 
 
 def _outside_their_network(site: Site) -> Iterator[Remark]:
-    for section, seat in _seats(site):
-        if seat.address is None:
-            continue
-        where = (section, seat.name, "address")
-        yield from _outside(site, where, seat.network, seat.address)
-        if isinstance(seat, DeviceSpec) and seat.sim is not None and seat.sim.address is not None:
-            yield from _outside(site, (section, seat.name, "sim", "address"), seat.sim.network, seat.sim.address)
-
-
-def _outside(site: Site, where: tuple[str, ...], network: str, address: str) -> Iterator[Remark]:
-    subnet = site.networks.get(network)
-    if subnet is not None and IPv4Address(address) not in subnet:
-        text = f"{address!r} is outside the network {network!r} ({subnet})."
-        yield Remark(where, text, "Allowed: an address in it, or a network of its own under 'networks:'.")
+    for section, name, field, network, address in site.addresses_in_use():
+        subnet = site.networks.get(network)
+        if address is not None and subnet is not None and IPv4Address(address) not in subnet:
+            text = f"{address!r} is outside the network {network!r} ({subnet})."
+            hint = "Allowed: an address in it, or a network of its own under 'networks:'."
+            yield Remark((section, name, *field), text, hint)
 
 
 def _links(site: Site) -> Iterator[Remark]:

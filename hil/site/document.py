@@ -194,7 +194,7 @@ class _Builder:
         reason = (error.problem or error.context or "cannot be understood").strip()
         hint = f"The line reads: {written.strip()}"
         if "[" in reason and "{" in written:
-            hint = 'Inside { } a name with [A] needs quotes: {"Installation Current Limit [A]": 16}.'
+            hint = 'Inside { } a name with [A] needs quotes: {"Current Limit [A]": 16}.'
         return Problem(self._name, index + 1, "file", f"is no YAML here: {reason}.", hint)
 
     def _value(self, node: Node, where: Where) -> Any:

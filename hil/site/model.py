@@ -166,6 +166,17 @@ class Site(Part):
         config = self.require(name).config()
         return tuple(one for one in (config.address, config.mobile_address) if one is not None)
 
+    def addresses_in_use(self) -> list[tuple[str, str, tuple[str, ...], str, str | None]]:
+        """Return section, name, path of the field, network and address of each seat, and of each modem."""
+        found: list[tuple[str, str, tuple[str, ...], str, str | None]] = []
+        for seats in (self.devices, self.meters, self.backends):
+            for name, seat in seats.items():
+                found.append((SECTIONS[seat.family.role], name, ("address",), seat.network, seat.address))
+        for name, device in self.devices.items():
+            if device.sim is not None:
+                found.append(("devices", name, ("sim", "address"), device.sim.network, device.sim.address))
+        return found
+
     def upstream(self, node: str) -> tuple[str, ...]:
         """Return a feeder and everything it hangs on, ``supply`` last.
 

@@ -80,7 +80,7 @@ MUTANTS = (
     ),
     Mutant(
         "sign of the meter's power ignored",
-        "emulators/mennekes_ecu/second_meter.py",
+        "emulators/kit/readable.py",
         "math.copysign(i, p)",
         "i",
         (suite("energy_meter_excluding", "Feed-In Behind The Meter Counts As Negative Load"),),
