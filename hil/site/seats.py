@@ -218,7 +218,8 @@ class DeviceSpec(_Seat):
     @model_validator(mode="after")
     def _has_these_sockets(self) -> Self:
         if self.sockets and self.type in kit.families() and len(self.sockets) != (has := self._count()):
-            text = f"{len(self.sockets)} sockets, but {self._config('').variant or self.type} has {has}."
+            many = "" if len(self.sockets) == 1 else "s"
+            text = f"{len(self.sockets)} socket{many}, but {self._config('').variant or self.type} has {has}."
             raise wrong(Finding(text, f"Allowed: {has}, or nothing when all are alike.", ("sockets",)))
         return self
 

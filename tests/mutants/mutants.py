@@ -13,6 +13,7 @@ from mutants_lockstep import MUTANTS_LOCKSTEP
 from mutants_ocpp import MUTANTS_OCPP
 from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
+from mutants_site import MUTANTS_SITE
 from mutants_wire import MUTANTS_WIRE
 
 DLM = "emulators/mennekes_ecu/dlm.py"
@@ -405,5 +406,6 @@ MUTANTS = (
     *MUTANTS_OCPP,
     *MUTANTS_OCPP_POINT,
     *MUTANTS_OCPP_LOAD,
+    *MUTANTS_SITE,
     *MUTANTS_WIRE,
 )
