@@ -8,6 +8,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SCHEMA := hil/site/schema.json
 OUT := build/test
 PYTEST_DIRS := $(wildcard tests/unit tests/protocol tests/site)
 ROBOT_SUITES := robot/suites
@@ -46,7 +47,11 @@ bench: $(READY)
 mutants: $(READY)
 	@$(BIN)/python tests/mutants/run.py
 
-environment: $(READY)
+environment: $(READY) $(SCHEMA)
+
+# What editors read to complete a site file; a wheel gets its own when it is built.
+$(SCHEMA): $(READY) $(wildcard hil/site/*.py hil/site/*.csv emulators/*/__init__.py emulators/*/*.csv)
+	@$(BIN)/hil schema $@
 
 # The exact versions of constraints.txt, also for the build tools: an install in a year is the same as today's.
 $(READY): pyproject.toml constraints.txt

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Final
 
+from emulators.alfen_ng9xx.faults import FAULTS
 from emulators.alfen_ng9xx.model import SERVER_OPENS, SINGLE_PHASE, VARIANTS
+from emulators.alfen_ng9xx.site_rules import backend_link, site_rules
 from emulators.kit.device import Device
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import Host, SerialSettings
@@ -21,6 +23,7 @@ def _create(host: Host, config: DeviceConfig) -> Device:
 FAMILY = Family(
     type="alfen_ng9xx",
     role="charger",
+    maker="Alfen",
     product="Alfen Eve Single Pro-line",
     firmware=("6.1.0-4159", "6.5.0-4217"),
     variants=VARIANTS,
@@ -37,8 +40,11 @@ FAMILY = Family(
         "signalled current": ("actual_applied_max_current",),
         "charging current": ("current_l1", "current_l2", "current_l3"),
     },
+    site_rules=site_rules,
+    backend=backend_link,
     has_card_reader=True,
-    tables={"OCPP configuration keys": FOLDER / "ocpp_keys.csv"},
+    tables={"meters that it reads": FOLDER / "meters.csv", "OCPP configuration keys": FOLDER / "ocpp_keys.csv"},
+    faults=FAULTS,
     create=_create,
     sheet=FOLDER / "fidelity.md",
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from emulators.alfen_ng9xx.registers import serial_number
+from emulators.alfen_ng9xx.site_rules import IDENTITY, PASSWORD, PRESET, URL
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import Host
 from emulators.kit.ocpp.point.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
@@ -22,16 +23,15 @@ KEYS: Final = Path(__file__).parent / "ocpp_keys.csv"
 VENDOR: Final = "Alfen BV"
 #: BootNotification goes out so long after the WebSocket is up (steve-community/steve issue 1347, lbbrhzn/ocpp 337).
 BOOT_AFTER_S: Final = 5
-URL: Final = "Back office URL"
 
 
 def backend_of(
     host: Host, config: DeviceConfig, parameters: ParameterStore, sockets: Sockets, *, log: Callable[[str], None]
 ) -> OcppStation | None:
     """Return a station's half of OCPP, None where it has no back office: then charging is free."""
-    if parameters.text("Back office preset") == "None" or not parameters.text(URL):
+    if parameters.text(PRESET) == "None" or not parameters.text(URL):
         return None
-    number, identity = serial_number(config.name), parameters.text("Identity") or config.name
+    number, identity = serial_number(config.name), parameters.text(IDENTITY) or config.name
     plug_and_charge = parameters.text("Plug and charge identifier") or number
     is_free = parameters.text("Authorization mode") == "Plug and charge"
     is_single = config.phase_order in SINGLE_PHASE_ORDERS
@@ -62,7 +62,7 @@ def backend_of(
         identity=identity,
         security=Security(
             profile=cast(Profile, parameters.whole("Security profile")),
-            password=parameters.text("Authorization key").encode(),
+            password=parameters.text(PASSWORD).encode(),
             trusted=host.authority()[0],
         ),
         log=log,

@@ -12,7 +12,8 @@ from typing import Final
 
 from emulators.alfen_ng9xx.backend import backend_of
 from emulators.alfen_ng9xx.display import display_text, led_text, live_monitoring
-from emulators.alfen_ng9xx.meter import ModbusMeter, P1Port
+from emulators.alfen_ng9xx.faults import FAULTS
+from emulators.alfen_ng9xx.meter import P1Port, meter_of
 from emulators.alfen_ng9xx.model import MODBUS, SINGLE_PHASE, Station
 from emulators.alfen_ng9xx.registers import ABSENT, BLOCKS, Registers, SocketMeter
 from emulators.kit.charger import Charger, Point
@@ -25,6 +26,7 @@ from emulators.kit.ocpp.shell.sockets import Sockets
 from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.parameters import ParameterError, ParameterTable
 from emulators.kit.phases import SINGLE_PHASE_ORDERS, PerPhase
+from emulators.kit.readable import ReadableMeter
 from emulators.kit.registers import RegisterBank, RegisterTable
 
 FOLDER: Final = Path(__file__).parent
@@ -127,13 +129,9 @@ class AlfenNg9xx(Charger):
         return text + f" (since {station.since_ns / NS_PER_S:g} s farm time)."
 
     async def fault(self, kind: str | None) -> None:
-        """Refuse: a station's faults come from outside (meter, cable, vehicle).
-
-        Raises:
-            ValueError: Any fault but None.
-        """
+        """Refuse (raises ValueError): a station's faults come from outside (meter, cable, vehicle)."""
         if kind is not None:
-            raise ValueError(f"{self.name} has no fault {kind!r}. It has none of its own: cut its link or stop it.")
+            FAULTS.parse(self.name, kind)
 
     # --- Modbus TCP slave
 
@@ -171,7 +169,7 @@ class AlfenNg9xx(Charger):
 
     async def _open_meter(self) -> None:
         if self.station.protocol == MODBUS:
-            address, meter = self.parameters.text("IP address"), ModbusMeter.of(self.parameters)
+            address, meter = self.parameters.text("IP address"), meter_of(self.parameters)
             poller = Poller(
                 self._host,
                 (address, PORT),
@@ -195,7 +193,7 @@ class AlfenNg9xx(Charger):
         for meter_a, own_a in readings:
             self._read(meter_a, own_a)
 
-    async def _ask(self, client: ModbusClient, meter: ModbusMeter, address: str) -> None:
+    async def _ask(self, client: ModbusClient, meter: ReadableMeter, address: str) -> None:
         own_a = self._wiring.currents_a()
         self.station.meter_asked(self._host.now_ns())
         self.update()

@@ -6,30 +6,19 @@ seen in its log: evcc-io/evcc issue 22686.
 
 from __future__ import annotations
 
-import math
-import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from emulators.kit.host import NS_PER_S
 from emulators.kit.p1 import TelegramReader
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PHASES, PerPhase
+from emulators.kit.readable import ReadableMeter, Registers
 
-#: Socomec: one block of 27 two-word values; in it the currents [mA] and the signed active powers [10 W] of the phases.
-BLOCK: Final = (50514, 54)
+METERS: Final = ReadableMeter.load(Path(__file__).parent / "meters.csv")
 REPEAT_NS: Final = 10 * NS_PER_S  #: A line about the same kind of rubbish is not repeated sooner (assumed).
-_CURRENTS, _POWERS = slice(14, 20), slice(30, 36)
-_NOT_AVAILABLE: Final = 0xFFFF_FFFF
-_FORMATS: Final = {
-    ("unsigned", "32 bit"): ">I",
-    ("signed", "32 bit"): ">i",
-    ("float", "32 bit"): ">f",
-    ("unsigned", "64 bit"): ">Q",
-    ("signed", "64 bit"): ">q",
-    ("float", "64 bit"): ">d",
-}
+_FORMATS: Final = {"unsigned": "uint", "signed": "int", "float": "float"}
 
 
 class P1Port:
@@ -73,45 +62,12 @@ class P1Port:
         return lines
 
 
-@dataclass(frozen=True, slots=True)
-class ModbusMeter:
-    """How a Modbus TCP meter is read.
-
-    Attributes:
-        unit: Its Modbus address.
-        requests: First register and number of words of each request.
-        format: Of a current's bytes, None for a Socomec meter, whose currents take their sign from the powers.
-        factor: Amperes of one count.
-    """
-
-    unit: int
-    requests: tuple[tuple[int, int], ...]
-    format: str | None = None
-    factor: float = 0.001
-
-    @classmethod
-    def of(cls, store: ParameterStore) -> ModbusMeter:
-        """Return the meter that the parameters describe."""
-        unit = store.whole("Slave address") & 0xFF
-        if store.text("TCP/IP Meter Mode") == "Socomec":
-            return cls(unit, (BLOCK,))
-        code = _FORMATS[store.text("Type"), store.text("Size")]
-        words = struct.calcsize(code) // 2
-        registers = tuple((store.whole(f"Register {phase}"), words) for phase in PHASES)
-        return cls(unit, registers, code, store.number("Scaling factor"))
-
-    def currents_a(self, answers: Sequence[Sequence[int]]) -> PerPhase | None:
-        """Return the signed currents in the words of the answers [A], None when one is no number."""
-        if self.format is None:
-            (words,) = answers
-            currents = struct.unpack(">3I", _bytes(words[_CURRENTS]))
-            powers = struct.unpack(">3i", _bytes(words[_POWERS]))
-            if _NOT_AVAILABLE in currents:
-                return None
-            return PerPhase(*(math.copysign(i * self.factor, p) for i, p in zip(currents, powers, strict=True)))
-        values = [struct.unpack(self.format, _bytes(words))[0] * self.factor for words in answers]
-        return PerPhase(*values) if all(map(math.isfinite, values)) else None
-
-
-def _bytes(words: Sequence[int]) -> bytes:
-    return struct.pack(f">{len(words)}H", *words)
+def meter_of(store: ParameterStore) -> ReadableMeter:
+    """Return the Modbus TCP meter that the parameters describe: one of the table, or one with registers of its own."""
+    unit = store.whole("Slave address") & 0xFF
+    if (known := METERS.get(store.text("TCP/IP Meter Mode"))) is not None:
+        return replace(known, unit=unit)
+    l1, l2, l3 = (store.whole(f"Register {phase}") for phase in PHASES)
+    format_ = _FORMATS[store.text("Type")] + store.text("Size").removesuffix(" bit")
+    currents = Registers((l1, l2, l3), format_, scale=store.number("Scaling factor"))
+    return ReadableMeter(unit, tuple((register, currents.words) for register in currents.addresses), currents)

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from emulators.backend.services import services
+from emulators.backend.faults import FAULTS
+from emulators.backend.services import API_TOKEN, services
 from emulators.kit.device import Device
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import Host
@@ -25,6 +26,8 @@ FAMILY = Family(
     firmware=("1",),
     parameters=ParameterTable.load(FOLDER / "parameters.csv"),
     services=services,
+    api_token=API_TOKEN,
+    faults=FAULTS,
     create=_create,
     sheet=FOLDER / "fidelity.md",
 )

@@ -12,9 +12,10 @@ from typing import Final
 
 from emulators.backend.api import as_payload, verbs
 from emulators.backend.book import Book, Direction, Kind, NotOurFile
+from emulators.backend.faults import FAULTS
 from emulators.backend.model import CentralSystem, Payload, names, pairs
 from emulators.backend.script import Step
-from emulators.backend.services import services
+from emulators.backend.services import API_TOKEN, services
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
 from emulators.kit.host import Host
@@ -39,7 +40,6 @@ PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
 TAG_STATUS: Final = PARAMETERS["Unknown id tags"].allowed
 OTHER_HOST: Final = "other-host.invalid"
 SIGNED_WITHIN_S: Final = 30.0  #: How long a charge point may take to answer that it has its certificate.
-FAULTS: Final = ("closed_port", "silent")
 
 
 class Backend:
@@ -140,9 +140,9 @@ class Backend:
 
     async def _start_api(self) -> None:
         address, port = self._host.listen_at(self.parameters.whole("API port"))
-        token = self.parameters.text("API token") or None
+        token = self.parameters.text(API_TOKEN) or None
         if token is None and not ipaddress.ip_address(address).is_loopback:
-            self._host.trace("api_closed", why="it listens beyond loopback only with a token: 'API token'")
+            self._host.trace("api_closed", why=f"it listens beyond loopback only with a token: {API_TOKEN!r}")
             return
         self._api = HttpApi(self.state, verbs(self), token, title="hilfarm central system")
         await self._api.start_at(address, port)
@@ -270,13 +270,13 @@ class Backend:
         return f"{self.name} is connected with {there}."
 
     async def fault(self, kind: str | None) -> None:
-        """Plant a fault: ``closed_port``, or ``silent``, which answers nothing; None heals.
+        """Plant one of a central system's faults in place of the one before, None to heal it.
 
         Raises:
-            ValueError: There is no such fault.
+            ValueError: There is no such fault; the message lists what there is.
         """
-        if kind is not None and kind not in FAULTS:
-            raise ValueError(f"{self.name} has no fault {kind!r}. It has: {', '.join(FAULTS)}.")
+        if kind is not None:
+            FAULTS.parse(self.name, kind)
         was, self._fault = self._fault, kind
         self._host.trace("fault", fault=kind or "none")
         if self._server is None or was == kind:

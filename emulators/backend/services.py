@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from emulators.kit.family import Service
+
+API_TOKEN: Final = "API token"  #: The parameter with the token of its own interface.
 
 
 def services(setting: Callable[[str], object]) -> Mapping[str, Service]:

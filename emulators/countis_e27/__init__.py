@@ -5,6 +5,7 @@ from typing import Final
 
 from emulators.kit.device import Device
 from emulators.kit.family import DeviceConfig, Family
+from emulators.kit.faults import MODBUS_METER
 from emulators.kit.host import Host
 from emulators.kit.parameters import ParameterTable
 
@@ -20,6 +21,7 @@ def _create(host: Host, config: DeviceConfig) -> Device:
 FAMILY = Family(
     type="countis_e27",
     role="meter",
+    maker="Socomec",
     product="Socomec COUNTIS E27",
     firmware=("1.03",),
     parameters=ParameterTable.load(FOLDER / "parameters.csv"),
@@ -27,6 +29,7 @@ FAMILY = Family(
     modbus_port=502,
     modbus_unit=5,
     observations={"meter current": ("I1", "I2", "I3"), "meter power": ("P1", "P2", "P3")},
+    faults=MODBUS_METER,
     create=_create,
     sheet=FOLDER / "fidelity.md",
 )

@@ -1,5 +1,6 @@
 """Dutch smart meter (DSMR) with a P1 port."""
 
+from emulators.dsmr_p1.faults import FAULTS
 from emulators.dsmr_p1.versions import FOLDER, PORT, VERSIONS
 from emulators.kit.device import Device
 from emulators.kit.family import DeviceConfig, Family
@@ -23,6 +24,7 @@ FAMILY = Family(
     serial_ports={PORT: next(iter(VERSIONS.values())).settings},
     tables={"lines of a telegram": FOLDER / "obis.csv", "versions of the P1 standard": FOLDER / "versions.csv"},
     observations={"meter current": ("1-0:31.7.0", "1-0:51.7.0", "1-0:71.7.0")},
+    faults=FAULTS,
     create=_create,
     sheet=FOLDER / "fidelity.md",
 )

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from emulators.dsmr_p1.model import SPOILS, Meter, Terminals, spoilt
+from emulators.dsmr_p1.faults import FAULTS, SPOILS
+from emulators.dsmr_p1.model import Meter, Terminals, spoilt
 from emulators.dsmr_p1.versions import FOLDER, PORT, VERSIONS
 from emulators.kit.family import DeviceConfig
 from emulators.kit.front import Front
@@ -15,7 +16,6 @@ from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTa
 
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
 LOCAL: Final = ZoneInfo("Europe/Amsterdam")
-FAULTS: Final = (*SPOILS, "silent", "frozen", "request_dropped", "restart")
 LONGEST_ID: Final = 48
 
 
@@ -82,17 +82,13 @@ class DsmrP1:
         return said + (f" with the fault {self._fault!r}" if self._fault else "") + "."
 
     async def fault(self, kind: str | None) -> None:
-        """Plant a fault in place of the one before, None to heal it.
-
-        ``crc``, ``noise``, ``binary`` and ``half`` spoil every telegram, ``silent`` sends none, ``frozen`` repeats its
-        values, ``request_dropped`` releases the data request line, ``restart`` restarts it in the middle of the next
-        telegram, once.
+        """Plant one of the meter's faults in place of the one before, None to heal it.
 
         Raises:
             ValueError: There is no such fault; the message lists what there is.
         """
-        if kind is not None and kind not in FAULTS:
-            raise ValueError(f"{self.name} has no fault {kind!r}. It has: {', '.join(FAULTS)}.")
+        if kind is not None:
+            FAULTS.parse(self.name, kind)
         self._fault = kind
         self.meter.frozen = kind == "frozen"
         self._host.trace("fault", fault=kind or "none")
@@ -135,7 +131,7 @@ class DsmrP1:
         if self._fault == "silent" or self._port is None:
             return
         self._last = data = self.meter.telegram(self._host.utc().astimezone(LOCAL))
-        if self._fault in SPOILS:
+        if self._fault in SPOILS.spellings:
             data = spoilt(data, str(self._fault), self._host.rng)
         elif self._fault == "restart":
             self._fault = None

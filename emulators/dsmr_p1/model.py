@@ -19,9 +19,6 @@ from emulators.kit.p1 import ObisRow, telegram
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PHASES, PerPhase
 
-#: What spoils the bytes of a telegram.
-SPOILS: Final = ("crc", "noise", "binary", "half")
-
 MOST_KW: Final = Decimal("99.999")  # F5(3,3)
 MOST_A: Final = 999  # F3(0,0)
 MOST_V: Final = 999.9  # F4(1,1)
@@ -171,7 +168,7 @@ def timestamp(local: datetime) -> str:
 
 
 def spoilt(data: bytes, kind: str, rng: random.Random) -> bytes:
-    """Return what a fault of :data:`SPOILS` makes of a telegram.
+    """Return what a fault that spoils telegrams makes of one.
 
     ``crc`` has a wrong CRC (without one: a wrong digit), ``noise`` has some bytes changed, ``binary`` is random bytes
     of the same number, ``half`` ends in the middle.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,8 +17,10 @@ from typing import Literal
 
 import emulators
 from emulators.kit.device import Device
+from emulators.kit.faults import NO_FAULTS, Faults
 from emulators.kit.host import Host, SerialSettings
 from emulators.kit.parameters import ParameterTable, Value
+from emulators.kit.site import BackendLink, ChargerSeen, Remark, Rule, Setting, SiteView
 
 Role = Literal["charger", "meter", "backend"]
 #: What suites ask of every family in the same words: one value, or one for each of L1, L2, L3.
@@ -85,8 +87,16 @@ class Service:
     path: str = ""
 
 
-def _no_services(_setting: Callable[[str], object]) -> Mapping[str, Service]:
+def _no_services(_setting: Setting) -> Mapping[str, Service]:
     return {}
+
+
+def _no_rules(_site: SiteView, _own: Sequence[ChargerSeen]) -> Iterator[Remark]:
+    return iter(())
+
+
+def _no_backend(_setting: Setting) -> BackendLink | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +106,14 @@ class Family:
     Attributes:
         type: The name a site file uses, equal to the folder's name.
         role: Which seat it can take.
+        maker: Who makes it, empty for what follows a standard and has many makers.
         product: Product name for people.
         firmware: Versions that can be emulated, the default first.
         variants: Order numbers or builds, the default first; empty when there is only one.
         single_phase: Variants of a charger with one phase.
         sockets: How many sockets a charger has, by variant ('' = any other).
         rated_current_a: Highest current that a variant is built for, by variant ('' = any), for the site check [A].
+        limit_parameter: Parameter with the current that each socket of a charger may draw, empty: the rated current.
         parameters: Documented parameters.
         registers: The Modbus table, None without Modbus.
         modbus_port: Documented Modbus TCP port, None without Modbus TCP.
@@ -110,11 +122,18 @@ class Family:
         modbus_unit: Unit id that clients use first.
         modbus_more_units: Further unit ids with registers of their own, such as the station beside its sockets.
         services: Returns its further servers by name, with the settings in force (a parameter's value by its name).
+        api_token: Parameter with the token that clients of a central system's own interface show, empty for none.
         serial_ports: Its serial ports by label, by which a site's cables find them (``P1``), as its default firmware
             sets them.
         tables: Further tables of its interface by title (CSV), for the sheet: telegrams, versions.
         observations: Where a tester reads a quantity through the public port: names of registers, or OBIS references of
             a meter with a P1 port. A ``meter power`` gives its sign to a ``meter current`` that has none.
+        site_rules: What a site can get wrong with a charger's parameters; asked once for a site.
+        backend: Returns where a charger with these settings looks for its central system, None when it looks for none.
+        gateway: Returns the gateway that its way to a central system in another network goes through, empty for none;
+            None for a family without such settings, which reaches its own network only.
+        faults: What can go wrong in its devices, for ``Plant Fault``.
+        headline: Fields of its page that say what part it plays on its site, each with the text to say it.
         has_card_reader: Its devices are :class:`~emulators.kit.device.CardReader`.
         create: Makes the device on a host; the first one imports ``device.py`` (or :meth:`import_device` before).
         sheet: Fidelity notes (Markdown).
@@ -122,12 +141,14 @@ class Family:
 
     type: str
     role: Role
+    maker: str = ""
     product: str
     firmware: tuple[str, ...]
     variants: tuple[str, ...] = ()
     single_phase: tuple[str, ...] = ()
     sockets: Mapping[str, int] = field(default_factory=dict)
     rated_current_a: Mapping[str, float] = field(default_factory=dict)
+    limit_parameter: str = ""
     parameters: ParameterTable
     registers: Path | None = None
     modbus_port: int | None = None
@@ -135,10 +156,16 @@ class Family:
     modbus_switches: Mapping[str, Collection[object]] = field(default_factory=dict)
     modbus_unit: int = 1
     modbus_more_units: tuple[int, ...] = ()
-    services: Callable[[Callable[[str], object]], Mapping[str, Service]] = _no_services
+    services: Callable[[Setting], Mapping[str, Service]] = _no_services
+    api_token: str = ""
     serial_ports: Mapping[str, SerialSettings] = field(default_factory=dict)
     tables: Mapping[str, Path] = field(default_factory=dict)
     observations: Mapping[Quantity, tuple[str, ...]] = field(default_factory=dict)
+    site_rules: Rule = _no_rules
+    backend: Callable[[Setting], BackendLink | None] = _no_backend
+    gateway: Callable[[SiteView, ChargerSeen, Setting], str] | None = None
+    faults: Faults = NO_FAULTS
+    headline: Mapping[str, str] = field(default_factory=dict)
     has_card_reader: bool = False
     create: Callable[[Host, DeviceConfig], Device]
     sheet: Path
@@ -151,7 +178,7 @@ class Family:
         """Return how many sockets a charger of a variant has."""
         return self.sockets.get(variant, self.sockets.get("", 1))
 
-    def modbus_port_with(self, setting: Callable[[str], object]) -> int | None:
+    def modbus_port_with(self, setting: Setting) -> int | None:
         """Return the Modbus TCP port of a device with these settings, None when it has no server or it is switched off.
 
         Args:
@@ -161,7 +188,7 @@ class Family:
             return None
         return int(str(setting(self.modbus_port_parameter))) if self.modbus_port_parameter else self.modbus_port
 
-    def modbus_closed_by(self, setting: Callable[[str], object]) -> str:
+    def modbus_closed_by(self, setting: Setting) -> str:
         """Return which parameter keeps the server closed, its value and those that open it, or nothing."""
         for name, opening in self.modbus_switches.items():
             if (value := setting(name)) not in opening:

@@ -7,6 +7,9 @@ from emulators.kit.device import Device
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import Host
 from emulators.kit.parameters import ParameterTable
+from emulators.mennekes_ecu.faults import FAULTS
+from emulators.mennekes_ecu.site_backend import backend_link, gateway_in_use
+from emulators.mennekes_ecu.site_rules import POINT_LIMIT, site_rules
 
 FOLDER: Final = Path(__file__).parent
 
@@ -20,8 +23,10 @@ def _create(host: Host, config: DeviceConfig) -> Device:
 FAMILY = Family(
     type="mennekes_ecu",
     role="charger",
+    maker="MENNEKES",
     product="AMTRON Professional (ECU)",
     firmware=("5.22", "5.12", "5.33"),
+    limit_parameter=POINT_LIMIT,
     parameters=ParameterTable.load(FOLDER / "parameters.csv"),
     registers=FOLDER / "registers.csv",
     modbus_port=502,
@@ -31,8 +36,13 @@ FAMILY = Family(
         "signalled current": ("SIGNALED_CURRENT",),
         "charging current": ("METER_CUR_L1", "METER_CUR_L2", "METER_CUR_L3"),
     },
+    site_rules=site_rules,
+    backend=backend_link,
+    gateway=gateway_in_use,
+    headline={"DLM Master/Slave": "{}", "DLM Network Id": "network {}"},
     has_card_reader=True,
-    tables={"OCPP configuration keys": FOLDER / "ocpp_keys.csv"},
+    tables={"meters that it reads": FOLDER / "meters.csv", "OCPP configuration keys": FOLDER / "ocpp_keys.csv"},
+    faults=FAULTS,
     create=_create,
     sheet=FOLDER / "fidelity.md",
 )

@@ -19,12 +19,10 @@ from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.wan_router import Route, WanRouter
 from emulators.mennekes_ecu.dhcp import Dhcp
+from emulators.mennekes_ecu.site_backend import IDENTITY, PASSWORD, URL
 
 KEYS: Final = Path(__file__).parent / "ocpp_keys.csv"
 VENDOR, MODEL = "MENNEKES", "CC612_2S0R"
-URL: Final = "WebSockets JSON OCPP URL of the Backend"
-IDENTITY: Final = "OCPP ChargeBoxIdentity (ChargePointID)"
-PASSWORD: Final = "HTTP Basic Authentication password"
 FREE_TAG: Final = "RFID Tag for Free Charging with OCPP Full, fixed rfid modes"
 #: Keys that limit the group of a DLM master, phase by phase [A].
 OPERATOR_KEYS: Final = ("DlmOperatorPhase1Limit", "DlmOperatorPhase2Limit", "DlmOperatorPhase3Limit")

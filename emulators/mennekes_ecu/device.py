@@ -28,6 +28,7 @@ from emulators.mennekes_ecu.backend import OPERATOR_KEYS, STATUS_NUMBERS, Way, b
 from emulators.mennekes_ecu.dhcp import Dhcp
 from emulators.mennekes_ecu.dlm_link import PORT
 from emulators.mennekes_ecu.dlm_member import DlmMember
+from emulators.mennekes_ecu.faults import FAULTS
 from emulators.mennekes_ecu.model import METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
 from emulators.mennekes_ecu.second_meter import SecondMeter, meter_of
@@ -128,17 +129,16 @@ class MennekesEcu(Charger):
         super().parameters_changed()
 
     async def fault(self, kind: str | None) -> None:
-        """Let the clock go wrong, ``clock:7200`` (seconds ahead); the backend sets it. All else comes from outside.
+        """Let the clock go wrong, None to set it right.
 
         Raises:
-            ValueError: Another fault, or the point has no backend.
+            ValueError: There is no such fault, or the point has no backend; the message says what there is.
         """
-        name, _, ahead_s = (kind or "").partition(":")
-        if self.backend is not None and (kind is None or name == "clock"):
-            self.backend.set_clock_ahead(float(ahead_s or 0))
-        elif kind is not None:
-            text = f"{self.name} has no fault {kind!r}. With a backend it has clock:SECONDS; for all else"
-            raise ValueError(f"{text} cut its link or stop it.")
+        planted = None if kind is None else FAULTS.parse(self.name, kind)
+        if self.backend is not None:
+            self.backend.set_clock_ahead(0 if planted is None else planted.number)
+        elif planted is not None:
+            raise ValueError(f"{self.name} has no backend, and without one no fault {kind!r}.")
 
     def page(self) -> Mapping[str, str]:
         """Return what the dashboard shows (System Status, DLM Status), as text by field."""

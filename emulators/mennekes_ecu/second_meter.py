@@ -1,9 +1,8 @@
-"""A DLM master's second meter, a Siemens PAC2200: polled over Modbus TCP, and lost when it is silent."""
+"""A DLM master's second meter: polled over Modbus TCP as its table says, and lost when it is silent."""
 
 from __future__ import annotations
 
-import math
-import struct
+from pathlib import Path
 from typing import Final
 
 from emulators.kit.family import DeviceConfig
@@ -12,11 +11,11 @@ from emulators.kit.modbus.client import ModbusClient, ModbusFault
 from emulators.kit.modbus.poller import Poller
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
+from emulators.kit.readable import ReadableMeter
 from emulators.mennekes_ecu import dlm
 
-#: Currents I_L1..I_L3 and signed active powers P_L1..P_L3 in one request.
-FIRST, WORDS, CURRENTS, POWERS = 13, 18, 0, 12
-UNIT: Final = 1
+METERS: Final = ReadableMeter.load(Path(__file__).parent / "meters.csv")
+KIND: Final = "Meter configuration (Second)"  #: The parameter that names one of them.
 
 
 class SecondMeter:
@@ -27,6 +26,7 @@ class SecondMeter:
         config: The master's.
         parameters: The master's: where the meter is.
         master: Is told each reading.
+        meter: How it is read.
         period_s: From poll to poll [s].
 
     Attributes:
@@ -35,9 +35,16 @@ class SecondMeter:
     """
 
     def __init__(
-        self, host: Host, config: DeviceConfig, parameters: ParameterStore, master: dlm.Master, *, period_s: float
+        self,
+        host: Host,
+        config: DeviceConfig,
+        parameters: ParameterStore,
+        master: dlm.Master,
+        meter: ReadableMeter,
+        *,
+        period_s: float,
     ) -> None:
-        self._host, self._master = host, master
+        self._host, self._master, self._meter = host, master, meter
         self._started_ns = host.now_ns()
         where = parameters.text("IP address of second meter"), parameters.whole("Port number of Second Meter")
         self._poller = Poller(
@@ -68,7 +75,7 @@ class SecondMeter:
             self._host.trace("meter_lost" if lost else "meter_found")
 
     async def _read(self, client: ModbusClient) -> None:
-        reading = await read_currents(client)
+        reading = await read_currents(client, self._meter)
         self._master.meter(self._host.now_ns(), reading)
         if reading is not None:
             self.currents_a = reading.map(lambda value: round(value, 1))
@@ -78,32 +85,15 @@ def meter_of(
     host: Host, config: DeviceConfig, parameters: ParameterStore, master: dlm.Master, *, period_s: float
 ) -> SecondMeter | None:
     """Return the meter that a master is set up for (arguments as of :class:`SecondMeter`), None without one."""
-    wanted = (
-        parameters.flag("External Meter Support")
-        and parameters.text("Meter configuration (Second)") != "No meter"
-        and parameters.text("IP address of second meter")
-    )
-    return SecondMeter(host, config, parameters, master, period_s=period_s) if wanted else None
+    meter = METERS.get(parameters.text(KIND))
+    wanted = parameters.flag("External Meter Support") and parameters.text("IP address of second meter")
+    return SecondMeter(host, config, parameters, master, meter, period_s=period_s) if meter and wanted else None
 
 
-async def read_currents(client: ModbusClient) -> PerPhase | None:
+async def read_currents(client: ModbusClient, meter: ReadableMeter) -> PerPhase | None:
     """Return the meter's signed currents [A], None when it does not answer or one is absurd."""
     try:
-        return signed_currents(await client.read_holding(FIRST, WORDS, unit=UNIT))
+        answers = [await client.read_holding(first, words, unit=meter.unit) for first, words in meter.requests]
     except ModbusFault:
         return None
-
-
-def signed_currents(words: list[int]) -> PerPhase | None:
-    """Return the currents of a PAC2200 with the sign of each phase's active power [A], None when one is absurd.
-
-    Source: application note 6.3 is silent about the sign; MEN-MTR-061 recommends the active power's.
-    """
-    currents, powers = _floats(words[CURRENTS:][:6]), _floats(words[POWERS:][:6])
-    if not all(map(math.isfinite, (*currents, *powers))):
-        return None
-    return PerPhase(*(math.copysign(i, p) for i, p in zip(currents, powers, strict=True)))
-
-
-def _floats(words: list[int]) -> list[float]:
-    return list(struct.unpack(">3f", struct.pack(">6H", *words)))
+    return meter.currents_a(answers)

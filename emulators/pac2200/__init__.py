@@ -7,6 +7,7 @@ from emulators.kit.device import Device
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import Host
 from emulators.kit.parameters import ParameterTable
+from emulators.pac2200.faults import FAULTS
 
 FOLDER: Final = Path(__file__).parent
 
@@ -20,6 +21,7 @@ def _create(host: Host, config: DeviceConfig) -> Device:
 FAMILY = Family(
     type="pac2200",
     role="meter",
+    maker="Siemens",
     product="Siemens PAC2200",
     firmware=("3.2.2",),
     variants=("7KM2200-2EA30-1EA1", "7KM2200-2EA30-1JA1", "7KM2200-2EA40-1EA1", "7KM2200-2EA40-1JA1"),
@@ -29,6 +31,7 @@ FAMILY = Family(
     modbus_port=502,
     modbus_port_parameter="Modbus Port",
     observations={"meter current": ("I_L1", "I_L2", "I_L3"), "meter power": ("P_L1", "P_L2", "P_L3")},
+    faults=FAULTS,
     create=_create,
     sheet=FOLDER / "fidelity.md",
 )

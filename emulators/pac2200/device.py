@@ -8,24 +8,23 @@ from typing import ClassVar, Final
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import Host
-from emulators.kit.modbus.meter import COMMON_FAULTS, ModbusMeter
+from emulators.kit.modbus.meter import ModbusMeter
 from emulators.kit.parameters import ParameterError, ParameterTable
-from emulators.kit.phases import PHASES
 from emulators.kit.registers import RegisterTable, Value
 from emulators.kit.terminals import Reading
+from emulators.pac2200.faults import FAULTS, LOST_PHASE
 from emulators.pac2200.model import SAMPLE_S, Meter
 
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
 REGISTERS: Final = RegisterTable.load(FOLDER / "registers.csv")
 INPUT: Final = "digital_input"  #: The contact at terminal 12 (MENNEKES application note 6.5).
-LOST_PHASE: Final = "nan:"
 
 
 class Pac2200(ModbusMeter):
     """A Siemens SENTRON PAC2200 on a host; any unit id is answered and echoed (assumed)."""
 
-    FAULTS: ClassVar = (*COMMON_FAULTS, *(f"{LOST_PHASE}{phase}" for phase in PHASES))
+    FAULTS: ClassVar = FAULTS
     CURRENTS: ClassVar = ("I_L1", "I_L2", "I_L3")
     DISPLAYED: ClassVar = (
         *("V_L1_N", "V_L2_N", "V_L3_N", *CURRENTS, "P_L1", "P_L2", "P_L3"),
@@ -66,14 +65,15 @@ class Pac2200(ModbusMeter):
         }
 
     async def fault(self, kind: str | None) -> None:
-        """Plant a fault as every meter has it, or ``nan:L2``, which reads *not a number* on that phase.
+        """Plant one of the meter's faults in place of the one before, None to heal it.
 
         Raises:
             ValueError: There is no such fault; the message lists what there is.
         """
         await super().fault(kind)
+        planted = None if kind is None else FAULTS.parse(self.name, kind)
         self.meter.frozen = kind == "frozen"
-        self.meter.lost_phase = kind.removeprefix(LOST_PHASE) if kind is not None and LOST_PHASE in kind else None
+        self.meter.lost_phase = planted.argument if planted is not None and planted.name == LOST_PHASE else None
 
     def measure(self, reading: Reading) -> None:
         """Measure and count; a change of input or tariff is traced."""

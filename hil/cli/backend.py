@@ -12,7 +12,6 @@ from typing import Any, Final
 from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode, ScenarioError
 
-API_TOKEN: Final = "API token"  #: The central system's parameter.
 NOT_CONNECTED: Final = "not connected"
 
 
@@ -43,14 +42,16 @@ def _ask(args: argparse.Namespace, verb: str, body: Mapping[str, object] | None)
     with importing():
         import asyncio  # noqa: PLC0415
 
+        from emulators.kit.family import family  # noqa: PLC0415
         from hil.hand.client import Client, backend_at, find  # noqa: PLC0415  aiohttp is slow to import
 
     async def ask() -> dict[str, Any]:
         farm = find(args.endpoints)
-        name, url = backend_at(farm, args.backend)
+        name, url, kind = backend_at(farm, args.backend)
+        parameter = family(kind).api_token
         async with Client(farm) as client:
-            found = await client.do("param", {"device": name, "name": API_TOKEN})
-        async with Client(replace(farm, url=url, token=found["parameters"][API_TOKEN])) as client:
+            found = await client.do("param", {"device": name, "name": parameter})
+        async with Client(replace(farm, url=url, token=found["parameters"][parameter])) as client:
             return await client.state() if body is None else await client.do(verb, body)
 
     return asyncio.run(ask())

@@ -9,6 +9,7 @@ from typing import Any, Final
 from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode, HilError
 
+PLANT_FAULT, HEAL = "Plant Fault", "none"
 Words = Callable[[argparse.Namespace], Iterable[str]]
 
 
@@ -80,6 +81,24 @@ def _keywords(_args: argparse.Namespace) -> Iterable[str]:
     return [one.name for one in LibraryDocumentation("hil.keywords.Farm").keywords]
 
 
+def _arguments(args: argparse.Namespace) -> Iterable[str]:
+    """Return what a keyword of `hil do` may be given next, as far as the farm can say: devices, and their faults."""
+    given = list(args.args or ())
+    if not given:
+        return _seats(args)
+    if args.keyword != PLANT_FAULT or len(given) > 1:
+        return []
+    with importing():
+        import json  # noqa: PLC0415
+
+        from emulators.kit.family import family  # noqa: PLC0415
+        from hil.hand.client import find  # noqa: PLC0415
+
+    where = find(getattr(args, "endpoints", None))
+    devices = json.loads(where.file.read_text(encoding="utf-8"))["devices"]
+    return [*family(devices[given[0]]["type"]).faults.spellings, HEAL] if given[0] in devices else []
+
+
 def _seats(args: argparse.Namespace) -> Iterable[str]:
     state = _state(args)
     return [*state["points"], *state["meters"], *state["backends"]]
@@ -107,4 +126,5 @@ WORDS: Final[dict[tuple[str, str], Words]] = {
     ("pv", "node"): _nodes("pv"),
     ("param", "name"): _parameters,
     ("do", "keyword"): _keywords,
+    ("do", "args"): _arguments,
 }

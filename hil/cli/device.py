@@ -58,7 +58,7 @@ def _device(args: argparse.Namespace) -> int:
         name, _, kind = word.rpartition("=")
         if not name or name in seats:
             why = f"{name} is there twice" if name else f"{word!r} is no device"
-            raise ScenarioError(f"{why}. Allowed: NAME=TYPE, such as CP1=mennekes_ecu, each name once.")
+            raise ScenarioError(f"{why}. Allowed: NAME=TYPE with a TYPE of `hil devices`, each name once.")
         seats[name] = _family(kind)
     with importing():
         for one in seats.values():

@@ -212,7 +212,7 @@ def _headlines(farm: Farm, sideband_url: str) -> Iterator[str]:
 
 
 def _headline(farm: Farm, name: str) -> tuple[str, str, str, str]:
-    """Return name, product, where it is reached, and what matters about its seat."""
+    """Return name, product, where it is reached, and what part it plays."""
     spec = farm.site.require(name)
     where, endpoint = spec.address or "no network", _endpoint(farm, name)
     if (serial := endpoint.get("serial")) is not None:
@@ -224,8 +224,7 @@ def _headline(farm: Farm, name: str) -> tuple[str, str, str, str]:
     elif (modbus := endpoint.get("modbus")) is not None:
         where += " -> Modbus TCP {host}:{port} unit {unit}".format(**modbus)
     page = farm.devices[name].page()
-    role, network = page.get("DLM Master/Slave"), page.get("DLM Network Id")
-    seat = [text for text in (role, f"network {network}" if network is not None else None) if text]
+    seat = [text.format(page[field]) for field, text in spec.family.headline.items() if page.get(field)]
     return name, spec.family.product, where, ", ".join(seat)
 
 

@@ -11,6 +11,7 @@ from hil.errors import ExitCode, ScenarioError
 
 if TYPE_CHECKING:
     from emulators.kit.family import Family
+    from emulators.kit.faults import Fault
 
 
 def add(commands: Commands) -> None:
@@ -46,6 +47,8 @@ def _sheet(args: argparse.Namespace) -> int:
     except UnknownFamily as error:
         raise ScenarioError(str(error)) from error
     print(f"{device.type}: {device.product} ({device.role})")
+    if device.maker:
+        print(f"maker: {device.maker}")
     print(f"firmware: {', '.join(device.firmware)} (the first is the default)")
     if device.variants:
         print(f"variants: {', '.join(device.variants)} (the first is the default)")
@@ -58,6 +61,9 @@ def _sheet(args: argparse.Namespace) -> int:
             rows = [tuple(row) for row in csv.reader(file)]
         print(f"\n{title}, {len(rows) - 1} rows")
         _table(rows)
+    if len(device.faults):
+        print("\nfaults of its own, for `Plant Fault`")
+        _table([("fault", "argument", "effect", "source"), *(_fault(one) for one in device.faults)])
     if len(device.parameters):
         print("\nparameters")
         head = ("name", "type", "default", "unit", "allowed", "restart", "source")
@@ -81,6 +87,13 @@ def _sheet(args: argparse.Namespace) -> int:
     print()
     print(device.sheet.read_text(encoding="utf-8").rstrip())
     return ExitCode.PASSED
+
+
+def _fault(fault: Fault) -> tuple[str, str, str, str]:
+    """Return a fault's name, its argument with what it may be, its effect and source."""
+    argument = fault.argument
+    text = "" if argument is None else f"{argument.name}: {argument.range}"
+    return fault.name, text or "-", fault.effect, fault.source
 
 
 def _doctor(args: argparse.Namespace) -> int:

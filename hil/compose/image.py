@@ -23,6 +23,8 @@ NAME: Final = "hilfarm"
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 PUBLIC_BASE: Final = f"python:{PYTHON}-slim"
 PACKAGES: Final = ("hil", "emulators")
+BUILT_WITH: Final = ("pyproject.toml", "wheel_backend.py")
+SCHEMA: Final = Path("hil", "site", "schema.json")  #: Made by the build from the packages.
 PULL_TIMEOUT_S: Final = 300.0
 
 Say = Callable[[str], None]
@@ -108,10 +110,10 @@ def _digest(root: Path, base: str) -> str:
 
 
 def _sources(root: Path) -> Iterator[Path]:
-    yield from (root / name for name in ("compose/Dockerfile", "constraints.txt", "pyproject.toml"))
+    yield from (root / name for name in ("compose/Dockerfile", "constraints.txt", *BUILT_WITH))
     for package in PACKAGES:
         for file in sorted((root / package).rglob("*")):
-            if file.is_file() and "__pycache__" not in file.parts:
+            if file.is_file() and "__pycache__" not in file.parts and file != root / SCHEMA:
                 yield file
 
 
@@ -134,7 +136,7 @@ def _farm(root: Path, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place)
-        for name in ("pyproject.toml", "README.md"):
+        for name in (*BUILT_WITH, "README.md"):
             shutil.copy(root / name, copy)
         for package in PACKAGES:
             shutil.copytree(root / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))

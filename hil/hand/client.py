@@ -95,8 +95,8 @@ def _read(file: Path) -> Where:
         raise ScenarioError(f"{file} is no endpoints file of `hil up --endpoints FILE`.") from error
 
 
-def backend_at(farm: Where, name: str) -> tuple[str, str]:
-    """Return name and HTTP interface (URL) of a farm's central system.
+def backend_at(farm: Where, name: str) -> tuple[str, str, str]:
+    """Return name, HTTP interface (URL) and type of a farm's central system.
 
     Args:
         farm: The farm.
@@ -106,13 +106,13 @@ def backend_at(farm: Where, name: str) -> tuple[str, str]:
         ScenarioError: The farm has none of that name, or more than one.
     """
     devices = json.loads(farm.file.read_text(encoding="utf-8"))["devices"]
-    there = {one: str(found["api"]["url"]) for one, found in devices.items() if "api" in found}
+    there = {one: found for one, found in devices.items() if "api" in found}
     if not there:
         raise ScenarioError(f"site {farm.site} has no central system. Write one under 'backends:' of the site.")
     if name not in there and (name or len(there) > 1):
         raise ScenarioError(f"{name!r} is no central system. Allowed: --backend {' or '.join(there)}.")
     name = name or next(iter(there))
-    return name, there[name]
+    return name, str(there[name]["api"]["url"]), str(there[name]["type"])
 
 
 class Client:

@@ -4,8 +4,9 @@
 every problem.
 """
 
+from emulators.kit.site import SUPPLY
 from hil.site.cables import ALWAYS, OUTSIDE, SERIAL_PORTS, Link
-from hil.site.installation import SUPPLY, Feeder, Fuse, Load, Supply
+from hil.site.installation import Feeder, Fuse, Load, Supply
 from hil.site.load import load_site, shipped_sites, site_of, with_serial_port
 from hil.site.model import Site
 from hil.site.seats import SECTIONS, BackendSpec, DeviceSpec, MeterSpec, Outlet, SeatSpec

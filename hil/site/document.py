@@ -95,12 +95,16 @@ Finder = Callable[[str, Path], tuple[str, Path] | None]
 
 
 def dotted(where: Where) -> str:
-    """Return a path of keys as messages print it.
+    """Return a path of keys as messages print it; sockets are counted from 1, as on the housing.
 
-    >>> dotted(("devices", "CP1", "phase_order"))
-    'devices.CP1.phase_order'
+    >>> dotted(("devices", "CP1", "sockets", 0, "phase_order"))
+    'devices.CP1.sockets.1.phase_order'
     """
-    return ".".join(str(part) for part in where)
+    before = ("", *where)
+    return ".".join(
+        str(part + 1 if isinstance(part, int) and outer == "sockets" else part)
+        for outer, part in zip(before, where, strict=False)
+    )
 
 
 def read_document(name: str, path: Path, find: Finder, *, _outer: tuple[Path, ...] = ()) -> Document:
@@ -190,7 +194,7 @@ class _Builder:
         reason = (error.problem or error.context or "cannot be understood").strip()
         hint = f"The line reads: {written.strip()}"
         if "[" in reason and "{" in written:
-            hint = 'Inside { } a name with [A] needs quotes: {"Installation Current Limit [A]": 16}.'
+            hint = 'Inside { } a name with [A] needs quotes: {"Current Limit [A]": 16}.'
         return Problem(self._name, index + 1, "file", f"is no YAML here: {reason}.", hint)
 
     def _value(self, node: Node, where: Where) -> Any:

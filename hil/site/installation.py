@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from emulators.kit.phases import PerPhase
+from emulators.kit.site import SUPPLY
 from hil.plant.fuse import rating_range_a
 from hil.site.part import Named, Part
 from hil.site.values import CsvProfile, CurrentProfile, FeederName, Finding, Number, Profile, wrong
-
-SUPPLY: Final = "supply"
-"""Name of the main connection among the feeders."""
 
 FuseType = Literal["gG", "B", "C", "D"]
 Trip = Literal["earliest", "latest", "typical"]

@@ -11,11 +11,11 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from emulators.kit.site import SUPPLY
 from hil.errors import Problem, ScenarioError, SiteFileError
 from hil.site import checks
 from hil.site.cables import OUTSIDE, Link
-from hil.site.document import Document, Where, read_document
-from hil.site.installation import SUPPLY
+from hil.site.document import Document, Where, dotted, read_document
 from hil.site.model import Site
 from hil.site.seats import DEFAULT_NETWORK, SECTIONS, BackendSpec, DeviceSpec, MeterSpec, families_of
 from hil.site.values import CUSTOM, Finding, Names, nearest
@@ -143,7 +143,7 @@ def _checked(document: Document, path: Path) -> Site:
         raise SiteFileError(_in_order(document, problems))
     warnings = [document.problem(one.where, one.message, one.allowed) for one in remarks if not one.refuses]
     site._path, site._document = path, data
-    site._lines = {".".join(map(str, where)): mark for where, mark in document.marks.items() if where}
+    site._lines = {dotted(where): mark for where, mark in document.marks.items() if where}
     site._warnings = tuple(_in_order(document, warnings))
     return site
 

@@ -14,11 +14,12 @@ from typing import Annotated, Any, Final, get_args
 from pydantic import BeforeValidator, Field, PlainValidator, PrivateAttr, WithJsonSchema, model_validator
 
 from emulators.kit.parameters import Parameter
-from emulators.kit.phases import grid_phases
+from emulators.kit.phases import PerPhase, grid_phases, to_grid
+from emulators.kit.site import SUPPLY, OutletSeen
 from hil.errors import Problem, ScenarioError
 from hil.site.cables import OUTSIDE, SERIAL_PORTS, Link
 from hil.site.document import Mark
-from hil.site.installation import SUPPLY, Feeder, Fuse, Load, Supply, Trip
+from hil.site.installation import Feeder, Fuse, Load, Supply, Trip
 from hil.site.part import Part
 from hil.site.seats import DEFAULT_NETWORK, SECTIONS, BackendSpec, DeviceSpec, MeterSpec, Outlet, SeatSpec
 from hil.site.values import Count, Finding, NetworkName, Subnet, Text, unknown, wrong
@@ -165,6 +166,17 @@ class Site(Part):
         config = self.require(name).config()
         return tuple(one for one in (config.address, config.mobile_address) if one is not None)
 
+    def addresses_in_use(self) -> list[tuple[str, str, tuple[str, ...], str, str | None]]:
+        """Return section, name, path of the field, network and address of each seat, and of each modem."""
+        found: list[tuple[str, str, tuple[str, ...], str, str | None]] = []
+        for seats in (self.devices, self.meters, self.backends):
+            for name, seat in seats.items():
+                found.append((SECTIONS[seat.family.role], name, ("address",), seat.network, seat.address))
+        for name, device in self.devices.items():
+            if device.sim is not None:
+                found.append(("devices", name, ("sim", "address"), device.sim.network, device.sim.address))
+        return found
+
     def upstream(self, node: str) -> tuple[str, ...]:
         """Return a feeder and everything it hangs on, ``supply`` last.
 
@@ -208,6 +220,18 @@ class Site(Part):
     def outlets_behind(self, node: str) -> tuple[Outlet, ...]:
         """Return the sockets that are fed through a feeder (or through ``supply``: all)."""
         return tuple(one for one in self.outlets.values() if node in self.upstream(one.feeder))
+
+    def full_capacity_a(self, outlets: Sequence[OutletSeen]) -> PerPhase:
+        """Return what sockets may draw together by their installation limits, per grid phase [A]."""
+        total = PerPhase.zero()
+        for outlet in outlets:
+            device = self.devices[outlet.device]
+            limit: object = device.parameter(device.family.limit_parameter)
+            if limit is None:
+                limit = device.family.rated_current_a.get("", 0)
+            if isinstance(limit, int | float):
+                total += to_grid(PerPhase.all(limit), outlet.phase_order)
+        return total
 
     def fuse_at(self, node: str) -> Fuse | None:
         """Return the fuse at a feeder's beginning, or the main fuse."""

@@ -1,4 +1,4 @@
-"""The JSON schema of a site file, for editors: ``python -m hil.site.schema > hil/site/schema.json``."""
+"""The JSON schema of a site file, for editors: what ``hil schema`` prints, and what a wheel has as ``schema.json``."""
 
 from __future__ import annotations
 
@@ -52,6 +52,9 @@ def _details(name: str) -> dict[str, Any]:
             "properties": {row.name: _value(row) for row in family.parameters.values()},
         }
     }
+    if family.role == "charger":
+        counts = [family.sockets_of(variant) for variant in family.variants or ("",)]
+        details["sockets"] = {"minItems": min(counts), "maxItems": max(counts)}
     for key, known in (("firmware", family.firmware), ("variant", family.variants)):
         if known:
             details[key] = {"enum": list(known)}
@@ -80,9 +83,5 @@ def _value(row: Parameter) -> Mapping[str, Any]:
 
 
 def schema_text() -> str:
-    """Return the schema as the committed file holds it."""
+    """Return the schema as its file holds it."""
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    print(schema_text(), end="")

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from emulators.kit import family as kit
-from emulators.kit.parameters import ParameterError, Value
-from hil.site.installation import SUPPLY
+from emulators.kit.parameters import ParameterError, ParameterStore, Value
+from emulators.kit.site import SUPPLY
 from hil.site.part import Named, Part
 from hil.site.values import (
     Address,
@@ -122,6 +122,10 @@ class _Seat(Named):
         row = self.family.parameters.get(name)
         return None if row is None else row.parse(row.default)
 
+    def offered(self) -> list[str]:
+        """Return the parameters that its form offers with these settings."""
+        return ParameterStore(self.family.parameters, self.parameters).offered()
+
     def _config(
         self, phase_order: str, mobile_address: str | None = None, sockets: tuple[kit.SocketConfig, ...] = ()
     ) -> kit.DeviceConfig:
@@ -213,7 +217,8 @@ class DeviceSpec(_Seat):
     @model_validator(mode="after")
     def _has_these_sockets(self) -> Self:
         if self.sockets and len(self.sockets) != (has := self._count()):
-            text = f"{len(self.sockets)} sockets, but {self._config('').variant or self.type} has {has}."
+            many = "" if len(self.sockets) == 1 else "s"
+            text = f"{len(self.sockets)} socket{many}, but {self._config('').variant or self.type} has {has}."
             raise wrong(Finding(text, f"Allowed: {has}, or nothing when all are alike.", ("sockets",)))
         return self
 
@@ -232,6 +237,16 @@ class DeviceSpec(_Seat):
             )
             for number, one in enumerate(specs, start=1)
         )
+
+    def phase_orders(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """Return each phase order that acts: the path of the field that says it, and how a socket hangs on the grid."""
+        own = (("phase_order",), self.phase_order)
+        if not self.sockets:
+            return [own]
+        return [
+            own if one.phase_order is None else (("sockets", index, "phase_order"), one.phase_order)
+            for index, one in enumerate(self.sockets)
+        ]
 
     def _count(self) -> int:
         return self.family.sockets_of(self.variant or next(iter(self.family.variants), ""))

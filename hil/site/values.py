@@ -25,9 +25,6 @@ Profile = tuple[tuple[int, PerPhase], ...]
 CUSTOM: Final = "site"
 """Type of the pydantic errors made here; their context carries the findings."""
 
-SERVICE_NETWORKS: Final = tuple(ipaddress.IPv4Network(f"192.168.{net}.0/24") for net in (123, 124, 125))
-"""Networks of an ECU's own service ports; no static address may lie in them (MENNEKES application note 3.2)."""
-
 _DURATION_S: Final = {
     **dict.fromkeys(("ms",), Fraction(1, 1000)),
     **dict.fromkeys(("s", "sec", "second", "seconds"), Fraction(1)),
@@ -155,18 +152,9 @@ def _address(raw: object) -> str | None:
     if raw is None:
         return None
     try:
-        address = ipaddress.IPv4Address(raw if isinstance(raw, str) else "")
+        return str(ipaddress.IPv4Address(raw if isinstance(raw, str) else ""))
     except ValueError:
         raise wrong(Finding(f"{raw!r} is not an IPv4 address.", "Allowed: an address such as 192.168.0.11.")) from None
-    if any(address in network for network in SERVICE_NETWORKS):
-        networks = ", ".join(f"{network.network_address.exploded.rpartition('.')[0]}.x" for network in SERVICE_NETWORKS)
-        raise wrong(
-            Finding(
-                f"{raw!r} lies in a service network of the ECU.",
-                f"Not allowed: {networks} (MENNEKES application note 3.2). Allowed: another private address.",
-            )
-        )
-    return str(address)
 
 
 def _subnet(raw: object) -> ipaddress.IPv4Network:

@@ -9,12 +9,10 @@ from typing import Final
 from hil.errors import ScenarioError
 
 FILES: Final = Path(__file__).parent / "files"
-SCHEMA: Final = Path(__file__).parent.parent / "site" / "schema.json"
-
+SCHEMA: Final = "sites/site.schema.json"  #: Made from the device families.
 #: Where each file goes; names that tools would obey in this repository are written without their dot here.
 PLACES: Final = {
     "sites/car-park.yaml": FILES / "sites" / "car-park.yaml",
-    "sites/site.schema.json": SCHEMA,
     "suites/car_park.robot": FILES / "suites" / "car_park.robot",
     "robot.toml": FILES / "robot.toml",
     ".gitignore": FILES / "gitignore",
@@ -27,9 +25,11 @@ def init(folder: Path) -> list[Path]:
     Raises:
         ScenarioError: Some of the files are there already, or the folder cannot be written; nothing is changed.
     """
-    there = [name for name in PLACES if (folder / name).exists()]
+    there = [name for name in (*PLACES, SCHEMA) if (folder / name).exists()]
     if there:
         raise ScenarioError(f"{folder} has {', '.join(there)} already. Choose an empty folder: nothing was written.")
+    from hil.site.schema import schema_text  # noqa: PLC0415  pydantic is slow to import, and most commands write none
+
     written = []
     try:
         for name, source in PLACES.items():
@@ -37,6 +37,8 @@ def init(folder: Path) -> list[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
             written.append(target)
+        (folder / SCHEMA).write_text(schema_text(), encoding="utf-8")
+        written.append(folder / SCHEMA)
     except OSError as error:
         raise ScenarioError(f"{error.filename} cannot be written: {error.strerror}.") from error
     return written

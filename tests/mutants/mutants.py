@@ -13,6 +13,7 @@ from mutants_lockstep import MUTANTS_LOCKSTEP
 from mutants_ocpp import MUTANTS_OCPP
 from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
+from mutants_site import MUTANTS_SITE
 from mutants_start import MUTANTS_START
 from mutants_wire import MUTANTS_WIRE
 
@@ -82,7 +83,7 @@ MUTANTS = (
     ),
     Mutant(
         "sign of the meter's power ignored",
-        "emulators/mennekes_ecu/second_meter.py",
+        "emulators/kit/readable.py",
         "math.copysign(i, p)",
         "i",
         (suite("energy_meter_excluding", "Feed-In Behind The Meter Counts As Negative Load"),),
@@ -443,5 +444,6 @@ MUTANTS = (
     *MUTANTS_OCPP_POINT,
     *MUTANTS_OCPP_LOAD,
     *MUTANTS_START,
+    *MUTANTS_SITE,
     *MUTANTS_WIRE,
 )

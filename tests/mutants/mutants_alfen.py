@@ -29,9 +29,9 @@ MUTANTS_ALFEN = (
     ),
     Mutant(
         "Alfen: the sign of a Socomec current is lost",
-        METER,
-        "math.copysign(i * self.factor, p)",
-        "i * self.factor",
+        "emulators/kit/readable.py",
+        "math.copysign(i, p)",
+        "i",
         (alfen("pv_table", "PV Current"),),
     ),
     Mutant(

@@ -122,7 +122,7 @@ MUTANTS_BACKEND = (
     ),
     Mutant(
         "a site has one gateway, however many networks it has",
-        SITE,
+        f"{ECU}/site_backend.py",
         "first.setdefault(device.network, device.name)",
         'first.setdefault("", device.name)',
         unit("site/test_site_backends", "two_gateways_in_two_networks"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -221,8 +222,9 @@ def test_fields_by_hand() -> None:
 def test_which_backend_is_meant(tmp_path: Path) -> None:
     file = tmp_path / "endpoints.json"
     where = Where("x", "", "", file)
-    file.write_text('{"devices": {"A": {"api": {"url": "http://a"}}, "B": {"api": {"url": "http://b"}}, "M": {}}}')
-    assert backend_at(where, "B") == ("B", "http://b")
+    devices = {"A": {"api": {"url": "http://a"}}, "B": {"type": "backend", "api": {"url": "http://b"}}, "M": {}}
+    file.write_text(json.dumps({"devices": devices}))
+    assert backend_at(where, "B") == ("B", "http://b", "backend")
     for name in ("", "M"):
         with pytest.raises(ScenarioError, match="Allowed: --backend A or B"):
             backend_at(where, name)

@@ -178,3 +178,9 @@ def test_names_are_completed_from_the_running_farm(up: Up) -> None:
     assert offered("hil cut M") == {"M2"}
     assert {"house", "supply"} <= offered("hil load ")
     assert "DLM\\ Network\\ Id" in offered("hil param CP1 DLM")
+    assert offered("hil do 'Plant Fault' M") == {"M2"}
+    assert {"timeouts", "frozen", "nan:L2", "none"} <= {
+        one.replace("\\", "") for one in offered("hil do 'Plant Fault' M2 ")
+    }
+    assert offered("hil do 'Plant Fault' M2 tim") == {"timeouts"}
+    assert "timeouts" not in offered("hil do 'Plant Fault' nobody ") | offered("hil do 'Kill' M2 ")

@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hil.compose.farm import ComposeFarm
 
 from emulators.kit.pilot import NO_OFFER
-from hil.compose.farm import ComposeFarm
 from hil.errors import BenchError, DeviceSilent, ScenarioError
 from hil.process import control
 from hil.process.control import encode
@@ -161,7 +161,7 @@ def test_a_device_that_a_process_has_not_is_refused(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("mennekes_ecu",), r"'mennekes_ecu' is no device\. Allowed: NAME=TYPE, such as CP1=mennekes_ecu"),
+        (("mennekes_ecu",), r"'mennekes_ecu' is no device\. Allowed: NAME=TYPE with a TYPE of `hil devices`"),
         (("CP1=mennekes_ecu", "CP1=mennekes_ecu"), "CP1 is there twice"),
         (("CP1=toaster",), "toaster"),
     ],

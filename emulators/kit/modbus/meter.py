@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from emulators.kit.family import DeviceConfig
+from emulators.kit.faults import MODBUS_METER, Faults
 from emulators.kit.front import Front
 from emulators.kit.host import Cancel, Host, Phase
 from emulators.kit.modbus import FUNCTIONS, ModbusServer
 from emulators.kit.parameters import ParameterStore, ParameterTable
 from emulators.kit.registers import DEVICE_FAILURE, RegisterBank, RegisterTable, Value, WriteRefused
 from emulators.kit.terminals import Reading
-
-COMMON_FAULTS: Final = ("exceptions", "timeouts", "closed_port", "frozen")
 
 
 class ModbusMeter(ABC):
@@ -35,7 +34,7 @@ class ModbusMeter(ABC):
         identity: Objects of function 2Bh by id.
     """
 
-    FAULTS: ClassVar[tuple[str, ...]] = COMMON_FAULTS
+    FAULTS: ClassVar[Faults] = MODBUS_METER
     CURRENTS: ClassVar[tuple[str, ...]]  #: Registers of the three currents.
     DISPLAYED: ClassVar[tuple[str, ...]]  #: Registers that the display shows.
 
@@ -132,16 +131,13 @@ class ModbusMeter(ABC):
         return f"{self.name} measures {currents}" + (f" with the fault {self.planted!r}" if self.planted else "") + "."
 
     async def fault(self, kind: str | None) -> None:
-        """Plant a fault in place of the one before, None to heal it.
-
-        ``exceptions`` answers exception 4, ``timeouts`` does not answer, ``closed_port`` closes port and connections,
-        ``frozen`` keeps its values.
+        """Plant one of :attr:`FAULTS` in place of the one before, None to heal it.
 
         Raises:
             ValueError: There is no such fault; the message lists what there is.
         """
-        if kind is not None and kind not in self.FAULTS:
-            raise ValueError(f"{self.name} has no fault {kind!r}. It has: {', '.join(self.FAULTS)}.")
+        if kind is not None:
+            self.FAULTS.parse(self.name, kind)
         self.planted = kind
         self._server.refuse_with = DEVICE_FAILURE if kind == "exceptions" else None
         self._server.silent = kind == "timeouts"

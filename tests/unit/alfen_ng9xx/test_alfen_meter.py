@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import pytest
 
 from emulators.alfen_ng9xx.device import PARAMETERS
-from emulators.alfen_ng9xx.meter import BLOCK, ModbusMeter, P1Port
+from emulators.alfen_ng9xx.meter import METERS, P1Port, meter_of
 from emulators.kit.host import NS_PER_S
 from emulators.kit.p1 import telegram
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PHASES, PerPhase
+from emulators.kit.readable import ReadableMeter
 
 EXPORTING = telegram(
     r"XMX5\2FARM",
@@ -29,6 +30,9 @@ EXPORTING = telegram(
 )
 
 
+(BLOCK,) = METERS["Socomec"].requests
+
+
 def words(code: str, *values: float) -> list[int]:
     data = struct.pack(code, *values)
     return list(struct.unpack(f">{len(data) // 2}H", data))
@@ -41,11 +45,11 @@ def socomec(currents_ma: Sequence[int], powers: Sequence[int]) -> list[int]:
     return block
 
 
-def meter(**values: object) -> ModbusMeter:
+def meter(**values: object) -> ReadableMeter:
     names = {"mode": "TCP/IP Meter Mode", "type": "Type", "size": "Size", "factor": "Scaling factor"}
     names |= {"unit": "Slave address"} | {phase: f"Register {phase}" for phase in PHASES}
     parsed = {names[key]: PARAMETERS[names[key]].parse(value) for key, value in values.items()}
-    return ModbusMeter.of(ParameterStore(PARAMETERS, parsed))
+    return meter_of(ParameterStore(PARAMETERS, parsed))
 
 
 def test_a_socomec_meter_is_read_as_one_block_and_signed_by_its_powers() -> None:
@@ -82,7 +86,7 @@ def test_a_custom_register_mapping(
 
 
 def test_a_float_that_is_no_number_is_no_reading() -> None:
-    one = meter(mode="Custom register mapping", type="float")
+    one = meter(mode="Custom register mapping", type="float", L1=13, L2=15, L3=17)
     good = words(">f", 5.0)
     assert one.currents_a([good, words(">f", float("nan")), good]) is None
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulators.alfen_ng9xx.meter import P1Port
-from emulators.dsmr_p1.model import SPOILS, spoilt
+from emulators.dsmr_p1.faults import SPOILS
+from emulators.dsmr_p1.model import spoilt
 from emulators.kit.host import NS_PER_S
 from emulators.kit.p1 import MAX_TELEGRAM, telegram
 from emulators.kit.phases import PerPhase
@@ -36,7 +37,9 @@ def is_spoilt(data: bytes) -> bool:
 #: Nobody sends 777 A as a whole, so whoever believes in it is found out.
 spoiled = (
     st.builds(
-        lambda kind, seed: spoilt(whole(777), kind, random.Random(seed)), st.sampled_from(SPOILS), st.integers(0, 99)
+        lambda kind, seed: spoilt(whole(777), kind, random.Random(seed)),
+        st.sampled_from(SPOILS.spellings),
+        st.integers(0, 99),
     )
     .filter(is_spoilt)
     .map(lambda data: (data, None))

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulators.dsmr_p1 import FAMILY
-from emulators.dsmr_p1.model import SPOILS, Meter, Terminals, spoilt, timestamp
+from emulators.dsmr_p1.faults import SPOILS
+from emulators.dsmr_p1.model import Meter, Terminals, spoilt, timestamp
 from emulators.dsmr_p1.versions import VERSIONS
 from emulators.kit.family import families
 from emulators.kit.host import SerialSettings
@@ -179,7 +180,7 @@ def test_the_identifier_is_sent_in_hex_pairs() -> None:
     assert read(one).equipment == "K8EG004046395507"
 
 
-@pytest.mark.parametrize("kind", SPOILS)
+@pytest.mark.parametrize("kind", SPOILS.spellings)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_spoilt_telegram_is_refused_and_the_same_seed_spoils_alike(version: str, kind: str) -> None:
     one = meter(version)

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from hil.site.schema import schema_text
+
 ROOT = Path(__file__).parents[3]
+SCHEMA = Path("hil/site/schema.json")
 DATA = {".csv", ".yaml", ".md", ".json", ".resource", ".robot", ".toml", ".typed"}
 
 
@@ -20,7 +23,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, wheels, target = (tmp_path_factory.mktemp(name) for name in ("source", "wheels", "target"))
     for name in ("hil", "emulators"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
+    (source / SCHEMA).unlink(missing_ok=True)  # made by the build
+    for name in ("pyproject.toml", "README.md", "wheel_backend.py"):
         shutil.copy(ROOT / name, source)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(wheels), str(source)]
@@ -51,7 +55,13 @@ def test_every_data_file_is_in_the_wheel(installed: Path) -> None:
         ours = {path.relative_to(ROOT) for path in (ROOT / package).rglob("*") if path.suffix in DATA}
         theirs = {path.relative_to(installed) for path in (installed / package).rglob("*") if path.suffix in DATA}
         assert ours
-        assert theirs == ours
+        assert theirs - {SCHEMA} == ours - {SCHEMA}
+
+
+def test_the_wheels_schema_is_the_current_one(installed: Path, tmp_path: Path) -> None:
+    inside = (installed / SCHEMA).read_text(encoding="utf-8")
+    assert inside == schema_text()
+    assert hil(installed, tmp_path, "schema").stdout == inside
 
 
 def test_nothing_else_is_in_the_wheel(installed: Path) -> None:

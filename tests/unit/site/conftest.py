@@ -13,6 +13,8 @@ from emulators.kit import family as kit
 from emulators.kit.device import Device
 from emulators.kit.host import Host
 from emulators.kit.parameters import ParameterTable
+from emulators.mennekes_ecu.site_backend import backend_link, gateway_in_use
+from emulators.mennekes_ecu.site_rules import POINT_LIMIT, site_rules
 from hil.errors import Problem, SiteFileError
 from hil.site import Site, load_site
 
@@ -28,7 +30,8 @@ def _families() -> Mapping[str, kit.Family]:
     here = Path(__file__)
     ecu = kit.Family(
         type="mennekes_ecu", role="charger", product="charger", firmware=("5.22.0", "5.12.4", "5.10"),
-        parameters=ParameterTable.load(ECU_TABLE), create=_no_device, sheet=here,
+        parameters=ParameterTable.load(ECU_TABLE), limit_parameter=POINT_LIMIT, site_rules=site_rules,
+        backend=backend_link, gateway=gateway_in_use, create=_no_device, sheet=here,
     )  # fmt: skip
     meter = kit.Family(
         type="pac2200", role="meter", product="meter", firmware=("3.2.2",),

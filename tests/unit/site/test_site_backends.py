@@ -95,6 +95,22 @@ def test_two_gateways_in_two_networks_are_none() -> None:
     assert build_site(GATEWAY, annex).warnings == ()
 
 
+def test_a_family_without_a_gateway_reaches_its_own_network_only() -> None:
+    url = "Back office URL"
+    changes = {
+        "networks": "{lan: 192.168.0.0/24, far: 10.0.0.0/24}",
+        SETTING.format("CP1", url): "ws://10.0.0.7:8080/ocpp",
+    }
+    assert warnings("alfen/back-office", **changes) == [
+        (
+            f"devices.CP1.parameters.{url}",
+            "CP1 does not reach its backend at 10.0.0.7, which is in another network.",
+        )
+    ]
+    changes[SETTING.format("CP1", "Back office preset")] = "None"
+    assert warnings("alfen/back-office", **changes) == []
+
+
 @pytest.mark.parametrize(
     ("sim", "said"),
     [

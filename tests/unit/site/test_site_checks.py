@@ -251,6 +251,17 @@ def test_an_id_over_two_fuses_is_a_warning(load: Load) -> None:
     assert warning.message == "id and feeder differ: CP2 hangs on 'F', the others of id 0 on 'F0'."
 
 
+def test_a_fuse_of_several_points_counts_also_where_it_carries_them_all(load: Load) -> None:
+    text = "site: G\nfeeders: {F: {fuse: {rating_a: 100}}, F0: {fuse: {rating_a: 100}}}\n"
+    text += points(MASTER, SLAVE, SLAVE, SLAVE, SLAVE)
+    for host in (14, 15):
+        text = text.replace(f"F, address: 192.168.0.{host}", f"F0, address: 192.168.0.{host}")
+    assert [warning.field for warning in load(text).warnings] == [
+        "devices.CP4.parameters.DLM Network Id",
+        "devices.CP5.parameters.DLM Network Id",
+    ]
+
+
 def test_a_breaker_of_its_own_does_not_split_a_group(load: Load) -> None:
     text = "site: G\nfeeders: {F: {fuse: {rating_a: 63}}, Q1: {from: F, fuse: {rating_a: 40, type: C}}}\n" + points(
         MASTER, SLAVE
@@ -280,6 +291,24 @@ def test_a_group_has_at_most_100_points(load: Load, problems: Problems) -> None:
     assert (problem.field, problem.message) == (
         "devices.CP101.parameters.DLM Network Id",
         "id 0 has 101 charging points.",
+    )
+
+
+# MENNEKES application note 3.2
+
+
+def test_nobody_in_an_ecus_networks_has_an_address_of_its_service_ports(load: Load, problems: Problems) -> None:
+    text = "site: N\nnetworks: {lan: 192.168.0.0/16, far: 192.168.0.0/16, m: 192.168.0.0/16}\nfeeders: {F: {}}\n"
+    text += points("").replace("}}", "}, sim: {network: m, address: 192.168.124.1}}")
+    meters = "meters:\n  M1: {type: pac2200, address: 192.168.123.20}\n"
+    meters += "  M2: {type: pac2200, network: far, address: 192.168.123.20}\n"
+    found = problems(text + meters)
+    assert [(one.line, one.field) for one in found] == [(5, "devices.CP1.sim.address"), (7, "meters.M1.address")]
+    assert found[1].message == "'192.168.123.20' lies in a service network of the ECU."
+    assert found[1].allowed.startswith("Not allowed: 192.168.123.x, 192.168.124.x, 192.168.125.x (MENNEKES")
+    assert (
+        load("site: N\n" + meters.replace("network: far, ", "").replace("123.20}\n  M2", "123.21}\n  M2")).warnings
+        == ()
     )
 
 

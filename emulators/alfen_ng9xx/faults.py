@@ -1,0 +1,9 @@
+"""What can go wrong in a station itself: nothing yet; its faults come from outside (meter, cable, vehicle)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from emulators.kit.faults import Faults
+
+FAULTS: Final = Faults(otherwise="cut its link or stop it")
