@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from emulators.ev.model import VehicleTraits
 from emulators.kit.device import CardReader, Device
@@ -31,13 +31,8 @@ from hil.plant import (
     Node,
     Plant,
 )
-from hil.probes import BackendProbe, ModbusProbe
-from hil.site import SERIAL_PORTS, DeviceSpec, Fuse, Load, MeterSpec, Site
-from hil.site.backends import backend_link
+from hil.site import DeviceSpec, Fuse, Load, MeterSpec, Site
 from hil.trace import TraceWriter
-
-if TYPE_CHECKING:
-    from hil.probes.p1 import P1Probe
 
 PLANT: Final = "plant"
 CHECK_EVERY_NS: Final = 60 * NS_PER_S
@@ -61,7 +56,7 @@ class Finding:
 
 
 class Farm(Ground):
-    """A running site: the plant, the devices and the tester's probes on common ground (arguments as there).
+    """A running site: the plant and the devices on common ground (arguments as there).
 
     Attributes:
         bench: What `hil run` calls this bench.
@@ -76,9 +71,6 @@ class Farm(Ground):
         self.hosts: dict[str, SeatHost] = {}
         self.devices: dict[str, Device] = {}
         self.faults = Faults(self)
-        self._probes: dict[tuple[str, int], ModbusProbe] = {}
-        self._p1_probes: dict[str, P1Probe] = {}
-        self._backends: dict[str, BackendProbe] = {}
         self._plant_due: Cancel | None = None
         self._slot: Slot | None = None
         self._checked_ns = 0
@@ -116,10 +108,6 @@ class Farm(Ground):
 
     async def stop(self) -> None:
         """Power down everything and give the addresses back."""
-        for probe in self._probes.values():
-            probe.close()
-        for backend in self._backends.values():
-            await backend.close()
         for device in reversed(self.devices.values()):
             await device.stop()
         await self.serial.close()
@@ -157,57 +145,6 @@ class Farm(Ground):
         self.site.require_charger(name)
         return self.bays[name]
 
-    def probe(self, name: str) -> ModbusProbe:
-        """Return the tester's own Modbus probe of a device, from the tester's address, at the port that is in force.
-
-        Raises:
-            ScenarioError: The device has no Modbus TCP server, or it is switched off.
-        """
-        spec, where = self.site.require(name), self.modbus_at(name)
-        if where is None:
-            why = spec.family.modbus_closed_by(self.devices[name].parameters.__getitem__)
-            off = spec.family.modbus_port is not None and spec.address is not None
-            text = f"{name}: its Modbus TCP server is closed: {why} (save, restart)."
-            raise ScenarioError(text if off else f"{name} has no Modbus TCP server.")
-        host, port = where
-        if (name, port) not in self._probes:
-            source = self.resolver.tester(spec.network)
-            self._probes[name, port] = ModbusProbe(spec, host, port, source_address=source)
-        return self._probes[name, port]
-
-    def close_probes(self, name: str) -> None:
-        """Close the tester's own connections to a device; the next question opens them again."""
-        for key in [key for key in self._probes if key[0] == name]:
-            self._probes.pop(key).close()
-
-    def modbus_at(self, name: str) -> tuple[str, int] | None:
-        """Return where a device's Modbus TCP server is by its parameters in force, None without one."""
-        spec = self.site.require(name)
-        port = spec.family.modbus_port_with(self.devices[name].parameters.__getitem__)
-        if port is None or spec.address is None:
-            return None
-        return self.resolver.local(spec.address), self.resolver.port(port)
-
-    def p1(self, name: str) -> P1Probe:
-        """Return the tester's own reader of a meter's P1 port, which listens from the first call on.
-
-        Raises:
-            ScenarioError: The device has no P1 port, or is no meter.
-        """
-        spec = self.site.require(name)
-        label = SERIAL_PORTS["p1"]
-        if (label, name) not in self.site.serial_talkers():
-            meters = ", ".join(meter for at, meter in self.site.serial_talkers() if at == label)
-            raise ScenarioError(f"{name} sends no P1 telegrams. Meters with a P1 port: {meters or 'none'}.")
-        if name not in self._p1_probes:
-            # Its parser takes half a second to import, which few tests need.
-            from hil.probes.p1 import P1Probe  # noqa: PLC0415
-
-            probe = P1Probe(name, spec.config().firmware, self.instants.now_ns)
-            self._p1_probes[name] = probe
-            self.serial.listen(name, label, probe.receive)
-        return self._p1_probes[name]
-
     def plug(self, name: str, traits: VehicleTraits) -> None:
         """Plug a vehicle in."""
         self.bay(name).plug(traits, self.rng(f"{name}/vehicle/{self.instants.now_ns()}"))
@@ -223,35 +160,6 @@ class Farm(Ground):
             readers = [one for one, spec in self.site.seats.items() if spec.family.has_card_reader]
             raise ScenarioError(f"{name} has no card reader here. With one: {', '.join(readers) or 'none'}.")
         cast(CardReader, device).card(id_tag)
-
-    def services(self, name: str) -> dict[str, str]:
-        """Return the URLs of a device's servers beside Modbus, by what they are."""
-        spec = self.site.require(name)
-        if spec.address is None:
-            return {}
-        local, port = self.resolver.local(spec.address), self.resolver.port
-        return {
-            what: f"{one.scheme}://{local}:{port(one.port)}{one.path}"
-            for what, one in spec.family.services(self.devices[name].parameters.__getitem__).items()
-        }
-
-    def backend_of(self, point: str) -> tuple[BackendProbe, str]:
-        """Return the tester's probe of the central system that a charging point reports to, and the point's identity.
-
-        Raises:
-            ScenarioError: The point has no backend, or one whose interface the farm does not know.
-        """
-        link = backend_link(self.site.require_charger(point), self.devices[point].parameters.__getitem__)
-        if link is None:
-            raise ScenarioError(f"{point} is set up for no backend.")
-        name = next((one for one, spec in self.site.backends.items() if spec.address == link.host), None)
-        if name is None or self.site.backends[name].seat != "emulated":
-            raise ScenarioError(f"{point} reports to {link.host}, whose interface the farm does not know.")
-        if name not in self._backends:
-            spec, token = self.site.backends[name], str(self.devices[name].parameters["API token"])
-            source = self.resolver.tester(spec.network)
-            self._backends[name] = BackendProbe(name, self.services(name)["api"], token, source_address=source)
-        return self._backends[name], link.identity
 
     def set_load(self, name: str, current_a: PerPhase) -> None:
         """Set what a consumer draws [A]; a feeder's name means its only load, or a new one."""

@@ -156,7 +156,6 @@ class Faults:
         self.killed[name] = self._farm.instants.now_ns()
         self._farm.trace_state(name, "killed")
         await self._off(name)
-        self._farm.close_probes(name)
 
     async def restart(self, name: str, settings: Settings) -> None:
         """Give a device its power back, after taking it away where it has it.

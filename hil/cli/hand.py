@@ -96,7 +96,7 @@ def _cable(args: argparse.Namespace) -> Mapping[str, object]:
     async def names() -> set[str]:
         async with Client(find(args.endpoints)) as client:
             state = await client.state()
-        return {*state["points"], *state["meters"], *state["backends"]}
+        return {*state["chargers"], *state["meters"], *state["backends"]}
 
     known = asyncio.run(names())
     if args.link not in known:

@@ -11,7 +11,6 @@ import ipaddress
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import NS_PER_S, Phase
@@ -38,9 +37,6 @@ from hil.process.serial_tcp import CarriedLines
 from hil.process.wires import Access, Wires
 from hil.site import DeviceSpec, MeterSpec, Site
 from hil.trace import TraceWriter
-
-if TYPE_CHECKING:
-    from hil.probes.p1 import P1Probe
 
 
 class ComposeFarm(Farm):
@@ -164,12 +160,6 @@ class ComposeFarm(Farm):
     async def lag_p99_s(self, name: str) -> float:
         """Return how late the latest 1 % of a device's timers were, at least [s of farm time]."""
         return float(await self.remotes[name].call("lag_p99"))
-
-    def p1(self, name: str) -> P1Probe:
-        """Return the tester's own reader of a meter's P1 port (errors as of the embedded farm's)."""
-        if name in others(self.site):
-            raise ScenarioError(f"{name} is {WHAT[self.site.require(name).seat]}: only its station hears its P1 port.")
-        return super().p1(name)
 
     def lag_s(self) -> float:
         """Return how late the latest timer was, here or in any container [s of farm time]."""

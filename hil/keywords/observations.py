@@ -27,7 +27,7 @@ def currents_a(session: Session, device: str, quantity: Quantity) -> list[float]
         ScenarioError: The device's family does not show this quantity; what it shows is listed.
         DeviceFault: The device does not answer, or answers nonsense.
     """
-    family = session.farm.site.require(device).family
+    family = session.tester.site.require(device).family
     if quantity not in family.observations:
         shown = ", ".join(family.observations) or "nothing of this kind"
         raise ScenarioError(f"{device} ({family.product}) shows no {quantity}. It shows: {shown}.")
@@ -50,9 +50,9 @@ def last_telegram(session: Session, meter: str) -> P1Telegram:
         ScenarioError: The device sends no telegrams.
         DeviceFault: No good telegram came.
     """
-    probe = session.do(lambda: session.farm.p1(meter))
+    probe = session.do(lambda: session.tester.ports.p1(meter))
     last = probe.last
-    if last is not None and session.farm.instants.now_ns() - last.at_ns <= FRESH_S * NS_PER_S:
+    if last is not None and session.tester.now_ns() - last.at_ns <= FRESH_S * NS_PER_S:
         return last
     return session.ask(lambda: probe.next(FRESH_S))
 
@@ -66,7 +66,7 @@ def read_register(session: Session, device: str, name: str) -> tuple[Register, V
     """
 
     async def read() -> tuple[Register, Value]:
-        probe = session.farm.probe(device)
+        probe = session.tester.ports.probe(device)
         return probe.register(name), await probe.read(name)
 
     return session.ask(read)

@@ -25,6 +25,7 @@ FUSE = "hil/plant/fuse.py"
 LINKS = "hil/clock/links.py"
 SOCKETS = "hil/clock/sockets.py"
 FAULTS = "hil/bench/faults.py"
+TESTER = "hil/tester/emulated.py"
 JUDGE = "hil/plant/judge.py"
 PLANT = "hil/plant/plant.py"
 
@@ -398,6 +399,20 @@ MUTANTS = (
         "itertools.product(one, another)",
         "[(one[0], another[0])]",
         (suite("dlm_faults", "Two Halves Of A Network Stay Below The Limit Together"),),
+    ),
+    Mutant(
+        "a contact that is closed stays open",
+        TESTER,
+        "self._set(closed=True)",
+        "self._set(closed=False)",
+        (Check("tests/site/test_site_tester.py", "contact"),),
+    ),
+    Mutant(
+        "the tester goes on with its connection to a device that lost its power",
+        TESTER,
+        "self._ports.close_probes(self._name)",
+        "pass",
+        (Check("tests/site/test_site_tester.py", "lost_its_power"),),
     ),
     *MUTANTS_ALFEN,
     *MUTANTS_BACKEND,

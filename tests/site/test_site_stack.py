@@ -102,7 +102,7 @@ def signalled_a(session: Session) -> list[float]:
     row = session.farm.site.require("CP1").family.observations["signalled current"][0]
 
     async def ask() -> list[float]:
-        return [float(str(await session.farm.probe(name).read(row))) for name in AHEAD_S]
+        return [float(str(await session.tester.ports.probe(name).read(row))) for name in AHEAD_S]
 
     return session.ask(ask)
 

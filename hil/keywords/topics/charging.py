@@ -64,12 +64,12 @@ class Charging:
         | Signalled Current Of Each Point | stays at | 20 A | points=CP3, CP4 |
         """
         session = self._context.session
-        farm = session.farm
-        names = list(farm.site.charger_names())
+        tester = session.tester
+        names = list(tester.site.outlets)
         if points:
-            names = [farm.site.require_charger(name.strip()).name for name in points.split(",")]
+            names = [tester.site.require_outlet(name.strip()).name for name in points.split(",")]
         if len(expected) == 1:
-            names = [name for name in names if points or farm.bays[name].vehicle is not None]
+            names = [name for name in names if points or session.call(tester.vehicle(name).look()).phases is not None]
             expected = expected * len(names)
         if len(expected) != len(names):
             raise ScenarioError(f"{len(expected)} values for {len(names)} points: {', '.join(names)}.")
@@ -87,7 +87,7 @@ class Charging:
         | Points That Charge | settles at | 1 | 8 A |
         """
         session = self._context.session
-        names = list(session.farm.site.charger_names())
+        names = list(session.tester.site.outlets)
         wanted = sorted([current.a] * count + [0.0] * (len(names) - count))
         compare(
             session, "Signalled Currents, sorted,", lambda: sorted(self._signalled_a(name) for name in names),

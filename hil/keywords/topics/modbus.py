@@ -47,7 +47,7 @@ class Modbus:
         | Write Register | CP1 | DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT_L1 | 60 |
         """
         session = self._context.session
-        session.ask(lambda: session.farm.probe(device).write(register, value))
+        session.ask(lambda: session.tester.ports.probe(device).write(register, value))
 
     @keyword(tags=("Getter",))
     def requests_at(self, device: str, *, duration: timedelta) -> list[float]:
@@ -56,9 +56,9 @@ class Modbus:
         | @{times} = | Requests At | M2 | duration=120 s |
         """
         session = self._context.session
-        session.do(lambda: session.farm.watch_requests(device))
+        session.call(session.tester.requests(device).record())
         session.wait(duration.total_seconds())
-        return [at_ns / NS_PER_S for at_ns, _ in session.farm.requests[device]]
+        return [at_ns / NS_PER_S for at_ns, _ in session.tester.requests(device).recorded]
 
     @keyword(tags=("Assertion",))
     def requests_should_come_regularly(
@@ -74,7 +74,7 @@ class Modbus:
             raise AssertionError(f"{device} got {len(times)} requests in {duration.total_seconds():g} s.")
         mean = sum(gaps) / len(gaps)
         worst = max(gaps, key=lambda gap: abs(gap - mean))
-        longest_s = period.total_seconds() + self._context.session.farm.lag_s()  # no more exact than the clock is
+        longest_s = period.total_seconds() + self._context.session.lag_s()  # no more exact than the clock is
         if abs(worst - mean) > mean * deviation_pct / 100 or max(gaps) > longest_s:
             raise AssertionError(
                 f"Requests at {device} should come every {period.total_seconds():g} s or faster, "
@@ -89,7 +89,7 @@ class Modbus:
         | @{who} = | Clients Of | M2 | |
         | Clients Of | M2 | CP1 | |
         """
-        clients = sorted({who for _, who in self._context.session.farm.requests.get(device, [])})
+        clients = sorted({who for _, who in self._context.session.tester.requests(device).recorded})
         if expected and clients != sorted(expected):
             raise AssertionError(f"{device} gets requests from {', '.join(clients) or 'nobody'}.")
         return clients

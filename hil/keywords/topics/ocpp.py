@@ -18,7 +18,6 @@ from hil.keywords.charging_profiles import compact, profile, schedule_text
 from hil.keywords.comparisons import LOOK_S
 from hil.keywords.context import Context
 from hil.probes.ocpp import BackendProbe, Payload, typed
-from hil.site.backends import backend_link, route_of
 
 NOW: Final = timedelta(0)
 DAY: Final = timedelta(days=1)
@@ -81,7 +80,7 @@ class Ocpp:
         number: int | None = None
         if purpose == "TxProfile" and transaction != "none":
             number = self._running(point) if transaction == "running" else int(transaction)
-        start = session.do(session.farm.utc) if starts == "now" and kind != "Relative" else starts
+        start = session.do(session.tester.utc) if starts == "now" and kind != "Relative" else starts
         found = profile(
             profile_id=self._next_id() if profile_id is None else profile_id, purpose=purpose, level=level, kind=kind,
             start=None if kind == "Relative" else start, limits=limits, duration=duration, phases=phases,
@@ -136,7 +135,7 @@ class Ocpp:
         | Hold Card To Reader | CP1 | ABC |
         """
         session = self._context.session
-        session.do(lambda: session.farm.card(point, card))
+        session.call(session.tester.card(point).hold(card))
 
     @keyword(tags=("Stimulus", "Fault"))
     def cut_backend_connection(self, point: str) -> None:
@@ -146,7 +145,7 @@ class Ocpp:
         """
         session = self._context.session
         far = self._far_end(point)
-        session.do(lambda: session.farm.faults.cut(point, far))
+        session.call(session.tester.links.cut(point, far))
 
     @keyword(tags=("Stimulus", "Fault"))
     def restore_backend_connection(self, point: str) -> None:
@@ -156,7 +155,7 @@ class Ocpp:
         """
         session = self._context.session
         far = self._far_end(point)
-        session.do(lambda: session.farm.faults.restore(point, far))
+        session.call(session.tester.links.restore(point, far))
 
     # --- what the backend has
 
@@ -305,7 +304,7 @@ class Ocpp:
 
     def _probe(self, point: str) -> tuple[BackendProbe, str]:
         session = self._context.session
-        return session.do(lambda: session.farm.backend_of(point))
+        return session.do(lambda: session.tester.ports.backend_of(point))
 
     def _send(self, point: str, action: str, payload: Payload, status: str | None) -> Payload:
         probe, identity = self._probe(point)
@@ -326,16 +325,8 @@ class Ocpp:
 
     def _far_end(self, point: str) -> str:
         """Return the device at the other end of a point's path to its backend."""
-        farm = self._context.session.farm
-        device, setting = farm.site.require_charger(point), farm.devices[point].parameters.__getitem__
-        link = self._context.session.do(lambda: backend_link(device, setting))
-        if link is None:
-            raise ScenarioError(f"{point} is set up for no backend.")
-        address = self._context.session.do(lambda: route_of(farm.site, device, setting)) or link.host
-        for name, spec in farm.site.seats.items():
-            if spec.address == address:
-                return name
-        raise ScenarioError(f"{point} reaches its backend by its own modem: cut the backend's link instead.")
+        session = self._context.session
+        return session.do(lambda: session.tester.ports.way_to_backend(point))
 
     def _until(self, good: Any, within: timedelta, wanted: Any, probe: BackendProbe, identity: str) -> None:
         session = self._context.session

@@ -38,11 +38,10 @@ class Vehicles:
         | Plug In Vehicle | CP2 | vehicle=zoe |
         """
         session = self._context.session
-        site = session.farm.site
-        spec = site.vehicle(vehicle) if vehicle else VehicleSpec(
+        spec = session.tester.site.vehicle(vehicle) if vehicle else VehicleSpec(
             phases=phases, max_current_a=max_current.a, asks_for_a=None if asks_for is None else asks_for.a
         )  # fmt: skip
-        session.do(lambda: session.farm.plug(point, spec.traits(voltage_v=site.supply.voltage_v)))
+        session.call(session.tester.vehicle(point).plug(spec))
 
     @keyword(tags=("Stimulus",))
     def unplug_vehicle(self, point: str) -> None:
@@ -51,7 +50,7 @@ class Vehicles:
         | Unplug Vehicle | CP1 |
         """
         session = self._context.session
-        session.do(lambda: session.farm.bay(point).unplug())
+        session.call(session.tester.vehicle(point).unplug())
 
     @keyword(tags=("Stimulus",))
     def vehicle_takes(self, point: str, current: Amps | None = None) -> None:
@@ -61,7 +60,7 @@ class Vehicles:
         """
         session = self._context.session
         amps = None if current is None else current.a
-        session.do(lambda: session.farm.bay(point).act(lambda vehicle, now_ns: vehicle.ask_for(now_ns, amps)))
+        session.call(session.tester.vehicle(point).take(amps))
 
     @keyword(tags=("Stimulus",))
     def random_vehicles_come_and_go(
@@ -74,16 +73,15 @@ class Vehicles:
         | Random Vehicles Come And Go | duration=20 minutes |
         """
         session = self._context.session
-        farm = session.farm
-        rng = farm.rng(seed_name)
+        tester, rng = session.tester, session.rng(seed_name)
         until_s = session.now_s() + duration.total_seconds()
         while session.now_s() < until_s:
-            point = rng.choice(farm.site.charger_names())
-            if farm.bays[point].vehicle is None:
+            point = rng.choice(list(tester.site.outlets))
+            if session.call(tester.vehicle(point).look()).phases is None:
                 self.plug_in_vehicle(point, phases=rng.choice((1, 3)), max_current=Amps(rng.choice((16, 20, 32))))
             elif rng.random() < 0.5:
                 self.unplug_vehicle(point)
             if load is not None and rng.random() < 0.5:
                 drawn_a = PerPhase(*(rng.uniform(0, max_load.a) for _ in PHASES))
-                session.do(lambda drawn_a=drawn_a: farm.set_load(load, drawn_a))  # type: ignore[misc]
+                session.call(tester.load(load).set(drawn_a))
             session.wait(min(rng.uniform(30, 300), max(1.0, until_s - session.now_s())))
