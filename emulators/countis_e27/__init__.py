@@ -1,6 +1,6 @@
 """Socomec COUNTIS E27 energy meter with Modbus TCP."""
 
-from emulators.countis_e27.device import FOLDER, PARAMETERS, CountisE27
+from emulators.countis_e27.device import BLOCKS, FOLDER, PARAMETERS, CountisE27
 from emulators.kit.family import Family
 
 FAMILY = Family(
@@ -12,6 +12,7 @@ FAMILY = Family(
     registers=FOLDER / "registers.csv",
     modbus_port=502,
     modbus_unit=5,
+    modbus_blocks=BLOCKS,
     observations={"meter current": ("I1", "I2", "I3"), "meter power": ("P1", "P2", "P3")},
     create=CountisE27,
     sheet=FOLDER / "fidelity.md",

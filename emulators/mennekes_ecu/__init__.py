@@ -3,6 +3,7 @@
 from emulators.kit.family import Family
 from emulators.mennekes_ecu.backend import KEYS
 from emulators.mennekes_ecu.device import FOLDER, PARAMETERS, MennekesEcu
+from emulators.mennekes_ecu.registers import BLOCKS
 
 FAMILY = Family(
     type="mennekes_ecu",
@@ -12,6 +13,7 @@ FAMILY = Family(
     parameters=PARAMETERS,
     registers=FOLDER / "registers.csv",
     modbus_port=502,
+    modbus_blocks=BLOCKS,
     modbus_port_parameter="Modbus TCP Server Base Port",
     modbus_switches={"Modbus TCP Server": (True,)},
     observations={

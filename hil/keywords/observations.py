@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from emulators.kit.family import Quantity
@@ -35,12 +36,12 @@ def currents_a(session: Session, device: str, quantity: Quantity) -> list[float]
     if family.registers is None:
         telegram = last_telegram(session, device)
         return [telegram.signed_a(code) if code in telegram.values else 0.0 for code in names]
-    found_a = [_register_a(session, device, name) for name in names]
     powers = family.observations.get("meter power", ()) if quantity == "meter current" else ()
-    for index, name in enumerate(powers):
-        _, power = read_register(session, device, name)
+    read = read_registers(session, device, [*names, *powers])
+    found_a = [round(float(str(value)) * _AMPERES[row.unit_of_measure], 3) for row, value in read[: len(names)]]
+    for index, (_, power) in enumerate(read[len(names) :]):
         found_a[index] = math.copysign(found_a[index], float(str(power)))
-    return found_a
+    return found_a  # rounded: a float32 of 7.7 A is a little off
 
 
 def last_telegram(session: Session, meter: str) -> P1Telegram:
@@ -57,21 +58,19 @@ def last_telegram(session: Session, meter: str) -> P1Telegram:
     return session.ask(lambda: probe.next(FRESH_S))
 
 
-def read_register(session: Session, device: str, name: str) -> tuple[Register, Value]:
-    """Return a register, by its documented name or address, and its value in its unit, as a tester reads it.
+def read_registers(session: Session, device: str, names: Sequence[str]) -> list[tuple[Register, Value]]:
+    """Return registers, by documented name or address, and their values in their units, as a tester reads them.
+
+    What the device serves as one block is one request.
 
     Raises:
         ScenarioError: The device has no such register.
         DeviceFault: The device does not answer, or answers nonsense.
     """
 
-    async def read() -> tuple[Register, Value]:
+    async def read() -> list[tuple[Register, Value]]:
         probe = session.tester.ports.probe(device)
-        return probe.register(name), await probe.read(name)
+        rows = [probe.register(name) for name in names]
+        return list(zip(rows, await probe.read_many(names), strict=True))
 
     return session.ask(read)
-
-
-def _register_a(session: Session, device: str, name: str) -> float:
-    row, value = read_register(session, device, name)
-    return round(float(str(value)) * _AMPERES[row.unit_of_measure], 3)  # a float32 of 7.7 A is a little off

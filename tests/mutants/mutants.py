@@ -26,6 +26,7 @@ LINKS = "hil/clock/links.py"
 SOCKETS = "hil/clock/sockets.py"
 FAULTS = "hil/bench/faults.py"
 TESTER = "hil/tester/emulated.py"
+PROBE = "hil/probes/modbus.py"
 JUDGE = "hil/plant/judge.py"
 PLANT = "hil/plant/plant.py"
 
@@ -413,6 +414,20 @@ MUTANTS = (
         "self._ports.close_probes(self._name)",
         "pass",
         (Check("tests/site/test_site_tester.py", "lost_its_power"),),
+    ),
+    Mutant(
+        "a look asks for each register by itself",
+        PROBE,
+        "block[0].address < MOST_WORDS",
+        "block[0].address < 0",
+        (Check("tests/protocol/test_protocol_probe.py", "one_request"),),
+    ),
+    Mutant(
+        "the second socket is looked for at the unit of the first",
+        PROBE,
+        "self._family.modbus_unit_of(socket)",
+        "self._family.modbus_unit",
+        (Check("tests/protocol/test_protocol_probe.py", "own_unit"),),
     ),
     *MUTANTS_ALFEN,
     *MUTANTS_BACKEND,

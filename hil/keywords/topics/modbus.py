@@ -12,7 +12,7 @@ from robot.api.deco import keyword
 from emulators.kit.host import NS_PER_S
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
-from hil.keywords.observations import read_register
+from hil.keywords.observations import read_registers
 
 
 class Modbus:
@@ -36,7 +36,7 @@ class Modbus:
         | Get Register | CP1 | 706 | <= | 16 A | |
         """
         session = self._context.session
-        row, value = read_register(session, device, register)
+        ((row, value),) = read_registers(session, device, [register])
         what = f"Register {row.name} ({row.address}) of {device}"
         return verify(session, what, value, assertion_operator, assertion_expected, unit=row.unit_of_measure)
 
