@@ -137,13 +137,12 @@ class Farm(Ground):
         return f"{name} {silence}." if silence else self.devices[name].explain()
 
     def bay(self, name: str) -> Bay:
-        """Return a charging point's bay.
+        """Return a socket's bay; a charger's name means its only one.
 
         Raises:
-            ScenarioError: The site has no charging point of that name.
+            ScenarioError: The site has no socket of that name, or the charger has several.
         """
-        self.site.require_charger(name)
-        return self.bays[name]
+        return self.bays[self.site.require_outlet(name).name]
 
     def plug(self, name: str, traits: VehicleTraits) -> None:
         """Plug a vehicle in."""

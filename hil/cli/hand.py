@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -17,13 +17,15 @@ from hil.hand.client import Client, find
 from hil.hand.watch import watch
 from hil.keywords.values import to_amps, to_amps3
 
+POINT: Final = "charging point, or one of its sockets (CP1/2) where it has several"
+
 Body = Callable[[argparse.Namespace], Mapping[str, object]]
 
 
 def add(commands: Commands) -> None:
     """Add the commands."""
     plug = _verb(commands, "plug", "plug a vehicle in", _plug)
-    plug.add_argument("point", metavar="POINT", help="charging point")
+    plug.add_argument("point", metavar="POINT", help=POINT)
     plug.add_argument("--vehicle", metavar="NAME", help="a vehicle of the site or a preset, instead of the next two")
     plug.add_argument(
         "--phases", type=_phases, choices=(1, 2, 3), default=3, help="of its on-board charger (default: 3)"
@@ -32,7 +34,7 @@ def add(commands: Commands) -> None:
         "--max-current", type=_amps, default=32.0, metavar="A", help="what it takes at most, as 16A (default: 32A)"
     )
     unplug = _verb(commands, "unplug", "take the vehicle away", lambda args: {"point": args.point})
-    unplug.add_argument("point", metavar="POINT", help="charging point")
+    unplug.add_argument("point", metavar="POINT", help=POINT)
     for name, text in (("load", "set what a consumer draws"), ("pv", "set what a PV system feeds in")):
         source = _verb(commands, name, text, lambda args: {"name": args.node, "current_a": args.current})
         source.add_argument("node", metavar="NODE", help=f"{'load' if name == 'load' else 'PV system'} or feeder")

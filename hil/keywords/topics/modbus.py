@@ -12,7 +12,7 @@ from robot.api.deco import keyword
 from emulators.kit.host import NS_PER_S
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
-from hil.keywords.observations import read_registers
+from hil.keywords.observations import read_registers, socket_of
 
 
 class Modbus:
@@ -24,30 +24,39 @@ class Modbus:
     @keyword(tags=("Getter", "Assertion"))
     def get_register(
         self,
-        device: str,
+        place: str,
         register: str,
         assertion_operator: AssertionOperator = JUST_READ,
         assertion_expected: Any = None,
     ) -> Any:
         """Return a Modbus register, by its documented name or address, in its unit; with an operator, compare it.
 
+        Of a charger whose sockets have registers of their own the socket is named: ``CP1/2``.
+
         | ${mode} = | Get Register | CP2 | DLM_MODE | | |
         | Get Register | CP1 | DLM_MODE | == | 1 | |
         | Get Register | CP1 | 706 | <= | 16 A | |
         """
         session = self._context.session
-        ((row, value),) = read_registers(session, device, [register])
-        what = f"Register {row.name} ({row.address}) of {device}"
+        ((row, value),) = read_registers(session, place, [register])
+        what = f"Register {row.name} ({row.address}) of {place}"
         return verify(session, what, value, assertion_operator, assertion_expected, unit=row.unit_of_measure)
 
     @keyword(tags=("Setter",))
-    def write_register(self, device: str, register: str, value: int) -> None:
+    def write_register(self, place: str, register: str, value: int) -> None:
         """Write a Modbus register, by its documented name or address, as an energy manager does.
 
         | Write Register | CP1 | DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT_L1 | 60 |
         """
         session = self._context.session
-        session.ask(lambda: session.tester.ports.probe(device).write(register, value))
+        device, _ = session.tester.site.require_place(place)
+
+        async def write() -> None:
+            probe = session.tester.ports.probe(device)
+            socket = socket_of(session, place, [probe.register(register)])
+            await probe.write(register, value, socket=socket)
+
+        session.ask(write)
 
     @keyword(tags=("Getter",))
     def requests_at(self, device: str, *, duration: timedelta) -> list[float]:
