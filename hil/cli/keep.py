@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -42,7 +42,37 @@ MakeFarm = Callable[[FarmLoop], Farm]
 LIVE_CURRENT_A: Final = 0.1  #: From here on a point counts as charging.
 
 
-def keep(args: argparse.Namespace) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepRequest:
+    """Which farm is kept, and how.
+
+    Attributes:
+        site: A site file, or a shipped site.
+        bench: ``embedded`` or ``compose``.
+        exact_addresses: Containers have the site's own addresses.
+        speed: Farm seconds in a second, as it was written.
+        seed: Of the farm.
+        serial: Meters whose P1 port is put on a real serial port: meter, port, modem line of the data request.
+        endpoints: Where addresses and ports of all devices are written, None for nowhere.
+        command_line: What was typed, for the run folder.
+    """
+
+    site: str
+    bench: str
+    exact_addresses: bool
+    speed: str
+    seed: int
+    serial: tuple[tuple[str, str, str], ...]
+    endpoints: Path | None
+    command_line: tuple[str, ...]
+
+    @property
+    def factor(self) -> float:
+        """Return the speed as a number."""
+        return float(self.speed)
+
+
+def keep(request: KeepRequest) -> int:
     """Run a farm until Ctrl-C (or SIGTERM), which is its normal end.
 
     Raises:
@@ -50,37 +80,37 @@ def keep(args: argparse.Namespace) -> int:
         KeyboardInterrupt: It was stopped before the farm was up.
         ScenarioError: The site is wrong, or the endpoints file cannot be written.
     """
-    if args.exact_addresses and args.bench != "compose":
+    if request.exact_addresses and request.bench != "compose":
         raise ScenarioError("--exact-addresses is for containers: add --bench compose.")
-    site = load_site(args.site)
-    for meter, port, line in args.serial:
+    site = load_site(request.site)
+    for meter, port, line in request.serial:
         site = with_serial_port(site, meter, port, line)
-    if args.endpoints is not None:
-        _require_place(args.endpoints)
+    if request.endpoints is not None:
+        _require_place(request.endpoints)
     folder = RunFolder.create(None)
     facts: dict[str, object] = {
         **surroundings(),
-        "command_line": list(args.command_line),
+        "command_line": list(request.command_line),
         "site": site.name,
         "site_sha256": site.sha256,
-        "bench": args.bench,
-        "speed": args.speed,
-        "seed": args.seed,
+        "bench": request.bench,
+        "speed": request.speed,
+        "seed": request.seed,
         "started": utc_now().isoformat(),
         "ended": None,
     }
     folder.write_run_json(facts)
-    trace = TraceWriter(trace_path(folder.traces, "up"), test="up", site=site.name, seed=args.seed)
+    trace = TraceWriter(trace_path(folder.traces, "up"), test="up", site=site.name, seed=request.seed)
     console = Console(highlight=False, soft_wrap=True)
     clock: dict[str, object] = {}
     try:
-        with _ctrl_c(), _bench(site, args, folder=folder, trace=trace, console=console, facts=facts) as make:
-            _run(make, args, console, clock)
+        with _ctrl_c(), _bench(site, request, folder=folder, trace=trace, console=console, facts=facts) as make:
+            _run(make, request, console, clock)
     finally:
         facts |= {"ended": utc_now().isoformat(), "clock": clock, "trace_sha256": trace.close()}
         folder.write_run_json(facts)
     if clock.get("could_keep_up") is False:
-        print(f"hil: the farm could not keep up: up to {clock['lag_max_s']:.1f} s behind at x{args.speed}.")
+        print(f"hil: the farm could not keep up: up to {clock['lag_max_s']:.1f} s behind at x{request.speed}.")
     print(f"trace: {os.path.relpath(trace.path)}")
     return 0
 
@@ -88,7 +118,7 @@ def keep(args: argparse.Namespace) -> int:
 @contextmanager
 def _bench(
     site: Site,
-    args: argparse.Namespace,
+    request: KeepRequest,
     *,
     folder: RunFolder,
     trace: TraceWriter,
@@ -96,20 +126,20 @@ def _bench(
     facts: dict[str, object],
 ) -> Iterator[MakeFarm]:
     """Have what the farm lives on; it is this process with plant and side-band on every bench."""
-    if args.bench == "embedded":
-        yield lambda loop: Farm(site, loop, seed=args.seed, trace=trace)
+    if request.bench == "embedded":
+        yield lambda loop: Farm(site, loop, seed=request.seed, trace=trace)
         return
     from hil.compose.up import Containers  # noqa: PLC0415  most farms do not need it
 
-    containers = Containers(folder.path, lambda text: console.print(text, markup=False), exact=args.exact_addresses)
+    containers = Containers(folder.path, lambda text: console.print(text, markup=False), exact=request.exact_addresses)
     with containers.running():
         facts["compose"] = containers.facts
-        bench = in_containers(site, str(args.speed), containers, containers.token)
-        yield lambda loop: bench.make_farm(site, loop, seed=args.seed, trace=trace)
+        bench = in_containers(site, request.speed, containers, containers.token)
+        yield lambda loop: bench.make_farm(site, loop, seed=request.seed, trace=trace)
 
 
-def _run(make: MakeFarm, args: argparse.Namespace, console: Console, clock: dict[str, object]) -> None:
-    thread = FarmThread(lambda: make_loop(float(args.speed)))
+def _run(make: MakeFarm, request: KeepRequest, console: Console, clock: dict[str, object]) -> None:
+    thread = FarmThread(lambda: make_loop(request.factor))
     with ExitStack() as stack:
         stack.callback(thread.close)
         stack.callback(lambda: clock.update(thread.loop.describe()))
@@ -124,7 +154,7 @@ def _run(make: MakeFarm, args: argparse.Namespace, console: Console, clock: dict
             stack.callback(lambda: thread.run(sideband.stop(), STOP_REAL_S))
             thread.run(_start(sideband))
             is_up = True  # before anybody is told
-            files = [file for file in (args.endpoints, client.farm_file(os.getpid())) if file is not None]
+            files = [file for file in (request.endpoints, client.farm_file(os.getpid())) if file is not None]
             for file in files:
                 stack.callback(file.unlink, missing_ok=True)
 
@@ -142,7 +172,7 @@ def _run(make: MakeFarm, args: argparse.Namespace, console: Console, clock: dict
             for line in thread.run(_headlines(tester, sideband.url, farm.low_port_notice())):
                 console.print(line, markup=False)
             live = stack.enter_context(_live(console))
-            thread.run(_watch(farm, tester, console, float(args.speed), live=live, publish=publish))
+            thread.run(_watch(farm, tester, console, request.factor, live=live, publish=publish))
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one does not spoil the stop
             console.print("stopping", markup=False)
