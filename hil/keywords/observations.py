@@ -43,10 +43,11 @@ def currents_a(session: Session, place: str, quantity: Quantity) -> list[float]:
         return [telegram.signed_a(code) if code in telegram.values else 0.0 for code in names]
     powers = family.observations.get("meter power", ()) if quantity == "meter current" else ()
     read = read_registers(session, place, [*names, *powers])
+    # A float32 of 7.7 A is a little off.
     found_a = [round(float(str(value)) * _AMPERES[row.unit_of_measure], 3) for row, value in read[: len(names)]]
     for index, (_, power) in enumerate(read[len(names) :]):
         found_a[index] = math.copysign(found_a[index], float(str(power)))
-    return found_a  # rounded: a float32 of 7.7 A is a little off
+    return found_a
 
 
 def last_telegram(session: Session, meter: str) -> P1Telegram:
