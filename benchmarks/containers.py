@@ -29,16 +29,17 @@ from pathlib import Path
 from typing import Any
 
 from ecu_points import write_site
+from hil.compose.farm import ComposeFarm
 
 from emulators.ev.model import VehicleTraits
 from hil.bench.farm import Farm
 from hil.clock import FarmThread, ScaledLoop
 from hil.compose.engine import docker
-from hil.compose.farm import ComposeFarm
 from hil.compose.up import Containers
 from hil.errors import DeviceSilent
 from hil.run.benches import in_containers
 from hil.site import Site, load_site
+from hil.tester.ports import Ports
 from hil.trace import TraceWriter
 
 FLOOR_GRANTS, FLOOR_X, FLOOR_P99_S = 2000, 50, 0.25
@@ -81,10 +82,10 @@ def farm_in(containers: Containers, site: Site, speed: str, trace: Path) -> Iter
 
 def poll(farm: Farm, thread: FarmThread, seconds: float) -> None:
     """Poll every point at 1 Hz for so many farm seconds."""
-    loop = thread.loop
+    loop, ports = thread.loop, Ports(farm)
 
     async def one(name: str, until_s: float) -> None:
-        due_s, probe = loop.time(), farm.probe(name)
+        due_s, probe = loop.time(), ports.probe(name)
         while (due_s := due_s + 1) <= until_s:
             await asyncio.sleep(due_s - loop.time())
             await probe.read("SIGNALED_CURRENT")
@@ -92,6 +93,7 @@ def poll(farm: Farm, thread: FarmThread, seconds: float) -> None:
     async def all_of_them() -> None:
         with loop.time_flows():
             await asyncio.gather(*(one(name, loop.time() + seconds) for name in farm.site.charger_names()))
+            await ports.close()
         await loop.settle()
 
     thread.run(all_of_them())

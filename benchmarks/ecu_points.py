@@ -33,6 +33,7 @@ from emulators.kit.p1 import TelegramReader
 from hil.bench.farm import Farm
 from hil.clock import FarmThread, VirtualTimeLoop
 from hil.site import load_site
+from hil.tester.ports import Ports
 from hil.trace import TraceWriter
 
 FLOOR_X, FLOOR_START_S, FLOOR_MB = 40.0, 1.0, 0.5  #: Issue's floor for 100 devices.
@@ -127,11 +128,11 @@ def farm_figures(points: int, meters: int, farm_s: float) -> dict[str, float]:
 
         async def poll_all(seconds: float) -> None:
             ends = thread.loop.time() + seconds
-            counts = [0]
+            counts, ports = [0], Ports(farm)
 
             async def poll(one: str) -> None:
                 due = thread.loop.time()
-                probe = farm.probe(one)
+                probe = ports.probe(one)
                 while (due := due + POLL_S) <= ends:
                     await asyncio.sleep(due - thread.loop.time())
                     assert await probe.read("SIGNALED_CURRENT") != 0, one
@@ -139,6 +140,7 @@ def farm_figures(points: int, meters: int, farm_s: float) -> dict[str, float]:
 
             with thread.loop.time_flows():
                 await asyncio.gather(*map(poll, names))
+            await ports.close()
             assert counts[0] >= len(names) * (seconds - 1), counts
 
         thread.run(listen())

@@ -36,6 +36,7 @@ FAMILY = Family(
     modbus_switches=SERVER_OPENS,
     modbus_unit=1,
     modbus_more_units=(200,),
+    modbus_socket_units={1: 1, 2: 2},  # Modbus slave document v2.3: 1 the only or left socket, 2 the right one
     observations={
         "signalled current": ("actual_applied_max_current",),
         "charging current": ("current_l1", "current_l2", "current_l3"),

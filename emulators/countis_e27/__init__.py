@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from emulators.countis_e27.model import BLOCKS
 from emulators.kit.device import Device
 from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.faults import MODBUS_METER
@@ -28,6 +29,7 @@ FAMILY = Family(
     registers=FOLDER / "registers.csv",
     modbus_port=502,
     modbus_unit=5,
+    modbus_blocks=BLOCKS,
     observations={"meter current": ("I1", "I2", "I3"), "meter power": ("P1", "P2", "P3")},
     faults=MODBUS_METER,
     create=_create,

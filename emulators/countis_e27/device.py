@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Final
 
-from emulators.countis_e27.model import SAMPLE_S, values
+from emulators.countis_e27.model import BLOCKS, SAMPLE_S, values
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import Host
 from emulators.kit.modbus import READ_HOLDING, WRITE_REGISTER, WRITE_REGISTERS
@@ -17,8 +17,6 @@ from emulators.kit.terminals import Reading
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
 REGISTERS: Final = RegisterTable.load(FOLDER / "registers.csv")
-#: A charger reads 54 words from 50514 on in one request; nothing may be missing in between.
-BLOCKS: Final = ((50512, 50573),)
 
 
 class CountisE27(ModbusMeter):

@@ -9,6 +9,8 @@ from emulators.kit.registers import Value
 from emulators.kit.terminals import Reading
 
 SAMPLE_S: Final = 1.0  #: Refresh of the momentary values (assumed).
+#: A charger reads 54 words from 50514 on in one request; nothing may be missing in between.
+BLOCKS: Final = ((50512, 50573),)
 FREQUENCY_HZ: Final = 50.0
 IDENTITY: Final[dict[str, Value]] = {
     "MAGIC": tuple(map(ord, "SOCO")),

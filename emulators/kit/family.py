@@ -121,6 +121,9 @@ class Family:
         modbus_switches: Parameters that open the server, with the values for which it is open; empty: always open.
         modbus_unit: Unit id that clients use first.
         modbus_more_units: Further unit ids with registers of their own, such as the station beside its sockets.
+        modbus_socket_units: Unit ids of sockets whose registers are not at the usual one, by the socket's number.
+        modbus_blocks: Address ranges (first, last) that are answered in one request although registers in between are
+            not documented; documented neighbours always are.
         services: Returns its further servers by name, with the settings in force (a parameter's value by its name).
         api_token: Parameter with the token that clients of a central system's own interface show, empty for none.
         serial_ports: Its serial ports by label, by which a site's cables find them (``P1``), as its default firmware
@@ -156,6 +159,8 @@ class Family:
     modbus_switches: Mapping[str, Collection[object]] = field(default_factory=dict)
     modbus_unit: int = 1
     modbus_more_units: tuple[int, ...] = ()
+    modbus_socket_units: Mapping[int, int] = field(default_factory=dict)
+    modbus_blocks: tuple[tuple[int, int], ...] = ()
     services: Callable[[Setting], Mapping[str, Service]] = _no_services
     api_token: str = ""
     serial_ports: Mapping[str, SerialSettings] = field(default_factory=dict)
@@ -177,6 +182,10 @@ class Family:
     def sockets_of(self, variant: str) -> int:
         """Return how many sockets a charger of a variant has."""
         return self.sockets.get(variant, self.sockets.get("", 1))
+
+    def modbus_unit_of(self, socket: int) -> int:
+        """Return the Modbus unit id at which the registers of a socket are: the usual one unless said."""
+        return self.modbus_socket_units.get(socket, self.modbus_unit)
 
     def modbus_port_with(self, setting: Setting) -> int | None:
         """Return the Modbus TCP port of a device with these settings, None when it has no server or it is switched off.

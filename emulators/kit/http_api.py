@@ -64,7 +64,7 @@ class HttpApi:
     """The API's server.
 
     Args:
-        state: Returns what the farm looks like now, as JSON has it.
+        state: Returns what the farm looks like now, as JSON has it, at once or when it has looked.
         verbs: What it can do, by name.
         token: What a client has to show; None for nothing, which is for loopback only.
         title: What it is, for its description.
@@ -72,7 +72,7 @@ class HttpApi:
 
     def __init__(
         self,
-        state: Callable[[], Mapping[str, object]],
+        state: Callable[[], Mapping[str, object] | Awaitable[Mapping[str, object]]],
         verbs: Mapping[str, Verb[Any]],
         token: str | None,
         *,
@@ -140,7 +140,8 @@ class HttpApi:
             return _error(404, f"there is no {request.path} here. Allowed: what GET /v1/openapi.json lists.")
 
     async def _state(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._current_state())
+        found = self._current_state()
+        return web.json_response(await found if isinstance(found, Awaitable) else found)
 
     async def _post(self, request: web.Request) -> web.Response:
         verb = self._verbs.get(name := request.match_info["verb"])

@@ -8,6 +8,7 @@ from emulators.kit.family import DeviceConfig, Family
 from emulators.kit.host import Host
 from emulators.kit.parameters import ParameterTable
 from emulators.mennekes_ecu.faults import FAULTS
+from emulators.mennekes_ecu.registers import BLOCKS
 from emulators.mennekes_ecu.site_backend import backend_link, gateway_in_use
 from emulators.mennekes_ecu.site_rules import POINT_LIMIT, site_rules
 
@@ -30,6 +31,7 @@ FAMILY = Family(
     parameters=ParameterTable.load(FOLDER / "parameters.csv"),
     registers=FOLDER / "registers.csv",
     modbus_port=502,
+    modbus_blocks=BLOCKS,
     modbus_port_parameter="Modbus TCP Server Base Port",
     modbus_switches={"Modbus TCP Server": (True,)},
     observations={

@@ -67,6 +67,10 @@ class Seat(Protocol):
         """Hold a card to its reader."""
         ...
 
+    def move_contact(self, contact: str, *, closed: bool) -> None:
+        """Close or open a potential-free contact that is wired to it."""
+        ...
+
     async def start(self) -> None:
         """Power up."""
         ...

@@ -66,6 +66,11 @@ class LocalSeat:
         """Hold a card to its reader."""
         cast(CardReader, self.device).card(id_tag)
 
+    def move_contact(self, contact: str, *, closed: bool) -> None:
+        """Close or open a contact."""
+        self.host.contacts[contact] = closed
+        self._env.trace_state(self.name, "contact", contact=contact, closed=closed)
+
     async def start(self) -> None:
         """Power up."""
         await self.device.start()

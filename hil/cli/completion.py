@@ -101,7 +101,7 @@ def _arguments(args: argparse.Namespace) -> Iterable[str]:
 
 def _seats(args: argparse.Namespace) -> Iterable[str]:
     state = _state(args)
-    return [*state["points"], *state["meters"], *state["backends"]]
+    return [*state["chargers"], *state["meters"], *state["backends"]]
 
 
 def _nodes(kind: str) -> Words:

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode
@@ -14,13 +14,15 @@ from hil.errors import ExitCode
 if TYPE_CHECKING:
     from hil.hand.client import Client
 
+POINT: Final = "charging point, or one of its sockets (CP1/2) where it has several"
+
 Body = Callable[[argparse.Namespace], Mapping[str, object]]
 
 
 def add(commands: Commands) -> None:
     """Add the commands."""
     plug = _verb(commands, "plug", "plug a vehicle in", _plug)
-    plug.add_argument("point", metavar="POINT", help="charging point")
+    plug.add_argument("point", metavar="POINT", help=POINT)
     plug.add_argument("--vehicle", metavar="NAME", help="a vehicle of the site or a preset, instead of the next two")
     plug.add_argument(
         "--phases", type=_phases, choices=(1, 2, 3), default=3, help="of its on-board charger (default: 3)"
@@ -29,7 +31,7 @@ def add(commands: Commands) -> None:
         "--max-current", type=_amps, default=32.0, metavar="A", help="what it takes at most, as 16A (default: 32A)"
     )
     unplug = _verb(commands, "unplug", "take the vehicle away", lambda args: {"point": args.point})
-    unplug.add_argument("point", metavar="POINT", help="charging point")
+    unplug.add_argument("point", metavar="POINT", help=POINT)
     for name, text in (("load", "set what a consumer draws"), ("pv", "set what a PV system feeds in")):
         source = _verb(commands, name, text, lambda args: {"name": args.node, "current_a": args.current})
         source.add_argument("node", metavar="NODE", help=f"{'load' if name == 'load' else 'PV system'} or feeder")
@@ -93,7 +95,7 @@ def _cable(args: argparse.Namespace) -> Mapping[str, object]:
         from hil.hand.client import ask  # noqa: PLC0415
 
     state = ask(args.endpoints, lambda client: client.state())
-    known = {*state["points"], *state["meters"], *state["backends"]}
+    known = {*state["chargers"], *state["meters"], *state["backends"]}
     if args.link not in known:
         hyphens = [place for place, letter in enumerate(args.link) if letter == "-"]
         pairs = [(args.link[:place], args.link[place + 1 :]) for place in hyphens]

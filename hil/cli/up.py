@@ -53,6 +53,16 @@ def _serial_port(text: str) -> tuple[str, str, str]:
 
 def _up(args: argparse.Namespace) -> int:
     with importing():
-        from hil.cli.keep import keep  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
+        from hil.cli.keep import KeepRequest, keep  # noqa: PLC0415  a farm is slow to import
 
-    return keep(args)
+    request = KeepRequest(
+        site=args.site,
+        bench=args.bench,
+        exact_addresses=args.exact_addresses,
+        speed=args.speed,
+        seed=args.seed,
+        serial=tuple(args.serial),
+        endpoints=args.endpoints,
+        command_line=tuple(args.command_line),
+    )
+    return keep(request)

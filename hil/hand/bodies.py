@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -11,11 +11,13 @@ from emulators.kit.phases import PerPhase
 
 Current = Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)]
 
+SOCKET: Final = "the name of a charging point of the site, or of one of its sockets (CP1/2) where it has several"
+
 
 class Plug(Body):
     """A vehicle to plug in: one that the site or the presets know by name, or one described here."""
 
-    point: str = Field(description="the name of a charging point of the site")
+    point: str = Field(description=SOCKET)
     vehicle: str | None = Field(default=None, description="the name of a vehicle of the site or of a preset, or null")
     phases: int = Field(default=3, ge=1, le=3, description="1, 2 or 3, the phases of its on-board charger")
     max_current_a: float = Field(
@@ -26,7 +28,7 @@ class Plug(Body):
 class Unplug(Body):
     """A vehicle to take away."""
 
-    point: str = Field(description="the name of a charging point of the site")
+    point: str = Field(description=SOCKET)
 
 
 class Source(Body):

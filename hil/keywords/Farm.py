@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import os
 from typing import Any, ClassVar
 
 from robot.api.deco import library
 from robotlibcore import DynamicCore
 
-from hil.bench.capabilities import KNOWN_CAPABILITIES, missing
 from hil.keywords.context import Context
 from hil.keywords.names import normal
 from hil.keywords.topics import topics
 from hil.keywords.values import Amps, Amps3, Percent, Verb, to_amps, to_amps3, to_percent, to_verb
+from hil.run.needs import lacking, unknown
 from hil.trace import stable_name
 
 
@@ -58,15 +57,11 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
         name = stable_name(data.source, data.name) if data.source else data.name
         self.context.begin(name, data.source, list(data.body))
         needs = {str(tag).removeprefix("needs:") for tag in data.tags if str(tag).startswith("needs:")}
-        bench, speed = os.environ.get("HIL_BENCH", "embedded"), os.environ.get("HIL_SPEED", "max")
-        if needs - KNOWN_CAPABILITIES:
-            unknown = ", ".join(sorted(needs - KNOWN_CAPABILITIES))
+        if wrong := unknown(needs):
             data.body.clear()
             data.setup = data.teardown = None
-            data.body.create_keyword(
-                name="Fail", args=[f"unknown capability {unknown}. Known: {', '.join(sorted(KNOWN_CAPABILITIES))}."]
-            )
-        elif reason := missing(bench, speed, needs):
+            data.body.create_keyword(name="Fail", args=[wrong])
+        elif reason := lacking(needs):
             data.setup = data.teardown = None
             data.body.clear()
             data.body.create_keyword(name="Skip", args=[reason])

@@ -12,12 +12,15 @@ from typing import Any
 
 from hil.site import Site
 
-#: Parameter names of the library's keywords that take a name of the site, and what kind of name.
+#: Parameter names of the library's keywords that take a name of the site, and what kind of name. A ``socket`` is
+#: ``CP1`` or ``CP1/2``; a ``point`` is a charger as its backend sees it, a ``place`` any device; a socket will do.
 KINDS = {
     "device": "devices",
     "other": "devices",
-    "point": "devices",
     "meter": "devices",
+    "socket": "sockets",
+    "point": "places",
+    "place": "places",
     "feeder": "feeders",
     "load": "loads",
     "pv": "loads",
@@ -50,6 +53,8 @@ def check_names(site: Site, body: Iterable[Any], keywords: Mapping[str, inspect.
             parameters.append((given["device"], given["parameter"]))
     site.validate_names(
         _plain(found["devices"]),
+        sockets=_plain(found["sockets"]),
+        places=_plain(found["places"]),
         feeders=_plain(found["feeders"]),
         loads=_plain(found["loads"]),
         parameters=[pair for pair in parameters if not any("{" in text for text in pair)],

@@ -140,6 +140,11 @@ def typed(action: str, fields: Mapping[str, str]) -> Payload:
     return payload
 
 
+def has_field(action: str, name: str) -> bool:
+    """Return whether a message has a field of this name; raises ScenarioError for an unknown action."""
+    return name in _types(action)
+
+
 @cache
 def _types(action: str) -> Mapping[str, str]:
     if action not in ACTIONS:

@@ -84,6 +84,10 @@ class ForeignSeat:
         """Refuse."""
         raise self._has_no("card reader")
 
+    def move_contact(self, contact: str, *, closed: bool) -> None:
+        """Refuse."""
+        raise ScenarioError(f"{self.name} is {self.by_hand}: its contacts are moved by hand.")
+
     async def start(self) -> None:
         """Wait until its port is open, then let its peers in.
 

@@ -56,7 +56,7 @@ class ProcessHost:
         self._address: str | None = begin["address"]
         self.local = None if self._address is None else self._where.local(self._address)
         self._epoch = datetime.fromisoformat(begin["epoch"])
-        self._contacts: dict[str, bool] = begin["contacts"]
+        self.contacts: dict[str, bool] = begin["contacts"]
         self._neighbours: list[str] = begin["neighbours"]
         self._authority: list[str] = begin["authority"]
         self.serial = DevicePorts(loop, self.instants, name, self.spawn, begin)
@@ -158,7 +158,7 @@ class ProcessHost:
 
     def contact(self, name: str) -> bool:
         """Return whether a contact is closed."""
-        return self._contacts.get(name, False)
+        return self.contacts.get(name, False)
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)

@@ -257,6 +257,11 @@ class RemoteSeat:
         """Hold a card to its reader."""
         self.tell("card", id_tag=id_tag)
 
+    def move_contact(self, contact: str, *, closed: bool) -> None:
+        """Close or open a contact."""
+        self.tell("contact", contact=contact, closed=closed)
+        self._env.trace_state(self.name, "contact", contact=contact, closed=closed)
+
     async def start(self) -> None:
         """Power up."""
         await self.call("start")

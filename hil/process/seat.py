@@ -173,6 +173,8 @@ class PoweredDevice:
                     host.call_at(host.now_ns(), socket.tell)
             case "card":
                 cast(CardReader, self._device).card(message["id_tag"])
+            case "contact":
+                host.contacts[message["contact"]] = message["closed"]
             case "cable":
                 host.serial.set_cut(message["label"], message["reader"], message["is_cut"])
             case "off":

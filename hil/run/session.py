@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import random
 import shlex
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
@@ -25,6 +26,7 @@ from hil.errors import BenchError, ControllerViolation
 from hil.run.benches import bench_for
 from hil.run.folder import Record, RunFolder
 from hil.site import Site, load_site
+from hil.tester import Tester
 from hil.trace import TraceWriter, trace_path
 
 LOG: Final = logging.getLogger(__name__)
@@ -45,10 +47,18 @@ CONCLUDE_REAL_S: Final = 10.0  #: A farm that does not take the verdict for this
 class Session:
     """A running site for one test.
 
+    Keywords act and look by its tester and have its farm time; the farm itself is for tests of the farm.
+
     Args:
         site: What runs.
         test: Stable name of the test.
         suite: File of the test, None for none.
+
+    Attributes:
+        tester: What a person at the site can do and see.
+        farm: The farm, from the inside.
+        expected: Kinds of tripwires that the test wants touched.
+        reported: Findings that were told, by their number.
     """
 
     def __init__(self, site: Site, test: str, suite: Path | None = None) -> None:
@@ -78,6 +88,7 @@ class Session:
         except BaseException:
             self._thread.close()
             raise
+        self.tester = Tester(self.farm)
         try:
             self.call(self._flowing(self.farm.start))
         except BaseException:
@@ -92,6 +103,14 @@ class Session:
     def now_s(self) -> float:
         """Return farm time [s]."""
         return self.farm.env.instants.now_ns() / NS_PER_S
+
+    def lag_s(self) -> float:
+        """Return how late the latest timer was, and 0 in virtual time [s of farm time]."""
+        return self.farm.lag_s()
+
+    def rng(self, name: str) -> random.Random:
+        """Return a generator of this name's own, the same in each equal run."""
+        return self.farm.env.rng(name)
 
     def moment(self, at_ns: int | None = None) -> str:
         """Return a moment, the present one unless said, by the site's clock and since the start of the test."""
@@ -163,11 +182,7 @@ class Session:
 
     def why(self) -> str:
         """Return what every point does, which loads and faults are in force, and the line that reproduces the test."""
-        lines = [f"  {self.farm.explain(name)}" for name in self.farm.devices if name in self.farm.bays]
-        lines += [
-            f"  {name} {does} {amps} A." for name, (does, amps) in self.farm.installation.sources.items() if any(amps)
-        ]
-        lines += [f"  {fault}" for fault in self.farm.faults.describe()]
+        lines = [f"  {line}" for line in self._thread.run(self.tester.explain())]
         return "\n".join([*lines, f"  trace line {self.trace.line_number}   again: {self.again()}"])
 
     def again(self) -> str:
@@ -218,9 +233,13 @@ class Session:
         """Power everything down; the farm's own failures are raised, nothing is left behind."""
         self.farm.env.mute()
         try:
-            self._thread.run(self._flowing(self.farm.stop), STUCK_REAL_S)
+            self._thread.run(self._flowing(self._leave), STUCK_REAL_S)
         finally:
             self._thread.close()
+
+    async def _leave(self) -> None:
+        await self.tester.close()
+        await self.farm.stop()
 
     async def _flowing(self, work: Callable[[], Awaitable[T]]) -> T:
         with self.farm.loop.time_flows():

@@ -213,6 +213,18 @@ class Site(Part):
             raise AssertionError("unreachable")
         return found
 
+    def require_place(self, name: str) -> tuple[str, int | None]:
+        """Return a device, and the number of its socket where the name says one (``CP1/2``), else None.
+
+        Raises:
+            ScenarioError: There is no such device, or no such socket.
+        """
+        device, slash, _ = name.partition("/")
+        if slash and device in self.devices:
+            outlet = self.require_outlet(name)
+            return outlet.device, outlet.number
+        return self.require(name).name, None
+
     def points_behind(self, node: str) -> tuple[str, ...]:
         """Return the charging points that are fed through a feeder (or through ``supply``: all)."""
         return tuple(dict.fromkeys(one.device for one in self.outlets_behind(node)))
@@ -314,6 +326,8 @@ class Site(Part):
         self,
         devices: Iterable[str] = (),
         *,
+        sockets: Iterable[str] = (),
+        places: Iterable[str] = (),
         feeders: Iterable[str] = (),
         loads: Iterable[str] = (),
         parameters: Iterable[tuple[str, str]] = (),
@@ -326,6 +340,8 @@ class Site(Part):
         missing: dict[str, None] = {}
         checks: list[tuple[Any, Sequence[tuple[str, ...]]]] = [
             (self.require, [(name,) for name in devices]),
+            (self.require_outlet, [(name,) for name in sockets]),
+            (self.require_place, [(name,) for name in places]),
             (self.require_feeder, [(name,) for name in feeders]),
             (self.require_load, [(name,) for name in loads]),
             (self.require_parameter, list(parameters)),

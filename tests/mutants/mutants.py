@@ -28,6 +28,8 @@ FUSE = "hil/plant/fuse.py"
 LINKS = "hil/clock/links.py"
 SOCKETS = "hil/clock/sockets.py"
 FAULTS = "hil/bench/faults.py"
+TESTER = "hil/tester/emulated.py"
+PROBE = "hil/probes/modbus.py"
 JUDGE = "hil/plant/judge.py"
 PLANT = "hil/plant/plant.py"
 
@@ -436,6 +438,48 @@ MUTANTS = (
         "itertools.product(one, another)",
         "[(one[0], another[0])]",
         (suite("dlm_faults", "Two Halves Of A Network Stay Below The Limit Together"),),
+    ),
+    Mutant(
+        "a contact that is closed stays open",
+        TESTER,
+        "self._set(closed=True)",
+        "self._set(closed=False)",
+        (Check("tests/site/test_site_tester.py", "contact"),),
+    ),
+    Mutant(
+        "the tester goes on with its connection to a device that lost its power",
+        TESTER,
+        "self._ports.close_probes(self._name)",
+        "pass",
+        (Check("tests/site/test_site_tester.py", "lost_its_power"),),
+    ),
+    Mutant(
+        "a look asks for each register by itself",
+        PROBE,
+        "block[0].address < MOST_WORDS",
+        "block[0].address < 0",
+        (Check("tests/protocol/test_protocol_probe.py", "one_request"),),
+    ),
+    Mutant(
+        "the second socket is looked for at the unit of the first",
+        PROBE,
+        "self._family.modbus_unit_of(socket)",
+        "self._family.modbus_unit",
+        (Check("tests/protocol/test_protocol_probe.py", "own_unit"),),
+    ),
+    Mutant(
+        "to the backend every socket is the first connector",
+        "hil/keywords/topics/ocpp.py",
+        "{CONNECTOR: socket, **fields}",
+        "{CONNECTOR: 1, **fields}",
+        (Check("tests/unit/keywords/test_keywords_sockets.py", "connector"),),
+    ),
+    Mutant(
+        "of a charger with two sockets the first is meant when none is named",
+        "hil/keywords/observations.py",
+        "site.require_outlet(place).number  # refuses, and names them",
+        "1",
+        (Check("tests/unit/keywords/test_keywords_sockets.py", "register"),),
     ),
     *MUTANTS_ALFEN,
     *MUTANTS_BACKEND,

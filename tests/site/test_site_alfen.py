@@ -50,7 +50,7 @@ class Rig:
         return [round(value, 1) for value in self.session.do(lambda: self.farm.plant.currents_a(node, now_ns()))]
 
     def register(self, name: str) -> Any:
-        value = self.session.ask(lambda: self.farm.probe("CP1").read(name))
+        value = self.session.ask(lambda: self.session.tester.ports.probe("CP1").read(name))
         return round(value, 3) if isinstance(value, float) else value
 
     def burden(self) -> tuple[int, int, int]:

@@ -51,11 +51,11 @@ def supply_a(session: Session) -> float:
 
 
 def kill(session: Session, name: str) -> None:
-    session.ask(lambda: session.farm.faults.kill(name))
+    session.ask(lambda: session.tester.mains(name).kill())
 
 
 def restart(session: Session, name: str, settings: Any = "kept") -> None:
-    session.ask(lambda: session.farm.faults.restart(name, settings))
+    session.ask(lambda: session.tester.mains(name).restart(settings))
 
 
 def everything(session: Session) -> str:

@@ -141,7 +141,7 @@ def running(site: dict[str, str]) -> closing[Session]:
 
 
 def meter_a(session: Session) -> list[float]:
-    probe = session.do(lambda: session.farm.probe("M2"))
+    probe = session.do(lambda: session.tester.ports.probe("M2"))
     return [float(str(session.ask(lambda name=name: probe.read(name)))) for name in ("I_L1", "I_L2", "I_L3")]
 
 

@@ -38,7 +38,7 @@ def connected(session: Session) -> list[bool]:
     async def ask() -> list[bool]:
         found = []
         for point in POINTS:
-            probe, identity = session.farm.backend_of(point)
+            probe, identity = session.tester.ports.backend_of(point)
             found.append(await probe.is_connected(identity))
         return found
 
@@ -46,7 +46,7 @@ def connected(session: Session) -> list[bool]:
 
 
 def sent(session: Session, point: str, action: str) -> list[dict[str, object]]:
-    probe, identity = session.do(lambda: session.farm.backend_of(point))
+    probe, identity = session.do(lambda: session.tester.ports.backend_of(point))
     return session.ask(lambda: probe.received(identity, action))
 
 

@@ -93,7 +93,7 @@ def test_our_points_report_to_a_backend_of_the_users(
             assert session.now_s() < ANSWER_REAL_S, wanted
         assert session.do(lambda: session.farm.device("CP1").page()["Backend"]) == "connected"
         with pytest.raises(ScenarioError, match=f"CP1 reports to {host}, whose interface the farm does not know"):
-            session.do(lambda: session.farm.backend_of("CP1"))
+            session.do(lambda: session.tester.ports.backend_of("CP1"))
 
 
 @contextmanager

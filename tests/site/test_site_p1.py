@@ -19,6 +19,7 @@ from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
 from hil.errors import DeviceNonsense, DeviceSilent, ScenarioError
 from hil.site import load_site
+from hil.tester.ports import Ports
 from hil.trace import TraceWriter
 
 P1 = SerialSettings()
@@ -139,7 +140,7 @@ def test_the_period_and_the_speed_of_each_version(
 
 def test_dsmr_parser_reads_what_the_plant_carries(play: Play) -> None:
     async def scenario(farm: Farm) -> None:
-        probe = farm.p1("M1")
+        probe = Ports(farm).p1("M1")
         telegram = await probe.next(2)
         assert telegram.signed_currents_a() == (10, -7, 0)
         assert telegram.value("INSTANTANEOUS_CURRENT_L2") == telegram.value("1-0:51.7.0") == 7
@@ -158,9 +159,9 @@ def test_dsmr_parser_reads_what_the_plant_carries(play: Play) -> None:
 def test_a_tester_can_only_listen_to_p1_meters(play: Play) -> None:
     async def scenario(farm: Farm) -> None:
         with pytest.raises(ScenarioError, match=r"CP1 sends no P1 telegrams.*: M1\.$"):
-            farm.p1("CP1")
+            Ports(farm).p1("CP1")
         with pytest.raises(ScenarioError, match="M1"):
-            farm.p1("M7")
+            Ports(farm).p1("M7")
 
     play(scenario, SITE + STATION)
 
@@ -172,7 +173,7 @@ def test_every_reader_of_a_splitter_hears_the_same(play: Play) -> None:
     async def scenario(farm: Farm) -> None:
         one, two = await Station.plugged(farm), await Station.plugged(farm, "CP2")
         two.port.write(b"nobody is there to hear this")  # type: ignore[attr-defined]
-        probe = farm.p1("M1")
+        probe = Ports(farm).p1("M1")
         await asyncio.sleep(5.5)
         assert one.readings == two.readings
         assert (len(one.readings), probe.telegrams) == (5, 5)
@@ -182,7 +183,7 @@ def test_every_reader_of_a_splitter_hears_the_same(play: Play) -> None:
 
 def test_a_cut_cable_loses_what_was_sent_meanwhile_and_nothing_else(play: Play) -> None:
     async def scenario(farm: Farm) -> None:
-        station, probe = await Station.plugged(farm), farm.p1("M1")
+        station, probe = await Station.plugged(farm), Ports(farm).p1("M1")
         await asyncio.sleep(2.02)  # inside the second telegram
         before = len(station.heard)
         farm.faults.cut("M1", "CP1")
@@ -334,7 +335,7 @@ def test_the_data_request(play: Play) -> None:
 )  # fmt: skip
 def test_a_fault_is_seen_and_heals(play: Play, kind: str, rejected: str | None, error: Any) -> None:
     async def scenario(farm: Farm) -> None:
-        meter, station, probe = farm.devices["M1"], await Station.plugged(farm), farm.p1("M1")
+        meter, station, probe = farm.devices["M1"], await Station.plugged(farm), Ports(farm).p1("M1")
         await probe.next(2)
         await meter.fault(kind)
         with pytest.raises(error):
@@ -352,7 +353,7 @@ def test_a_fault_is_seen_and_heals(play: Play, kind: str, rejected: str | None, 
 
 def test_minutes_of_noise_are_bounded(play: Play) -> None:
     async def scenario(farm: Farm) -> None:
-        meter, station, probe = farm.devices["M1"], await Station.plugged(farm), farm.p1("M1")
+        meter, station, probe = farm.devices["M1"], await Station.plugged(farm), Ports(farm).p1("M1")
         for kind in ("binary", "noise", "half"):
             await meter.fault(kind)
             await asyncio.sleep(200)
@@ -367,7 +368,7 @@ def test_minutes_of_noise_are_bounded(play: Play) -> None:
 
 def test_a_frozen_meter_repeats_itself_with_a_new_time(play: Play) -> None:
     async def scenario(farm: Farm) -> None:
-        meter, probe = farm.devices["M1"], farm.p1("M1")
+        meter, probe = farm.devices["M1"], Ports(farm).p1("M1")
         first = await probe.next(2)
         await meter.fault("frozen")
         farm.set_load("house", PerPhase.all(20))

@@ -53,7 +53,7 @@ def signalled_a(session: Session, *names: str) -> list[float]:
     row = session.farm.site.require("CP1").family.observations["signalled current"][0]
 
     async def ask() -> list[float]:
-        return [float(str(await session.farm.probe(name).read(row))) for name in names or POINTS]
+        return [float(str(await session.tester.ports.probe(name).read(row))) for name in names or POINTS]
 
     return session.ask(ask)
 
@@ -109,7 +109,7 @@ def test_in_scaled_time_one_loses_its_power_and_the_others_go_on(
     farm = session.farm
 
     def current_a(name: str) -> float:
-        return float(str(session.ask(lambda: farm.probe(name).read("I_L1"))))
+        return float(str(session.ask(lambda: session.tester.ports.probe(name).read("I_L1"))))
 
     with closing(session):
         assert list(devices.last.running) == ["M2", "CP1"]

@@ -9,16 +9,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hil.compose.farm import ComposeFarm
+from hil.process.remote_faults import EngineFaults, TransportFaults
 
 from emulators.kit.pilot import NO_OFFER
 from hil.bench.faults import Settings
-from hil.compose.farm import ComposeFarm
 from hil.errors import BenchError, DeviceFault, DeviceSilent, ScenarioError
 from hil.process import control
 from hil.process.control import decode, encode
-from hil.process.remote_faults import EngineFaults, TransportFaults
 from hil.run.session import Session, build_site
-from hil.tester.form import Form
 
 from .processes import TOKEN, Processes, launch
 
@@ -74,7 +73,7 @@ def scaled(opened: Opening) -> Session:
 
 def signalled_a(session: Session) -> float:
     row = session.farm.site.require("CP1").family.observations["signalled current"][0]
-    return float(str(session.ask(lambda: session.farm.probe("CP1").read(row))))
+    return float(str(session.ask(lambda: session.tester.ports.probe("CP1").read(row))))
 
 
 def is_refused(guest: socket.socket) -> bool:
@@ -85,12 +84,9 @@ def is_refused(guest: socket.socket) -> bool:
 
 
 def edit(session: Session, parameter: str, value: str) -> list[str]:
-    def act() -> list[str]:
-        form = Form(session.farm.device("CP1"))
-        form.edit(parameter, value)
-        return form.save()
-
-    return session.do(act)
+    form = session.tester.form("CP1")
+    session.call(form.edit(parameter, value))
+    return list(session.call(form.save()))
 
 
 def test_a_point_charges_and_its_meter_and_pages_say_so(session: Session) -> None:
@@ -100,7 +96,7 @@ def test_a_point_charges_and_its_meter_and_pages_say_so(session: Session) -> Non
     session.wait(60)
     assert signalled_a(session) == 15  # 35 A less 20 A of the house
     assert session.do(lambda: [*farm.plant.currents_a("Q1", farm.instants.now_ns())]) == pytest.approx([15] * 3)
-    assert float(str(session.ask(lambda: farm.probe("M2").read("I_L1")))) == pytest.approx(20, abs=0.01)
+    assert float(str(session.ask(lambda: session.tester.ports.probe("M2").read("I_L1")))) == pytest.approx(20, abs=0.01)
     assert session.do(lambda: farm.device("CP1").page()["Error(s)"]) == "no errors"
     assert session.do(lambda: farm.device("CP1").front.leds["LED info field"]) == "Charging: green steady"
     assert "signals 15 A" in farm.device("CP1").explain()
@@ -117,7 +113,7 @@ def test_parameters_are_edited_refused_and_act_after_a_restart(session: Session)
     assert edit(session, "Modbus TCP Server Base Port", "15504") == ["Modbus TCP Server Base Port"]
     session.ask(farm.device("CP1").restart)
     assert signalled_a(session) <= 10  # it answers at the new port
-    assert session.do(lambda: farm.modbus_at("CP1")) == (farm.resolver.local("192.168.0.11"), 15504)
+    assert session.do(lambda: session.tester.ports.modbus_at("CP1")) == (farm.resolver.local("192.168.0.11"), 15504)
 
 
 def test_a_fault_of_the_device_is_planted_and_an_unknown_one_refused(session: Session) -> None:
@@ -126,7 +122,7 @@ def test_a_fault_of_the_device_is_planted_and_an_unknown_one_refused(session: Se
         session.ask(lambda: meter.fault("smoke"))
     session.ask(lambda: meter.fault("exceptions"))
     with pytest.raises(DeviceFault):
-        session.ask(lambda: session.farm.probe("M2").read("I_L1"))
+        session.ask(lambda: session.tester.ports.probe("M2").read("I_L1"))
 
 
 def test_each_farm_has_a_fresh_device(session: Session) -> None:
@@ -282,7 +278,7 @@ def test_a_paused_device_is_silent_and_its_lag_is_not_the_machines(scaled: Sessi
         session.ask(lambda: farm.faults.resume("M2"))
     session.ask(lambda: farm.faults.pause("M2"))
     with pytest.raises(DeviceSilent):
-        session.ask(lambda: farm.probe("M2").read("I_L1"))
+        session.ask(lambda: session.tester.ports.probe("M2").read("I_L1"))
     with pytest.raises(ScenarioError, match=r"M2 is paused since .* 'Resume    M2' lets it go on"):
         session.ask(lambda: farm.faults.kill("M2"))
     assert any("M2 is paused since" in line for line in farm.faults.describe())
@@ -290,7 +286,7 @@ def test_a_paused_device_is_silent_and_its_lag_is_not_the_machines(scaled: Sessi
     session.ask(lambda: farm.faults.resume("M2"))
     session.wait(20)
     assert farm.lag_s() < 1
-    session.ask(lambda: farm.probe("M2").read("I_L1"))
+    session.ask(lambda: session.tester.ports.probe("M2").read("I_L1"))
 
 
 def test_links_are_slow_lossy_and_reset_in_every_process(granted: Session) -> None:
@@ -323,10 +319,10 @@ def test_saved_settings_outlive_the_process(
     try:
         devices.choose(monkeypatch, tmp_path / "run", speed="max")
         first = Session(build_site("alfen/alb-p1", site), "t")
-        form = Form(first.farm.device("P1"))
-        first.do(lambda: form.edit(name, "E2"))
-        first.do(form.save)
-        first.do(lambda: form.edit(name, "E3"))  # never saved
+        form = first.tester.form("P1")
+        first.call(form.edit(name, "E2"))
+        first.call(form.save())
+        first.call(form.edit(name, "E3"))  # never saved
         first.close()
         devices.act("kill", "P1")
         monkeypatch.setattr(ComposeFarm, "begin", lambda self, device: begin(self, device, settings))  # type: ignore[arg-type]

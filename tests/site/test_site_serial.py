@@ -69,7 +69,7 @@ def test_a_station_follows_its_p1_meter_until_the_cable_is_pulled(session: Sessi
     session.do(lambda: farm.plug("CP1", VehicleSpec(max_current_a=32).traits()))
     session.wait(100)
     assert flows_a(session) == pytest.approx(15, abs=0.5)  # 25 A less 10 A of the house
-    probe = session.do(lambda: farm.p1("P1"))
+    probe = session.do(lambda: session.tester.ports.p1("P1"))
     telegram = session.ask(lambda: probe.next(5))
     assert telegram.signed_currents_a() == pytest.approx((25, 25, 25), abs=1)
     session.do(lambda: farm.faults.cut("P1", "CP1"))
@@ -116,7 +116,7 @@ def test_nobody_else_is_let_in_as_a_reader_of_the_farm(session: Session, devices
 
 def test_a_meter_without_power_says_nothing_and_is_heard_again(session: Session) -> None:
     farm = session.farm
-    probe = session.do(lambda: farm.p1("P1"))
+    probe = session.do(lambda: session.tester.ports.p1("P1"))
     assert session.ask(lambda: probe.next(5)).signed_currents_a() == (0, 0, 0)
     session.ask(lambda: farm.faults.kill("P1"))
     with pytest.raises(DeviceSilent):
@@ -147,7 +147,7 @@ def test_a_real_meter_on_a_cable_takes_the_meters_seat(choose: Callable[[str], N
         shown = session.do(lambda: session.farm.device("CP1").page())
         assert shown["Smart meter currents"] == "11/12/13 A"
         with pytest.raises(ScenarioError, match="P1 is a real device: only its station hears its P1 port"):
-            session.do(lambda: session.farm.p1("P1"))
+            session.do(lambda: session.tester.ports.p1("P1"))
         with pytest.raises(ScenarioError, match="P1 is a real device: that is done to it by hand"):
             session.do(lambda: session.farm.faults.cut("P1", "CP1"))
         session.close()

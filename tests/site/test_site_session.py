@@ -15,7 +15,6 @@ from emulators.kit.host import NS_PER_S, Phase
 from hil.cli.keep import endpoints
 from hil.errors import DeviceSilent, ScenarioError, SiteFileError
 from hil.run.session import Session, build_site
-from hil.tester.form import Form
 from hil.trace import read_trace
 
 Start = Callable[..., Session]
@@ -44,18 +43,15 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 def configure(session: Session, device: str, **values: str) -> None:
     """Set parameters of a device, save, restart."""
 
-    def edit() -> None:
-        form = Form(session.farm.device(device))
-        for name, value in values.items():
-            form.edit(name, value)
-        form.save()
-
-    session.do(edit)
-    session.ask(session.farm.device(device).restart)
+    form = session.tester.form(device)
+    for name, value in values.items():
+        session.call(form.edit(name, value))
+    session.call(form.save())
+    session.ask(form.restart)
 
 
 def read(session: Session, device: str, register: str) -> Any:
-    return session.ask(lambda: session.farm.probe(device).read(register))
+    return session.ask(lambda: session.tester.ports.probe(device).read(register))
 
 
 # the end of a trace
@@ -106,7 +102,7 @@ def test_a_probe_finds_a_server_that_the_site_has_moved(start: Start) -> None:
     assert read(session, "CP1", "DLM_MODE") == 1
     assert read(session, "CP2", "DLM_MODE") == 3
     assert read(session, "M2", "V_L1_N") == 230
-    found: Mapping[str, Any] = session.do(lambda: endpoints(session.farm, "http://nowhere")["devices"])
+    found: Mapping[str, Any] = session.do(lambda: endpoints(session.tester, "http://nowhere")["devices"])
     assert (found["CP1"]["modbus"]["port"], found["M2"]["modbus"]["port"]) == (1502, 5020)
     assert found["CP2"]["modbus"]["port"] in (502, 20502)
 
@@ -114,11 +110,12 @@ def test_a_probe_finds_a_server_that_the_site_has_moved(start: Start) -> None:
 def test_a_probe_follows_a_server_that_is_moved_with_the_restart_not_with_the_save(start: Start) -> None:
     session = start("mennekes/car-park")
     assert read(session, "CP1", "DLM_MODE") == 1
-    session.do(lambda: Form(session.farm.device("CP1")).edit(PORT, "1502"))
-    session.do(lambda: Form(session.farm.device("CP1")).save())
+    form = session.tester.form("CP1")
+    session.call(form.edit(PORT, "1502"))
+    session.call(form.save())
     assert read(session, "CP1", "DLM_MODE") == 1
-    session.ask(session.farm.device("CP1").restart)
-    assert session.farm.modbus_at("CP1") == (session.farm.resolver.local("192.168.0.11"), 1502)
+    session.ask(form.restart)
+    assert session.tester.ports.modbus_at("CP1") == (session.farm.resolver.local("192.168.0.11"), 1502)
     assert read(session, "CP1", "DLM_MODE") == 1
 
 
@@ -127,7 +124,7 @@ def test_a_server_that_is_switched_off_is_no_endpoint_and_says_so_to_a_probe(sta
     configure(session, "CP1", **{SWITCH: "Off"})
     with pytest.raises(ScenarioError, match=r"is closed: 'Modbus TCP Server' is Off; it opens with On"):
         read(session, "CP1", "DLM_MODE")
-    found = session.do(lambda: endpoints(session.farm, "http://nowhere")["devices"])
+    found = session.do(lambda: endpoints(session.tester, "http://nowhere")["devices"])
     assert found["CP1"] == {"type": "mennekes_ecu"}
     assert "modbus" in found["CP2"]
     configure(session, "CP1", **{SWITCH: "On"})
@@ -136,7 +133,7 @@ def test_a_server_that_is_switched_off_is_no_endpoint_and_says_so_to_a_probe(sta
 
 def test_a_meter_that_is_set_to_another_port_does_not_answer_where_it_was(start: Start) -> None:
     session = start("mennekes/meter-excluding")
-    old = session.do(lambda: session.farm.probe("M2"))
+    old = session.do(lambda: session.tester.ports.probe("M2"))
     configure(session, "M2", **{METER_PORT: "5020"})
     assert read(session, "M2", "V_L1_N") == 230
     with pytest.raises(DeviceSilent):

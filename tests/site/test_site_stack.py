@@ -16,10 +16,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hil.compose.stack_farm import StackFarm
 
 from hil.bench.addresses import Slot
 from hil.compose import stack_farm as stack
-from hil.compose.stack_farm import StackFarm
 from hil.errors import BenchError, ScenarioError
 from hil.run.session import Session, build_site
 
@@ -102,7 +102,7 @@ def signalled_a(session: Session) -> list[float]:
     row = session.farm.site.require("CP1").family.observations["signalled current"][0]
 
     async def ask() -> list[float]:
-        return [float(str(await session.farm.probe(name).read(row))) for name in AHEAD_S]
+        return [float(str(await session.tester.ports.probe(name).read(row))) for name in AHEAD_S]
 
     return session.ask(ask)
 

@@ -9,6 +9,7 @@ from emulators.ev.model import VehicleTraits
 from hil.bench.farm import Farm
 from hil.clock import FarmThread, VirtualTimeLoop
 from hil.site import load_site
+from hil.tester import Tester
 from hil.trace import TraceWriter
 
 POINTS = ("CP1", "CP2", "CP3", "CP4")
@@ -22,6 +23,7 @@ class Running:
         self.trace = TraceWriter(folder / "trace.jsonl", test="two farms", site=site.name, seed=1)
         self.thread = FarmThread(VirtualTimeLoop)
         self.farm = self.thread.run(self._start(site))
+        self.tester = Tester(self.farm)
 
     async def _start(self, site: object) -> Farm:
         farm = Farm(site, self.thread.loop, seed=1, trace=self.trace)  # type: ignore[arg-type]
@@ -46,7 +48,7 @@ class Running:
     def read(self, name: str) -> list[object]:
         async def act() -> list[object]:
             with self.thread.loop.time_flows():
-                return [await self.farm.probe(point).read(name) for point in POINTS]
+                return [await self.tester.ports.probe(point).read(name) for point in POINTS]
 
         return self.thread.run(act())
 
@@ -59,6 +61,7 @@ class Running:
     def stop(self) -> None:
         self.farm.check()
         assert self.farm.findings == []
+        self.thread.run(self.tester.close())
         self.thread.run(self.farm.stop())
         self.thread.close()
         self.trace.close()

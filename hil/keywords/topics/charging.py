@@ -26,14 +26,14 @@ class Charging:
     @keyword(tags=("Assertion",))
     def signalled_current(
         self,
-        point: str,
+        socket: str,
         verb: Verb,
         expected: Amps,
         *,
         within: timedelta = timedelta(seconds=65),
         tolerance: Amps = EXACT,
     ) -> None:
-        """Compare what a point signals to its vehicle, as its Modbus port shows it.
+        """Compare what a socket signals to its vehicle, as the charger's Modbus port shows it.
 
         Without a vehicle an Alfen station shows what it would signal.
 
@@ -41,7 +41,7 @@ class Charging:
         | Signalled Current | CP1 | stays at | 20 A | within=5 minutes |
         """
         compare(
-            self._context.session, f"Signalled Current of {point}", lambda: [self._signalled_a(point)],
+            self._context.session, f"Signalled Current of {socket}", lambda: [self._signalled_a(socket)],
             verb, [expected.a], within=within, tolerance_a=tolerance.a,
         )  # fmt: skip
 
@@ -54,22 +54,22 @@ class Charging:
         within: timedelta = timedelta(seconds=65),
         tolerance: Amps = EXACT,
     ) -> None:
-        """Compare what the points signal.
+        """Compare what the points signal, each socket of them.
 
-        One value is for every point with a vehicle, several are for all points in the site's order. ``points`` names
-        the points that are looked at; without it, all are.
+        One value is for every socket with a vehicle, several are for all sockets in the site's order. ``points`` names
+        the sockets that are looked at; without it, all are.
 
         | Signalled Current Of Each Point | settles at | 25 A |
         | Signalled Current Of Each Point | settles at | 20 A | 20 A | 32 A | 32 A |
         | Signalled Current Of Each Point | stays at | 20 A | points=CP3, CP4 |
         """
         session = self._context.session
-        farm = session.farm
-        names = list(farm.site.charger_names())
+        tester = session.tester
+        names = list(tester.site.outlets)
         if points:
-            names = [farm.site.require_charger(name.strip()).name for name in points.split(",")]
+            names = [tester.site.require_outlet(name.strip()).name for name in points.split(",")]
         if len(expected) == 1:
-            names = [name for name in names if points or farm.bays[name].vehicle is not None]
+            names = [name for name in names if points or session.call(tester.vehicle(name).look()).phases is not None]
             expected = expected * len(names)
         if len(expected) != len(names):
             raise ScenarioError(f"{len(expected)} values for {len(names)} points: {', '.join(names)}.")
@@ -82,12 +82,12 @@ class Charging:
     def points_that_charge(
         self, verb: Verb, count: int, current: Amps, *, within: timedelta = timedelta(seconds=65)
     ) -> None:
-        """Compare how many points signal a current, whichever they are; the others have to signal nothing.
+        """Compare how many sockets signal a current, whichever they are; the others have to signal nothing.
 
         | Points That Charge | settles at | 1 | 8 A |
         """
         session = self._context.session
-        names = list(session.farm.site.charger_names())
+        names = list(session.tester.site.outlets)
         wanted = sorted([current.a] * count + [0.0] * (len(names) - count))
         compare(
             session, "Signalled Currents, sorted,", lambda: sorted(self._signalled_a(name) for name in names),
@@ -97,26 +97,26 @@ class Charging:
     @keyword(tags=("Assertion",))
     def charging_current(
         self,
-        point: str,
+        socket: str,
         verb: Verb,
         expected: Amps3,
         *,
         within: timedelta = timedelta(seconds=65),
         tolerance: Amps = PLANT_TOLERANCE,
     ) -> None:
-        """Compare what a point's own meter says flows in its conductors L1/L2/L3, as its Modbus port shows it.
+        """Compare what a socket's own meter says flows in its conductors L1/L2/L3, as the Modbus port shows it.
 
-        A conductor that the point does not have carries 0 A.
+        A conductor that the socket does not have carries 0 A.
 
         | Charging Current | CP1 | settles at | 25/0/0 A |
         """
         session = self._context.session
         compare(
-            session, f"Charging Current of {point}",
-            lambda: [0.0 if math.isnan(a) else a for a in currents_a(session, point, "charging current")],
+            session, f"Charging Current of {socket}",
+            lambda: [0.0 if math.isnan(a) else a for a in currents_a(session, socket, "charging current")],
             verb, list(expected.a), within=within, tolerance_a=tolerance.a,
         )  # fmt: skip
 
-    def _signalled_a(self, point: str) -> float:
-        (signalled_a,) = currents_a(self._context.session, point, "signalled current")
+    def _signalled_a(self, socket: str) -> float:
+        (signalled_a,) = currents_a(self._context.session, socket, "signalled current")
         return signalled_a

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
-from hil.tester.form import Form
-
-T = TypeVar("T")
 
 
 class Configuration:
@@ -27,7 +23,8 @@ class Configuration:
 
         | Set Parameter | CP1 | DLM Network Id | 5 |
         """
-        self._form(device, lambda form: form.edit(parameter, value))
+        session = self._context.session
+        session.call(session.tester.form(device).edit(parameter, value))
 
     @keyword(tags=("Configuration",))
     def save(self, device: str) -> list[str]:
@@ -35,7 +32,8 @@ class Configuration:
 
         | Save | CP1 |
         """
-        return self._form(device, lambda form: form.save())
+        session = self._context.session
+        return list(session.call(session.tester.form(device).save()))
 
     @keyword(tags=("Configuration",))
     def restart_device(self, device: str) -> None:
@@ -44,7 +42,7 @@ class Configuration:
         | Restart Device | CP1 |
         """
         session = self._context.session
-        session.ask(lambda: session.farm.device(device).restart())
+        session.ask(lambda: session.tester.form(device).restart())
 
     @keyword(tags=("Configuration",))
     def configure(self, device: str, parameter: str, value: str) -> None:
@@ -71,9 +69,9 @@ class Configuration:
         | Get Parameter | CP1 | Installation Current Limit [A] | <= | 32 A | |
         """
         session = self._context.session
-        shown = self._form(device, lambda form: form.shown(parameter))
+        shown = session.call(session.tester.form(device).shown(parameter))
         what = f"Parameter {parameter!r} of {device}"
-        unit = session.farm.site.require(device).family.parameters.named(parameter).unit
+        unit = session.tester.site.require(device).family.parameters.named(parameter).unit
         return verify(session, what, shown, assertion_operator, assertion_expected, unit=unit)  # type: ignore[no-any-return]
 
     @keyword(tags=("Assertion",))
@@ -83,8 +81,9 @@ class Configuration:
         | Parameter Should Be Offered | CP1 | DLM Network Id | |
         | Parameter Should Be Offered | CP1 | DLM Network Id | menu=Load Management > Dynamic Load Management |
         """
-        offered = self._form(device, lambda form: form.offered())
-        table = self._context.session.farm.site.require(device).family.parameters
+        session = self._context.session
+        offered = session.call(session.tester.form(device).offered())
+        table = session.tester.site.require(device).family.parameters
         missing = [name for name in parameters if name not in offered or menu not in (None, table.named(name).menu)]
         if missing:
             raise AssertionError(f"{device} does not offer {', '.join(missing)}" + (f" in {menu}." if menu else "."))
@@ -95,9 +94,10 @@ class Configuration:
 
         | Parameter Should Not Be Offered | CP2 | EVSE Sub-Distribution Limit (L1/L2/L3) [A] |
         """
-        offered = self._form(device, lambda form: form.offered())
+        session = self._context.session
+        offered = session.call(session.tester.form(device).offered())
         for name in parameters:
-            self._context.session.farm.site.require_parameter(device, name)
+            session.tester.site.require_parameter(device, name)
             if name in offered:
                 raise AssertionError(f"{device} offers {name}.")
 
@@ -107,10 +107,7 @@ class Configuration:
 
         | Parameter Should Refuse | CP1 | DLM Master/Slave | DLM Slave (Master-Auto-Recovery) |
         """
-        self._context.session.farm.site.require_parameter(device, parameter)
-        if not self._form(device, lambda form: form.refuses(parameter, value)):
-            raise AssertionError(f"{device} takes {parameter} = {value!r}.")
-
-    def _form(self, device: str, action: Callable[[Form], T]) -> T:
         session = self._context.session
-        return session.do(lambda: action(Form(session.farm.device(device))))
+        session.tester.site.require_parameter(device, parameter)
+        if not session.call(session.tester.form(device).refuses(parameter, value)):
+            raise AssertionError(f"{device} takes {parameter} = {value!r}.")

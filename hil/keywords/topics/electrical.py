@@ -39,7 +39,7 @@ class Electrical:
         | Feeder Current | F3 | L1 | should never exceed | 100 A |
         """
         session = self._context.session
-        plant, node = session.farm.plant, session.farm.site.require_feeder(feeder)
+        node = session.tester.site.require_feeder(feeder)
         one_phase = bool(arguments) and arguments[0] in PHASES
         phases = [arguments[0]] if one_phase else list(PHASES)
         words = arguments[1:] if one_phase else arguments
@@ -60,9 +60,7 @@ class Electrical:
             return
         compare(
             session, f"Feeder Current of {feeder} {'/'.join(phases)}",
-            lambda: session.do(
-                lambda: [plant.currents_a(node, session.farm.instants.now_ns())[phase] for phase in phases]
-            ),
+            lambda: [session.call(session.tester.installation.current_a(node))[phase] for phase in phases],
             verb, [limit_a[phase] for phase in phases], within=within, tolerance_a=tolerance.a,
         )  # fmt: skip
 
@@ -80,7 +78,7 @@ class Electrical:
         | Get Peak Current | F3 | L1 | <= | 100 A | |
         """
         session = self._context.session
-        peak_a = self._peak_a(session.farm.site.require_feeder(feeder), phase.name)
+        peak_a = self._peak_a(session.tester.site.require_feeder(feeder), phase.name)
         what = f"Peak current of {feeder} {phase.name}"
         return verify(session, what, peak_a, assertion_operator, assertion_expected, unit="A")  # type: ignore[no-any-return]
 
@@ -107,4 +105,4 @@ class Electrical:
 
     def _peak_a(self, node: str, phase: str) -> float:
         session = self._context.session
-        return session.do(lambda: session.farm.peak_a(node, phase))
+        return session.call(session.tester.installation.peak_a(node, phase))

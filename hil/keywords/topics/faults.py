@@ -7,10 +7,10 @@ from typing import Final
 
 from robot.api.deco import keyword
 
-from hil.bench.faults import Settings
 from hil.errors import ScenarioError
 from hil.keywords.context import Context
 from hil.keywords.values import Percent
+from hil.tester import Settings
 
 NO_JITTER: Final = timedelta(0)
 
@@ -29,7 +29,7 @@ class Faults:
         | Cut Link | M2 | |
         """
         session = self._context.session
-        session.do(lambda: session.farm.faults.cut(device, other))
+        session.call(session.tester.links.cut(device, other))
 
     @keyword(tags=("Stimulus", "Fault"))
     def delay_link(
@@ -47,7 +47,7 @@ class Faults:
         if delay_s < 0 or jitter_s < 0 or delay_s + jitter_s == 0:
             raise ScenarioError("a delay and its jitter are times of 0 s or more, one of them above 0 s.")
         session = self._context.session
-        session.do(lambda: session.farm.faults.delay(device, other, delay_s=delay_s, jitter_s=jitter_s))
+        session.call(session.tester.links.delay(device, other, delay_s=delay_s, jitter_s=jitter_s))
 
     @keyword(tags=("Stimulus", "Fault"))
     def drop(self, device: str, other: str | None = None, *, loss: Percent) -> None:
@@ -62,7 +62,7 @@ class Faults:
         if not 0 < loss.pct < 100:
             raise ScenarioError(f"a loss is above 0 % and below 100 %, not {loss}. For all of it: 'Cut Link'.")
         session = self._context.session
-        session.do(lambda: session.farm.faults.drop(device, other, probability=loss.pct / 100))
+        session.call(session.tester.links.drop(device, other, probability=loss.pct / 100))
 
     @keyword(tags=("Stimulus", "Fault"))
     def reset_link(self, device: str, other: str | None = None) -> None:
@@ -73,7 +73,7 @@ class Faults:
         | Reset Link | CP1 | M2 |
         """
         session = self._context.session
-        session.ask(lambda: session.farm.faults.reset(device, other))
+        session.ask(lambda: session.tester.links.reset(device, other))
 
     @keyword(tags=("Stimulus", "Fault"))
     def partition(self, *groups: str) -> None:
@@ -85,7 +85,7 @@ class Faults:
         """
         named = [[name.strip() for name in group.split(",") if name.strip()] for group in "|".join(groups).split("|")]
         session = self._context.session
-        session.do(lambda: session.farm.faults.partition(named))
+        session.call(session.tester.links.partition(named))
 
     @keyword(tags=("Stimulus", "Fault"))
     def restore_link(self, device: str, other: str | None = None) -> None:
@@ -94,7 +94,7 @@ class Faults:
         | Restore Link | CP1 | CP3 |
         """
         session = self._context.session
-        session.do(lambda: session.farm.faults.restore(device, other))
+        session.call(session.tester.links.restore(device, other))
 
     @keyword(tags=("Stimulus", "Fault"))
     def heal(self) -> None:
@@ -103,7 +103,7 @@ class Faults:
         | Heal |
         """
         session = self._context.session
-        session.do(session.farm.faults.heal)
+        session.call(session.tester.links.heal())
 
     @keyword(tags=("Stimulus", "Fault"))
     def kill(self, device: str) -> None:
@@ -114,7 +114,7 @@ class Faults:
         | Kill | CP1 |
         """
         session = self._context.session
-        session.ask(lambda: session.farm.faults.kill(device))
+        session.ask(lambda: session.tester.mains(device).kill())
 
     @keyword(tags=("Stimulus", "Fault"))
     def restart(self, device: str, *, settings: Settings = "kept") -> None:
@@ -127,7 +127,7 @@ class Faults:
         | Restart | CP3 | settings=factory |
         """
         session = self._context.session
-        session.ask(lambda: session.farm.faults.restart(device, settings))
+        session.ask(lambda: session.tester.mains(device).restart(settings))
 
     @keyword(tags=("Stimulus", "Fault"))
     def pause(self, device: str) -> None:
@@ -138,7 +138,7 @@ class Faults:
         | Pause | CP1 |
         """
         session = self._context.session
-        session.ask(lambda: session.farm.faults.pause(device))
+        session.ask(lambda: session.tester.mains(device).pause())
 
     @keyword(tags=("Stimulus", "Fault"))
     def resume(self, device: str) -> None:
@@ -147,7 +147,7 @@ class Faults:
         | Resume | CP1 |
         """
         session = self._context.session
-        session.ask(lambda: session.farm.faults.resume(device))
+        session.ask(lambda: session.tester.mains(device).resume())
 
     @keyword(tags=("Stimulus", "Fault"))
     def plant_fault(self, device: str, kind: str) -> None:
@@ -159,7 +159,4 @@ class Faults:
         """
         session = self._context.session
         fault = None if kind == "none" else kind
-        try:
-            session.ask(lambda: session.farm.device(device).fault(fault))
-        except ValueError as error:
-            raise ScenarioError(str(error)) from error
+        session.ask(lambda: session.tester.defect(device).set(fault))

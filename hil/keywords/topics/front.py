@@ -71,8 +71,8 @@ class Front:
         | ${text} = | Get Display Text | CP1 | | |
         | Get Display Text | CP1 | contains | of 32.0 A | |
         """
-        front = self._context.session.farm.device(device).front
-        shown = self._context.session.do(lambda: front.display)
+        session = self._context.session
+        shown = session.call(session.tester.display(device).text())
         return self._verify(f"Display of {device}", shown, assertion_operator, assertion_expected)
 
     @keyword("Get LED", tags=("Getter", "Assertion"))
@@ -84,8 +84,8 @@ class Front:
         | ${light} = | Get LED | CP1 | LED info field | | |
         | Get LED | CP1 | LED info field | == | Charging: green steady | |
         """
-        front = self._context.session.farm.device(device).front
-        leds = self._context.session.do(lambda: dict(front.leds))
+        session = self._context.session
+        leds = session.call(session.tester.leds(device).lit())
         if led not in leds:
             raise ScenarioError(f"{device} has no LED {led!r} that was ever lit. It has: {', '.join(leds) or 'none'}.")
         return self._verify(f"LED {led!r} of {device}", leds[led], assertion_operator, assertion_expected)
@@ -115,11 +115,11 @@ class Front:
 
     def _field(self, device: str, field: str) -> str:
         session = self._context.session
-        return session.do(lambda: session.farm.device(device).page().get(field, NOT_SHOWN))
+        return session.call(session.tester.page(device).fields()).get(field, NOT_SHOWN)
 
     def _log(self, device: str) -> str:
-        front = self._context.session.farm.device(device).front
-        return self._context.session.do(lambda: "\n".join(front.log_lines))
+        session = self._context.session
+        return "\n".join(session.call(session.tester.log(device).lines()))
 
     def _verify(self, what: str, shown: str, operator: AssertionOperator | None, expected: Any) -> str:
         return verify(self._context.session, what, shown, operator, expected)  # type: ignore[no-any-return]

@@ -24,7 +24,7 @@ class Loads:
         | Set Load | house | 40/30/20 A |
         """
         session = self._context.session
-        session.do(lambda: session.farm.set_load(load, current.a))
+        session.call(session.tester.load(load).set(current.a))
 
     @keyword("Set PV", tags=("Stimulus",))
     def set_pv(self, pv: str, current: Amps3) -> None:
@@ -33,7 +33,7 @@ class Loads:
         | Set PV | roof | 12 A |
         """
         session = self._context.session
-        session.do(lambda: session.farm.set_pv(pv, current.a))
+        session.call(session.tester.pv(pv).set(current.a))
 
     @keyword(tags=("Stimulus",))
     def load_varies(
@@ -44,7 +44,7 @@ class Loads:
         | Load Varies | house | duration=10 minutes | max_load=70 A |
         """
         session = self._context.session
-        rng = session.farm.rng(f"{load} varies")
+        rng = session.rng(f"{load} varies")
         until_s = session.now_s() + duration.total_seconds()
         while session.now_s() < until_s:
             self.set_load(load, Amps3(PerPhase(*(rng.uniform(0, max_load.a) for _ in PHASES))))

@@ -12,7 +12,7 @@ from robot.api.deco import keyword
 from emulators.kit.host import NS_PER_S
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
-from hil.keywords.observations import read_register
+from hil.keywords.observations import read_registers, socket_of
 
 
 class Modbus:
@@ -24,30 +24,39 @@ class Modbus:
     @keyword(tags=("Getter", "Assertion"))
     def get_register(
         self,
-        device: str,
+        place: str,
         register: str,
         assertion_operator: AssertionOperator = JUST_READ,
         assertion_expected: Any = None,
     ) -> Any:
         """Return a Modbus register, by its documented name or address, in its unit; with an operator, compare it.
 
+        Of a charger whose sockets have registers of their own the socket is named: ``CP1/2``.
+
         | ${mode} = | Get Register | CP2 | DLM_MODE | | |
         | Get Register | CP1 | DLM_MODE | == | 1 | |
         | Get Register | CP1 | 706 | <= | 16 A | |
         """
         session = self._context.session
-        row, value = read_register(session, device, register)
-        what = f"Register {row.name} ({row.address}) of {device}"
+        ((row, value),) = read_registers(session, place, [register])
+        what = f"Register {row.name} ({row.address}) of {place}"
         return verify(session, what, value, assertion_operator, assertion_expected, unit=row.unit_of_measure)
 
     @keyword(tags=("Setter",))
-    def write_register(self, device: str, register: str, value: int) -> None:
+    def write_register(self, place: str, register: str, value: int) -> None:
         """Write a Modbus register, by its documented name or address, as an energy manager does.
 
         | Write Register | CP1 | DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT_L1 | 60 |
         """
         session = self._context.session
-        session.ask(lambda: session.farm.probe(device).write(register, value))
+        device, _ = session.tester.site.require_place(place)
+
+        async def write() -> None:
+            probe = session.tester.ports.probe(device)
+            socket = socket_of(session, place, [probe.register(register)])
+            await probe.write(register, value, socket=socket)
+
+        session.ask(write)
 
     @keyword(tags=("Getter",))
     def requests_at(self, device: str, *, duration: timedelta) -> list[float]:
@@ -56,9 +65,9 @@ class Modbus:
         | @{times} = | Requests At | M2 | duration=120 s |
         """
         session = self._context.session
-        session.do(lambda: session.farm.watch_requests(device))
+        session.call(session.tester.requests(device).record())
         session.wait(duration.total_seconds())
-        return [at_ns / NS_PER_S for at_ns, _ in session.farm.requests[device]]
+        return [at_ns / NS_PER_S for at_ns, _ in session.tester.requests(device).recorded]
 
     @keyword(tags=("Assertion",))
     def requests_should_come_regularly(
@@ -74,7 +83,7 @@ class Modbus:
             raise AssertionError(f"{device} got {len(times)} requests in {duration.total_seconds():g} s.")
         mean = sum(gaps) / len(gaps)
         worst = max(gaps, key=lambda gap: abs(gap - mean))
-        longest_s = period.total_seconds() + self._context.session.farm.lag_s()  # no more exact than the clock is
+        longest_s = period.total_seconds() + self._context.session.lag_s()  # no more exact than the clock is
         if abs(worst - mean) > mean * deviation_pct / 100 or max(gaps) > longest_s:
             raise AssertionError(
                 f"Requests at {device} should come every {period.total_seconds():g} s or faster, "
@@ -89,7 +98,7 @@ class Modbus:
         | @{who} = | Clients Of | M2 | |
         | Clients Of | M2 | CP1 | |
         """
-        clients = sorted({who for _, who in self._context.session.farm.requests.get(device, [])})
+        clients = sorted({who for _, who in self._context.session.tester.requests(device).recorded})
         if expected and clients != sorted(expected):
             raise AssertionError(f"{device} gets requests from {', '.join(clients) or 'nobody'}.")
         return clients

@@ -17,11 +17,11 @@ from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.charging_profiles import compact, profile, schedule_text
 from hil.keywords.comparisons import LOOK_S
 from hil.keywords.context import Context
-from hil.probes.ocpp import BackendProbe, Payload, typed
-from hil.site.backends import backend_link, route_of
+from hil.probes.ocpp import BackendProbe, Payload, has_field, typed
 
 NOW: Final = timedelta(0)
 DAY: Final = timedelta(days=1)
+CONNECTOR: Final = "connectorId"
 WHOLE_STATION: Final = "ChargePointMaxProfile"  #: The purpose of profiles for connector 0.
 
 
@@ -41,10 +41,12 @@ class Ocpp:
 
         Fields are OCPP's own, in its spelling; an array or an object is written in JSON.
 
+        The name of a socket (``CP1/2``) gives the connector, where the command has one.
+
         | Backend Sends | CP1 | RemoteStartTransaction | idTag=ABC | connectorId=1 | answer=Accepted |
         | ${keys} = | Backend Sends | CP1 | GetConfiguration | key=["HeartbeatInterval"] | |
         """
-        return self._send(point, action, typed(action, fields), answer)
+        return self._send(point, action, self._at_connector(point, action, typed(action, fields)), answer)
 
     @keyword(tags=("Stimulus", "Backend"))
     def charging_profile_is_set(
@@ -68,7 +70,8 @@ class Ocpp:
 
         ``limits`` are the steps of its schedule, each from a time after its start on. The schedule starts ``now``, at a
         UTC time, or with ``kind=Relative`` with the transaction. A ``TxProfile`` is for the ``running`` transaction,
-        for one of a given number, or for ``none``. Further fields are those of OCPP's charging profile.
+        for one of a given number, or for ``none``. The connector is that of the socket, and 0 for a
+        ``ChargePointMaxProfile``. Further fields are those of OCPP's charging profile.
 
         | Charging Profile Is Set | CP1 | limits=10 A | |
         | Charging Profile Is Set | CP1 | purpose=TxDefaultProfile | limits=0 s: 10 A, 60 s: 8 A |
@@ -77,17 +80,17 @@ class Ocpp:
         """
         session = self._context.session
         if connector is None:
-            connector = 0 if purpose == WHOLE_STATION else 1
+            connector = 0 if purpose == WHOLE_STATION else self._connector(point)
         number: int | None = None
         if purpose == "TxProfile" and transaction != "none":
             number = self._running(point) if transaction == "running" else int(transaction)
-        start = session.do(session.farm.utc) if starts == "now" and kind != "Relative" else starts
+        start = session.do(session.tester.utc) if starts == "now" and kind != "Relative" else starts
         found = profile(
             profile_id=self._next_id() if profile_id is None else profile_id, purpose=purpose, level=level, kind=kind,
             start=None if kind == "Relative" else start, limits=limits, duration=duration, phases=phases,
             transaction=number, more=fields,
         )  # fmt: skip
-        self._send(point, "SetChargingProfile", {"connectorId": connector, "csChargingProfiles": found}, answer)
+        self._send(point, "SetChargingProfile", {CONNECTOR: connector, "csChargingProfiles": found}, answer)
 
     @keyword(tags=("Stimulus", "Backend"))
     def backend_answers(
@@ -136,7 +139,8 @@ class Ocpp:
         | Hold Card To Reader | CP1 | ABC |
         """
         session = self._context.session
-        session.do(lambda: session.farm.card(point, card))
+        device, _ = session.tester.site.require_place(point)
+        session.call(session.tester.card(device).hold(card))
 
     @keyword(tags=("Stimulus", "Fault"))
     def cut_backend_connection(self, point: str) -> None:
@@ -145,8 +149,7 @@ class Ocpp:
         | Cut Backend Connection | CP1 |
         """
         session = self._context.session
-        far = self._far_end(point)
-        session.do(lambda: session.farm.faults.cut(point, far))
+        session.call(session.tester.links.cut(*self._way(point)))
 
     @keyword(tags=("Stimulus", "Fault"))
     def restore_backend_connection(self, point: str) -> None:
@@ -155,8 +158,7 @@ class Ocpp:
         | Restore Backend Connection | CP1 |
         """
         session = self._context.session
-        far = self._far_end(point)
-        session.do(lambda: session.farm.faults.restore(point, far))
+        session.call(session.tester.links.restore(*self._way(point)))
 
     # --- what the backend has
 
@@ -166,13 +168,14 @@ class Ocpp:
     ) -> Payload:
         """Assert that the backend has received a message of a charging point since the start of the test; return it.
 
-        Of several that have these fields it is the last. With ``times`` so many have to be there, repeats included.
+        Of several that have these fields it is the last. With ``times`` so many have to be there, repeats included. The
+        name of a socket (``CP1/2``) gives the connector, where the message has one.
 
         | Backend Should Have Received | CP1 | StatusNotification | connectorId=1 | status=Charging | within=30 s |
         | Backend Should Have Received | CP1 | StartTransaction | times=1 | |
         """
         probe, identity = self._probe(point)
-        wanted = typed(action, fields)
+        wanted = self._at_connector(point, action, typed(action, fields))
         found: list[Payload] = []
 
         def look() -> bool:
@@ -209,21 +212,23 @@ class Ocpp:
 
     @keyword(tags=("Getter", "Backend"))
     def get_backend_messages(self, point: str, action: str) -> list[Payload]:
-        """Return the messages of a kind that the backend has received from a charging point, oldest first.
+        """Return the messages of a kind that the backend has received from a charging point, or a socket, oldest first.
 
         | @{boots} = | Get Backend Messages | CP1 | BootNotification |
         """
         probe, identity = self._probe(point)
-        return self._context.session.ask(lambda: probe.received(identity, action))
+        wanted = self._at_connector(point, action, {}).items()
+        every = self._context.session.ask(lambda: probe.received(identity, action))
+        return [one for one in every if wanted <= one.items()]
 
     @keyword(tags=("Getter", "Backend"))
     def get_backend_transactions(self, point: str) -> list[Payload]:
-        """Return the transactions that the backend has booked for a charging point, oldest first.
+        """Return the transactions that the backend has booked for a charging point, or a socket of it, oldest first.
 
         | @{transactions} = | Get Backend Transactions | CP1 |
         """
         probe, identity = self._probe(point)
-        return self._context.session.ask(lambda: probe.transactions(identity))
+        return self._of_socket(point, self._context.session.ask(lambda: probe.transactions(identity)))
 
     @keyword(tags=("Getter", "Assertion", "Backend"))
     def get_metered_value(
@@ -241,7 +246,7 @@ class Ocpp:
         | Get Metered Value | CP1 | Current.Import | <= | 16.5 A | phase=L1 |
         """
         probe, identity = self._probe(point)
-        rows = self._context.session.ask(lambda: probe.meter_values(identity, measurand))
+        rows = self._of_socket(point, self._context.session.ask(lambda: probe.meter_values(identity, measurand)))
         rows = [row for row in rows if phase is None or row["phase"] == phase]
         if not rows:
             raise AssertionError(f"The backend has no {measurand} of {point}.")
@@ -277,7 +282,7 @@ class Ocpp:
         assertion_expected: Any = None,
         *,
         duration: timedelta = DAY,
-        connector: int = 1,
+        connector: int | None = None,
     ) -> str:
         """Return the limits that a charging point expects to keep, from now on; with an operator, compare them.
 
@@ -286,7 +291,8 @@ class Ocpp:
         | ${limits} = | Composite Schedule | CP1 | | | duration=5 minutes |
         | Composite Schedule | CP1 | == | 0 s: 10 A, 60 s: 8 A | duration=2 minutes |
         """
-        asked = {"connectorId": connector, "duration": round(duration.total_seconds()), "chargingRateUnit": "A"}
+        connector = self._connector(point) if connector is None else connector
+        asked = {CONNECTOR: connector, "duration": round(duration.total_seconds()), "chargingRateUnit": "A"}
         answer = self._send(point, "GetCompositeSchedule", asked, "Accepted")
         shown = schedule_text(answer.get("chargingSchedule"))
         what = f"Composite schedule of {point}"
@@ -305,7 +311,8 @@ class Ocpp:
 
     def _probe(self, point: str) -> tuple[BackendProbe, str]:
         session = self._context.session
-        return session.do(lambda: session.farm.backend_of(point))
+        device, _ = session.tester.site.require_place(point)
+        return session.do(lambda: session.tester.ports.backend_of(device))
 
     def _send(self, point: str, action: str, payload: Payload, status: str | None) -> Payload:
         probe, identity = self._probe(point)
@@ -324,18 +331,25 @@ class Ocpp:
             raise ScenarioError(f"{point}: no transaction runs there. Allowed: transaction=NUMBER or none.")
         return int(running[-1])
 
-    def _far_end(self, point: str) -> str:
-        """Return the device at the other end of a point's path to its backend."""
-        farm = self._context.session.farm
-        device, setting = farm.site.require_charger(point), farm.devices[point].parameters.__getitem__
-        link = self._context.session.do(lambda: backend_link(device, setting))
-        if link is None:
-            raise ScenarioError(f"{point} is set up for no backend.")
-        address = self._context.session.do(lambda: route_of(farm.site, device, setting)) or link.host
-        for name, spec in farm.site.seats.items():
-            if spec.address == address:
-                return name
-        raise ScenarioError(f"{point} reaches its backend by its own modem: cut the backend's link instead.")
+    def _way(self, point: str) -> tuple[str, str]:
+        """Return a charging point and the device at the other end of its path to its backend."""
+        session = self._context.session
+        device, _ = session.tester.site.require_place(point)
+        return device, session.do(lambda: session.tester.ports.way_to_backend(device))
+
+    def _connector(self, point: str) -> int:
+        """Return the connector that a name means: the number of the socket (refused where it could be several)."""
+        return self._context.session.tester.site.require_outlet(point).number
+
+    def _at_connector(self, point: str, action: str, fields: Payload) -> Payload:
+        """Return a message's fields with the connector that the name of a socket says, where they do not say it."""
+        _, socket = self._context.session.tester.site.require_place(point)
+        return fields if socket is None or not has_field(action, CONNECTOR) else {CONNECTOR: socket, **fields}
+
+    def _of_socket(self, point: str, rows: list[Payload]) -> list[Payload]:
+        """Return the rows of the socket that a name says, all where it says none."""
+        _, socket = self._context.session.tester.site.require_place(point)
+        return [row for row in rows if socket in (None, row["connector"])]
 
     def _until(self, good: Any, within: timedelta, wanted: Any, probe: BackendProbe, identity: str) -> None:
         session = self._context.session

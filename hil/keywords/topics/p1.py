@@ -42,7 +42,7 @@ class P1:
         """
         session = self._context.session
         if telegram == "next":
-            probe = session.do(lambda: session.farm.p1(meter))
+            probe = session.do(lambda: session.tester.ports.p1(meter))
             found = session.ask(lambda: probe.next(FRESH_S))
         else:
             found = last_telegram(session, meter)
@@ -82,7 +82,7 @@ class P1:
         | Get Refused P1 Telegrams | P1 | == | 0 | |
         """
         session = self._context.session
-        probe = session.do(lambda: session.farm.p1(meter))
+        probe = session.do(lambda: session.tester.ports.p1(meter))
         refused = session.do(probe.rejected.total)
         what = f"Refused telegrams of {meter}"
         return verify(session, what, refused, assertion_operator, assertion_expected)  # type: ignore[no-any-return]

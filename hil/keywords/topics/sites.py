@@ -7,10 +7,10 @@ import os
 from robot.api import SkipExecution
 from robot.api.deco import keyword
 
-from hil.bench.capabilities import missing
 from hil.errors import ScenarioError
 from hil.keywords.context import Context
 from hil.keywords.names import check_names
+from hil.run.needs import lacking
 from hil.run.session import build_site
 
 
@@ -33,8 +33,7 @@ class Sites:
         if self._context.is_running:
             raise ScenarioError("a site is running in this test already: one site per test.")
         checked = build_site(os.environ.get("HIL_SITE", site), overrides)
-        bench, speed = os.environ.get("HIL_BENCH", "embedded"), os.environ.get("HIL_SPEED", "max")
-        if reason := missing(bench, speed, self._context.needs, checked):
+        if reason := lacking(self._context.needs, checked):
             raise SkipExecution(reason)
         check_names(checked, self._context.body, self._context.signatures)
         self._context.start(checked)

@@ -33,6 +33,6 @@ class Tripwires:
         | Finding Should Be Recorded | limit | supply |
         """
         session = self._context.session
-        found = [finding for finding in session.farm.findings if (finding.kind, finding.where) == (kind, where)]
-        if not found:
+        findings = session.tester.installation.findings
+        if not any((finding.kind, finding.where) == (kind, where) for finding in findings):
             raise AssertionError(f"No tripwire {kind!r} was touched at {where}.\n{session.why()}")

@@ -25,7 +25,7 @@ class Vehicles:
     @keyword(tags=("Stimulus",))
     def plug_in_vehicle(
         self,
-        point: str,
+        socket: str,
         *,
         vehicle: str = "",
         phases: int = 3,
@@ -34,56 +34,56 @@ class Vehicles:
     ) -> None:
         """Plug a vehicle in: one of the site, a preset, or one described here.
 
+        Of a charger with several sockets one is named: ``CP1/2``.
+
         | Plug In Vehicle | CP1 | phases=3 | max_current=32 A |
         | Plug In Vehicle | CP2 | vehicle=zoe |
         """
         session = self._context.session
-        site = session.farm.site
-        spec = site.vehicle(vehicle) if vehicle else VehicleSpec(
+        spec = session.tester.site.vehicle(vehicle) if vehicle else VehicleSpec(
             phases=phases, max_current_a=max_current.a, asks_for_a=None if asks_for is None else asks_for.a
         )  # fmt: skip
-        session.do(lambda: session.farm.plug(point, spec.traits(voltage_v=site.supply.voltage_v)))
+        session.call(session.tester.vehicle(socket).plug(spec))
 
     @keyword(tags=("Stimulus",))
-    def unplug_vehicle(self, point: str) -> None:
+    def unplug_vehicle(self, socket: str) -> None:
         """Unplug the vehicle and drive away.
 
         | Unplug Vehicle | CP1 |
         """
         session = self._context.session
-        session.do(lambda: session.farm.bay(point).unplug())
+        session.call(session.tester.vehicle(socket).unplug())
 
     @keyword(tags=("Stimulus",))
-    def vehicle_takes(self, point: str, current: Amps | None = None) -> None:
+    def vehicle_takes(self, socket: str, current: Amps | None = None) -> None:
         """Let the vehicle take no more than a current per phase, as at the end of charging; ``None``: all it can.
 
         | Vehicle Takes | CP4 | 6 A |
         """
         session = self._context.session
         amps = None if current is None else current.a
-        session.do(lambda: session.farm.bay(point).act(lambda vehicle, now_ns: vehicle.ask_for(now_ns, amps)))
+        session.call(session.tester.vehicle(socket).take(amps))
 
     @keyword(tags=("Stimulus",))
     def random_vehicles_come_and_go(
         self, *, duration: timedelta, seed_name: str = "arrivals", load: str | None = None, max_load: Amps = NOTHING
     ) -> None:
-        """Let seeded vehicles, one- and three-phase, arrive at free points and leave again, for a time.
+        """Let seeded vehicles, one- and three-phase, arrive at free sockets and leave again, for a time.
 
         With ``load``, that consumer draws a new random current up to ``max_load`` on each phase now and then.
 
         | Random Vehicles Come And Go | duration=20 minutes |
         """
         session = self._context.session
-        farm = session.farm
-        rng = farm.rng(seed_name)
+        tester, rng = session.tester, session.rng(seed_name)
         until_s = session.now_s() + duration.total_seconds()
         while session.now_s() < until_s:
-            point = rng.choice(farm.site.charger_names())
-            if farm.bays[point].vehicle is None:
-                self.plug_in_vehicle(point, phases=rng.choice((1, 3)), max_current=Amps(rng.choice((16, 20, 32))))
+            socket = rng.choice(list(tester.site.outlets))
+            if session.call(tester.vehicle(socket).look()).phases is None:
+                self.plug_in_vehicle(socket, phases=rng.choice((1, 3)), max_current=Amps(rng.choice((16, 20, 32))))
             elif rng.random() < 0.5:
-                self.unplug_vehicle(point)
+                self.unplug_vehicle(socket)
             if load is not None and rng.random() < 0.5:
                 drawn_a = PerPhase(*(rng.uniform(0, max_load.a) for _ in PHASES))
-                session.do(lambda drawn_a=drawn_a: farm.set_load(load, drawn_a))  # type: ignore[misc]
+                session.call(tester.load(load).set(drawn_a))
             session.wait(min(rng.uniform(30, 300), max(1.0, until_s - session.now_s())))

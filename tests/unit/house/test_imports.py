@@ -17,6 +17,11 @@ ROOT = Path(__file__).parents[3]
 PLANTS = {
     "farm-layers": ("hil/site/load.py", "import hil.bench, hil.keywords", "hil.site.load -> hil.keywords"),
     "no-circles": ("hil/plant/fuse.py", "import hil.plant.judge", "hil.plant"),
+    "words-without-insides": (
+        "hil/keywords/values.py",
+        "import emulators.ev.model",
+        "hil.keywords.values -> emulators.ev",
+    ),
     "devices-without-farm": ("emulators/kit/phases.py", "import hil.errors", "emulators.kit.phases -> hil.errors"),
     "families-apart": ("emulators/pac2200/model.py", "import emulators.mennekes_ecu", "emulators.mennekes_ecu"),
     "models-without-io": ("emulators/ev/model.py", "import socket", "emulators.ev.model -> socket"),
@@ -50,6 +55,19 @@ def lint_imports(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_plant_for_every_contract() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     assert {contract["id"] for contract in contracts} == set(PLANTS)
+
+
+@pytest.mark.parametrize("module", ["hil.bench.farm", "hil.process.remote", "emulators.pac2200", "emulators.kit.front"])
+def test_no_word_and_no_side_band_gets_around_the_tester(clone: Path, module: str) -> None:
+    path = clone / "hil/hand/client.py"
+    before = path.read_text()
+    path.write_text(f"{before}\nimport {module}\n")
+    try:
+        done = lint_imports(clone, "--contract", "words-without-insides")
+    finally:
+        path.write_text(before)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"hil.hand.client -> {module}" in done.stdout
 
 
 @pytest.mark.parametrize("contract", PLANTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
+
+#: What belongs to a farm's inside, on whatever it is asked for.
+INSIDES = {"farm", "faults", "bays", "devices", "plant", "hosts"}
 
 CLOCKS = [
     "import time\ntime.sleep(1)\n",
@@ -51,3 +55,29 @@ def test_nothing_names_the_machine_it_was_written_on() -> None:
     ]
     found = [f"{path}: {word}" for path in files for word in forbidden if word in path.read_text(encoding="utf-8")]
     assert found == []
+
+
+def insides(code: str) -> list[str]:
+    """Return what a module asks a farm's inside for; a site's own `devices` are names, no inside."""
+    found = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Attribute) and node.attr in INSIDES]
+    texts = [ast.unparse(node) for node in found]
+    return [text for text in texts if not text.endswith("site.devices")]
+
+
+@pytest.mark.parametrize("folder", ["hil/keywords", "hil/hand"])
+def test_words_and_side_band_act_by_the_tester_alone(folder: str) -> None:
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert files
+    found = {str(file): seen for file in files if (seen := insides(file.read_text(encoding="utf-8")))}
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "code", ["session.farm", "farm.faults.cut('CP1')", "x.farm.bays['CP1'].vehicle", "farm.devices", "self.farm.plant"]
+)
+def test_whoever_gets_around_the_tester_is_seen(code: str) -> None:
+    assert insides(code) != []
+
+
+def test_the_names_of_a_site_are_no_inside() -> None:
+    assert insides("session.tester.site.devices, tester.links.cut('CP1')") == []

@@ -24,14 +24,21 @@ def body_of(text: str) -> list[Any]:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        pytest.param("Plug In Vehicle    CP9    phases=3", "no device 'CP9'. Did you mean 'CP", id="charging point"),
+        pytest.param("Plug In Vehicle    CP9    phases=3", "no charging point 'CP9'. Did you mean 'CP", id="socket"),
         pytest.param("Feeder Current    F33    L1    is    3 A", "no feeder 'F33'. Did you mean 'F3'", id="feeder"),
         pytest.param("Get Peak Current    F33    L1    <=    3 A", "no feeder 'F33'. Did you mean 'F3'", id="getter"),
         pytest.param("set_load    hose    3 A", "no load or PV system 'hose'", id="load, keyword with underscores"),
         pytest.param("Set Parameter    CP1    DLM Netwrk Id    5", "Did you mean 'DLM Network Id'", id="parameter"),
         pytest.param("Cut Link    CP1    CP9", "no device 'CP9'", id="the other end"),
         pytest.param("Drop    CP9    loss=20 %", "no device 'CP9'", id="before a named argument"),
-        pytest.param("IF    True\n        Unplug Vehicle    CP9\n    END", "no device 'CP9'", id="inside a block"),
+        pytest.param("Get Register    CP9    DLM_MODE", "no device 'CP9'", id="place"),
+        pytest.param("Get Register    CP1/2    DLM_MODE", "no socket 'CP1/2'", id="place with a socket"),
+        pytest.param("Backend Should See    CP1/2", "no socket 'CP1/2'", id="point with a socket"),
+        pytest.param("Unplug Vehicle    CP1/2", "no socket 'CP1/2'. Did you mean 'CP1'", id="one socket only"),
+        pytest.param("Kill    CP1/1", "no device 'CP1/1'", id="what only a device can do"),
+        pytest.param(
+            "IF    True\n        Unplug Vehicle    CP9\n    END", "no charging point 'CP9'", id="inside a block"
+        ),
     ],
 )
 def test_a_name_that_the_site_lacks_is_named_with_the_nearest(call: str, message: str) -> None:
@@ -52,5 +59,5 @@ def test_variables_and_other_keywords_are_left_to_run_time() -> None:
 
 
 def test_the_signatures_are_those_of_the_library() -> None:
-    assert "point" in SIGNATURES[normal("Plug In Vehicle")].parameters
+    assert "socket" in SIGNATURES[normal("Plug In Vehicle")].parameters
     assert all(isinstance(signature, inspect.Signature) for signature in SIGNATURES.values())

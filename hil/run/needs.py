@@ -1,0 +1,26 @@
+"""What a test needs, and this run's bench or a seat of its site has not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from hil.bench.capabilities import KNOWN_CAPABILITIES, missing
+from hil.site import Site
+
+
+def lacking(needs: Iterable[str], site: Site | None = None) -> str:
+    """Return in a sentence what a test needs that is not there; nothing when all is.
+
+    Args:
+        needs: Known capabilities.
+        site: The site, None while it is not known: then any seat of the bench will do.
+    """
+    return missing(os.environ.get("HIL_BENCH", "embedded"), os.environ.get("HIL_SPEED", "max"), needs, site)
+
+
+def unknown(needs: Iterable[str]) -> str:
+    """Return in a sentence which of these names are no capabilities, and what is; nothing when all are."""
+    if not (wrong := sorted(set(needs) - KNOWN_CAPABILITIES)):
+        return ""
+    return f"unknown capability {', '.join(wrong)}. Known: {', '.join(sorted(KNOWN_CAPABILITIES))}."
