@@ -73,7 +73,7 @@ def farm_in(containers: Containers, site: Site, speed: str, trace: Path) -> Iter
     try:
         thread.run(begin())
         yield farm, thread
-        assert farm.failures == [], farm.failures
+        assert farm.env.failures == [], farm.env.failures
     finally:
         thread.run(farm.stop(), 60)
         thread.close()

@@ -120,7 +120,7 @@ def farm_figures(points: int, meters: int, farm_s: float) -> dict[str, float]:
 
         async def listen() -> None:
             for number, reader in enumerate(readers, 1):
-                farm.serial.listen(f"P{number}", "P1", partial(receive, reader))
+                farm.env.serial.listen(f"P{number}", "P1", partial(receive, reader))
 
         async def plug() -> None:
             for one in names:
@@ -158,7 +158,7 @@ def farm_figures(points: int, meters: int, farm_s: float) -> dict[str, float]:
         assert read[0] >= meters * (farm_s - 1), read
         assert not any(reader.rejected for reader in readers), [reader.last_reason for reader in readers]
         figures["anomalies"] = thread.loop.anomalies
-        assert farm.failures == [], farm.failures
+        assert farm.env.failures == [], farm.env.failures
         thread.run(farm.stop(), 30)
         thread.close()
         trace.close()

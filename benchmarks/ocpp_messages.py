@@ -207,14 +207,14 @@ def many(points: int, hours: float) -> dict[str, float]:
                 chargers = await play(farm, points, hours * 3600, away_s=60)
             wall_s = time.perf_counter() - began
             farm.check(final=True)
-            backend: Any = farm.devices["CSMS"]
+            backend: Any = farm.seats["CSMS"]
             transactions = backend.book.rows("transactions")
             if len(transactions) != points or any(row["stopped_at"] is None for row in transactions):
                 raise SystemExit(f"{points} charge points charged once, {len(transactions)} transactions are booked")
             calls = len(backend.book.rows("messages", direction="in", kind="call"))
             for one in chargers:
                 await one.ocpp.stop()
-            farm.mute()
+            farm.env.mute()
             await farm.stop()
             return wall_s, calls
 

@@ -56,14 +56,14 @@ def measure(meters: int, farm_s: float) -> dict[str, float]:
                 read += len(reader.feed(data))
 
             for number, reader in enumerate(readers, 1):
-                farm.serial.listen(f"M{number}", "P1", lambda data, reader=reader: receive(reader, data))
+                farm.env.serial.listen(f"M{number}", "P1", lambda data, reader=reader: receive(reader, data))
             with loop.time_flows():
                 await asyncio.sleep(2.5)
                 began, read = time.perf_counter(), 0
                 await asyncio.sleep(farm_s)
                 wall_s = time.perf_counter() - began
             farm.check(final=True)
-            farm.mute()
+            farm.env.mute()
             await farm.stop()
             return wall_s
 

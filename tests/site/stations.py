@@ -107,7 +107,7 @@ async def play(farm: Farm, count: int, duration_s: float, *, away_s: float) -> l
         away_s: How long the backend takes to restart [s].
     """
     chargers = [Charger(farm, number) for number in range(count)]
-    backend: Any = farm.devices["CSMS"]
+    backend: Any = farm.seats["CSMS"]
 
     async def restart() -> None:
         await asyncio.sleep(duration_s / 2)

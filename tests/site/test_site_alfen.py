@@ -24,10 +24,10 @@ class Rig:
 
     def __init__(self, session: Session, meter: str) -> None:
         self.session, self.farm, self.meter = session, session.farm, meter
-        self.device: Any = session.farm.devices["CP1"]
+        self.device: Any = session.farm.seats["CP1"]
 
     def house(self, *current_a: float) -> None:
-        self._source("house", current_a, self.farm.set_load)
+        self._source("house", current_a, self.farm.installation.set_load)
 
     def _source(self, name: str, current_a: tuple[float, ...], change: Callable[[str, PerPhase], None]) -> None:
         each = PerPhase(*current_a) if len(current_a) == 3 else PerPhase.all(current_a[0])
@@ -38,16 +38,19 @@ class Rig:
         self.session.do(lambda: self.farm.plug("CP1", spec.traits(voltage_v=230)))
 
     def fault(self, kind: str | None) -> None:
-        self.session.call(self.farm.devices[self.meter].fault(kind))
+        self.session.call(self.farm.seats[self.meter].fault(kind))
 
     def after(self, seconds: float) -> list[float]:
         """Let time pass; return what the vehicle draws."""
         self.session.wait(seconds)
-        return [round(value, 1) for value in self.session.do(self.farm.bays["CP1"].currents_a)]
+        return [round(value, 1) for value in self.session.do(self.farm.installation.bays["CP1"].currents_a)]
 
     def node_a(self, node: str = "supply") -> list[float]:
-        now_ns = self.farm.instants.now_ns
-        return [round(value, 1) for value in self.session.do(lambda: self.farm.plant.currents_a(node, now_ns()))]
+        now_ns = self.farm.env.instants.now_ns
+        return [
+            round(value, 1)
+            for value in self.session.do(lambda: self.farm.installation.plant.currents_a(node, now_ns()))
+        ]
 
     def register(self, name: str) -> Any:
         value = self.session.ask(lambda: self.session.tester.ports.probe("CP1").read(name))
@@ -57,7 +60,7 @@ class Rig:
         """Return how many tasks, ptys and agenda entries the farm has."""
         farm = self.farm
         return self.session.do(
-            lambda: (len(asyncio.all_tasks(farm.loop)), len(farm.loop.ledger.ptys), len(farm.instants._agenda))
+            lambda: (len(asyncio.all_tasks(farm.loop)), len(farm.loop.ledger.ptys), len(farm.env.instants._agenda))
         )
 
     @property
@@ -101,7 +104,7 @@ def test_an_hour_of_rubbish_leaves_nothing_behind(start: Start, fault: str) -> N
     assert rig.after(60) == [25, 25, 25]
     assert rig.burden() == before  # no task died or was left, nothing piles up
     assert rig.device._p1.pending_bytes == 0
-    assert rig.farm.failures == rig.farm.findings == []
+    assert rig.farm.env.failures == rig.farm.installation.findings == []
     trace = rig.session.trace.path.read_text(encoding="utf-8")
     told = [f'"fault":"{fault}"', "Enter ActiveLB safeMode: 7.0A", '"fault":"none"', "Leave ActiveLB safeMode"]
     assert [trace.count(text) for text in told] == [1] * 4
@@ -112,7 +115,7 @@ def test_a_station_that_is_off_for_an_hour_and_a_program_that_never_reads(start:
     rig = start(P1)
     rig.plug()
     rig.after(100)
-    path = rig.session.do(lambda: rig.farm.serial.outlet("P1", "P1").path)  # type: ignore[union-attr]
+    path = rig.session.do(lambda: rig.farm.env.serial.outlet("P1", "P1").path)  # type: ignore[union-attr]
     idle = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     try:
         before = rig.burden()

@@ -59,7 +59,7 @@ def play(
                 await scene(farm)
             farm.check(final=True)
         finally:
-            farm.mute()
+            farm.env.mute()
             await farm.stop()
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
@@ -85,7 +85,7 @@ async def station(farm: Farm, *, profile: int = 0, **settings: Any) -> Session:
 
 
 def backend_of(farm: Farm) -> Backend:
-    found = farm.devices["CSMS"]
+    found = farm.seats["CSMS"]
     assert isinstance(found, Backend)
     return found
 
@@ -136,7 +136,7 @@ def test_a_cut_line_is_found_by_pings_to_the_second(tmp_path: Path) -> None:
     async def scene(farm: Farm) -> None:
         loop = farm.loop
         one = await station(farm, ping_interval_s=30)
-        local = farm.resolver.local
+        local = farm.env.addresses.local
         await asyncio.sleep(100)
         loop.links.cut(local("192.168.0.11"), local("192.168.0.5"))
         began = loop.time()
@@ -171,7 +171,7 @@ def test_a_script_at_the_interface_from_the_testers_address(tmp_path: Path) -> N
         url = endpoints(farm, "")["devices"]["CSMS"]["api"]["url"]
         assert endpoints(farm, "")["devices"]["CSMS"]["ocpp"]["url"].endswith(":8080/ocpp")
         one = await station(farm)
-        tester = farm.resolver.tester("lan")
+        tester = farm.env.addresses.tester("lan")
         connector = aiohttp.TCPConnector(local_addr=(tester, 0))
         async with aiohttp.ClientSession(connector=connector) as http:
             step = {"action": "StartTransaction", "delay_s": 3600}

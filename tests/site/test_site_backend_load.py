@@ -32,7 +32,7 @@ def test_a_thousand_charge_points_and_a_restart_of_their_backend(tmp_path: Path)
                 chargers = await play(farm, COUNT, DURATION_S, away_s=AWAY_S)
             farm.check(final=True)
             names = sorted(one.name for one in chargers)
-            backend: Any = farm.devices["CSMS"]
+            backend: Any = farm.seats["CSMS"]
             book = backend.book
             transactions = book.rows("transactions")
             assert sorted(row["charge_point"] for row in transactions) == names
@@ -53,7 +53,7 @@ def test_a_thousand_charge_points_and_a_restart_of_their_backend(tmp_path: Path)
             for one in chargers:
                 await one.ocpp.stop()
         finally:
-            farm.mute()
+            farm.env.mute()
             await farm.stop()
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:

@@ -68,7 +68,7 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 def test_a_day_with_a_central_system_in_its_own_process(session: Session) -> None:
     farm = session.farm
     assert isinstance(farm, ComposeFarm)
-    authority = Authority(Certificate(*farm.authority))
+    authority = Authority(Certificate(*farm.env.authority))
     security = Security(profile=3, trusted=authority.root, certificate=authority.issue("CP1"))
     host: Any = Guest(farm)
 
@@ -79,7 +79,7 @@ def test_a_day_with_a_central_system_in_its_own_process(session: Session) -> Non
             host, url, identity="CP1", on_call=lambda *_: {"status": "Accepted"}, security=security, ping_interval_s=30
         )
         connector = aiohttp.TCPConnector(local_addr=(host.source_address(), 0))
-        api = f"http://{farm.resolver.local('192.168.0.5')}:8081/v1"
+        api = f"http://{farm.env.addresses.local('192.168.0.5')}:8081/v1"
         async with aiohttp.ClientSession(connector=connector) as http:
             step = {"action": "StartTransaction", "delay_s": 90}
             async with http.post(f"{api}/script", json=step) as answer:

@@ -45,7 +45,7 @@ def plug(session: Session, *points: str) -> None:
 
 def supply_a(session: Session) -> float:
     def look() -> PerPhase:
-        return session.farm.plant.currents_a("supply", session.farm.instants.now_ns())
+        return session.farm.installation.plant.currents_a("supply", session.farm.env.instants.now_ns())
 
     return round(session.do(look).l1, 1)
 
@@ -61,7 +61,7 @@ def restart(session: Session, name: str, settings: Any = "kept") -> None:
 def everything(session: Session) -> str:
     """Do everything to a site, with frames in its trace; return the trace's hash."""
     faults = session.farm.faults
-    session.do(lambda: session.farm.set_load("house", PerPhase.all(40)))
+    session.do(lambda: session.farm.installation.set_load("house", PerPhase.all(40)))
     plug(session, "CP1", "CP2", "CP3", "CP4")
     session.wait(40)
     session.do(lambda: faults.delay("CP1", "M2", delay_s=0.4, jitter_s=0.3))
@@ -113,7 +113,7 @@ def test_a_killed_point_carries_no_current_from_that_instant_on(start: Start) ->
     session.wait(60)
     assert supply_a(session) == 64
     kill(session, "CP2")
-    bay = session.farm.bays["CP2"]
+    bay = session.farm.installation.bays["CP2"]
     assert supply_a(session) == 32
     assert bay.offer.current_a == 0
     assert bay.currents_a() == PerPhase.zero()
@@ -127,7 +127,7 @@ def test_a_killed_point_carries_no_current_from_that_instant_on(start: Start) ->
 
 def test_settings_are_kept_or_lost_and_edits_are_lost(start: Start) -> None:
     session = start(CAR_PARK)
-    parameters = session.farm.devices["CP2"].parameters
+    parameters = session.farm.seats["CP2"].parameters
     session.do(lambda: parameters.set("DLM Network Id", "7"))
     restart(session, "CP2")
     assert (parameters["DLM Master/Slave"], parameters["DLM Network Id"]) == ("DLM Slave (Master-Auto-Discovery)", 0)
@@ -143,11 +143,11 @@ def test_settings_are_kept_or_lost_and_edits_are_lost(start: Start) -> None:
 
 def test_what_a_device_keeps_beside_its_settings(start: Start) -> None:
     session = start(CAR_PARK)
-    memory = session.farm.hosts["CP2"].memory
+    memory = session.farm.seats["CP2"].host.memory
     memory.write("diary", "1")
     restart(session, "CP2")
     assert memory.read("diary") == "1"
-    assert session.farm.hosts["CP1"].memory.read("diary") is None
+    assert session.farm.seats["CP1"].host.memory.read("diary") is None
     restart(session, "CP2", "factory")
     assert memory.read("diary") is None
 
@@ -157,7 +157,7 @@ def test_every_device_survives_a_power_cut(start: Start) -> None:
         session = start(site)
         session.wait(20)
         for settings in ("kept", "factory"):
-            for name in session.farm.devices:
+            for name in session.farm.seats:
                 kill(session, name)
                 session.wait(5)
                 restart(session, name, settings)

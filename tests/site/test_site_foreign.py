@@ -151,17 +151,17 @@ def test_a_script_that_asks_the_farm_is_the_meter_and_is_judged(
 ) -> None:
     with OwnMeter(bench, phases), running(OWN_METER) as session:
         farm = session.farm
-        session.do(lambda: farm.set_load("house", PerPhase(20, 5, 0)))
+        session.do(lambda: farm.installation.set_load("house", PerPhase(20, 5, 0)))
         session.do(lambda: farm.plug("CP1", VehicleSpec(phases=1, max_current_a=32).traits()))
         session.wait(60)
         assert meter_a(session) == pytest.approx(shown)
-        drawn = session.do(lambda: farm.plant.currents_a("Q1", farm.instants.now_ns()).l1)
+        drawn = session.do(lambda: farm.installation.plant.currents_a("Q1", farm.env.instants.now_ns()).l1)
         assert drawn == pytest.approx(35 - 20, abs=0.1)  # the largest load decides, wherever the clamps sit
 
 
 def test_what_only_the_farms_own_devices_have_is_refused(bench: Processes) -> None:
     with OwnMeter(bench, "123"), running(OWN_METER) as session:
-        meter = session.farm.device("M2")
+        meter = session.farm.seat("M2").device
         has_no = r"M2 is a container of your own \(my-meter\): it has no {} for the farm, .*\[Tags\]    needs:{}$"
         for capability, ask in {
             "display": lambda: meter.front.display,

@@ -63,9 +63,9 @@ def test_satellites_reach_the_backend_through_the_gateway_only(bench: str) -> No
         assert "Charging" in [one["status"] for one in sent(session, "CS2", "StatusNotification")]
         session.ask(lambda: farm.faults.kill("CS1"))
         session.wait(180)
-        pages = [session.do(lambda name=name: farm.device(name).page()["Backend"]) for name in ("CS2", "CS3")]
+        pages = [session.do(lambda name=name: farm.seat(name).device.page()["Backend"]) for name in ("CS2", "CS3")]
         assert all(page.startswith("not connected") for page in pages)
-        assert sum(farm.bays["CS2"].currents_a()) > 10
+        assert sum(farm.installation.bays["CS2"].currents_a()) > 10
         session.do(lambda: farm.card("CS2", "ABC"))
         session.ask(lambda: farm.faults.restart("CS1", "kept"))
         session.wait(240)
@@ -94,5 +94,5 @@ def test_certificates_are_the_runs_own_in_every_process(bench: str) -> None:
     with closing(session):
         session.wait(60)
         assert connected(session) == [True, True, False]
-        page = session.do(lambda: session.farm.device("CS3").page())
+        page = session.do(lambda: session.farm.seat("CS3").device.page())
         assert "HTTP 401" in page["Backend"]

@@ -61,7 +61,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
                     await scenario(farm)
                 farm.check(final=True)
             finally:
-                farm.mute()
+                farm.env.mute()
                 await farm.stop()
             assert loop.ledger.pty_owed == 0
             assert not loop.ledger.ptys
@@ -87,11 +87,11 @@ class Station:
     @classmethod
     async def plugged(cls, farm: Farm, name: str = "CP1", settings: SerialSettings = P1) -> Station:
         station = cls(farm)
-        station.port = await farm.hosts[name].serial_port("P1", settings, station.receive)  # type: ignore[attr-defined]
+        station.port = await farm.seats[name].host.serial_port("P1", settings, station.receive)  # type: ignore[attr-defined]
         return station
 
     def receive(self, data: bytes) -> None:
-        now_ns = self.farm.instants.now_ns()
+        now_ns = self.farm.env.instants.now_ns()
         self.pieces.append((now_ns, data))
         self.readings += [(now_ns, reading) for reading in self.reader.feed(data)]
 
@@ -145,7 +145,7 @@ def test_dsmr_parser_reads_what_the_plant_carries(play: Play) -> None:
         assert telegram.signed_currents_a() == (10, -7, 0)
         assert telegram.value("INSTANTANEOUS_CURRENT_L2") == telegram.value("1-0:51.7.0") == 7
         assert str(telegram.value("P1_MESSAGE_TIMESTAMP")) == "2026-06-01 06:00:01+00:00"
-        farm.set_load("house", PerPhase(3.4, 3.5, 16))
+        farm.installation.set_load("house", PerPhase(3.4, 3.5, 16))
         assert (await probe.next(2)).signed_currents_a() == (3, -9, 16)
         await asyncio.sleep(600)
         energy = (await probe.next(2)).value("1-0:1.8.2")
@@ -199,7 +199,7 @@ def test_a_cut_cable_loses_what_was_sent_meanwhile_and_nothing_else(play: Play) 
         farm.faults.cut("M1")  # a device without a network: all its serial cables
         await asyncio.sleep(3.0)
         assert len(station.readings) == 3
-        assert not farm.findings
+        assert not farm.installation.findings
 
     play(scenario, SITE + STATION + CABLE)
 
@@ -253,7 +253,7 @@ def test_two_meters_on_one_cable_collide(play: Play, tmp_path: Path) -> None:
 @pytest.mark.parametrize("opened", [False, True], ids=["nobody has it open", "open and never read"])
 def test_an_hour_without_a_reader(play: Play, opened: bool) -> None:
     async def scenario(farm: Farm) -> None:
-        outlet = farm.serial.outlet("M1", "P1")
+        outlet = farm.env.serial.outlet("M1", "P1")
         assert outlet is not None
         if not opened:
             first = os.open(outlet.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -290,7 +290,7 @@ def test_a_restart_in_mid_telegram(play: Play) -> None:
     async def scenario(farm: Farm) -> None:
         station = await Station.plugged(farm)
         await asyncio.sleep(1.5)
-        await farm.devices["M1"].fault("restart")
+        await farm.seats["M1"].fault("restart")
         await asyncio.sleep(3)
         # at 2 s the telegram breaks off in its middle; the first whole one comes a second after that
         size = len(station.heard.split(b"/")[1]) + 1
@@ -299,7 +299,7 @@ def test_a_restart_in_mid_telegram(play: Play) -> None:
             k + P1.wire_ns(size) for k in (NS_PER_S, middle_ns + NS_PER_S)
         ]
         assert station.reader.rejected == {"half": 1}
-        await farm.devices["M1"].restart()
+        await farm.seats["M1"].restart()
         await asyncio.sleep(1.5)
         assert len(station.readings) == 4
 
@@ -308,7 +308,7 @@ def test_a_restart_in_mid_telegram(play: Play) -> None:
 
 def test_the_data_request(play: Play) -> None:
     async def scenario(farm: Farm) -> None:
-        meter, station = farm.devices["M1"], await Station.plugged(farm)
+        meter, station = farm.seats["M1"], await Station.plugged(farm)
         await asyncio.sleep(1.03)
         await meter.fault("request_dropped")  # the data stops at once, inside the telegram
         await asyncio.sleep(60)
@@ -335,7 +335,7 @@ def test_the_data_request(play: Play) -> None:
 )  # fmt: skip
 def test_a_fault_is_seen_and_heals(play: Play, kind: str, rejected: str | None, error: Any) -> None:
     async def scenario(farm: Farm) -> None:
-        meter, station, probe = farm.devices["M1"], await Station.plugged(farm), Ports(farm).p1("M1")
+        meter, station, probe = farm.seats["M1"], await Station.plugged(farm), Ports(farm).p1("M1")
         await probe.next(2)
         await meter.fault(kind)
         with pytest.raises(error):
@@ -353,7 +353,7 @@ def test_a_fault_is_seen_and_heals(play: Play, kind: str, rejected: str | None, 
 
 def test_minutes_of_noise_are_bounded(play: Play) -> None:
     async def scenario(farm: Farm) -> None:
-        meter, station, probe = farm.devices["M1"], await Station.plugged(farm), Ports(farm).p1("M1")
+        meter, station, probe = farm.seats["M1"], await Station.plugged(farm), Ports(farm).p1("M1")
         for kind in ("binary", "noise", "half"):
             await meter.fault(kind)
             await asyncio.sleep(200)
@@ -368,10 +368,10 @@ def test_minutes_of_noise_are_bounded(play: Play) -> None:
 
 def test_a_frozen_meter_repeats_itself_with_a_new_time(play: Play) -> None:
     async def scenario(farm: Farm) -> None:
-        meter, probe = farm.devices["M1"], Ports(farm).p1("M1")
+        meter, probe = farm.seats["M1"], Ports(farm).p1("M1")
         first = await probe.next(2)
         await meter.fault("frozen")
-        farm.set_load("house", PerPhase.all(20))
+        farm.installation.set_load("house", PerPhase.all(20))
         second = await probe.next(2)
         assert second.signed_currents_a() == first.signed_currents_a()
         assert second.value("0-0:1.0.0") != first.value("0-0:1.0.0")
@@ -387,7 +387,7 @@ def test_a_frozen_meter_repeats_itself_with_a_new_time(play: Play) -> None:
 
 def test_telegrams_are_in_the_trace_and_paths_are_not(play: Play, tmp_path: Path) -> None:
     async def scenario(farm: Farm) -> None:
-        outlet = farm.serial.outlet("M1", "P1")
+        outlet = farm.env.serial.outlet("M1", "P1")
         assert outlet is not None
         await asyncio.sleep(2.5)
 

@@ -71,12 +71,12 @@ def a_day(session: Session) -> None:
         session.do(farm.faults.heal)
         session.ask(lambda: farm.faults.kill("CP3"))
         session.wait(60)
-        assert farm.bays["CP3"].offer == NO_OFFER
+        assert farm.installation.bays["CP3"].offer == NO_OFFER
         session.ask(lambda: farm.faults.restart("CP3", "kept"))
-        session.ask(farm.device("CP1").restart)
+        session.ask(farm.seat("CP1").device.restart)
         session.wait(120)
         assert signalled_a(session) == [25, 25, 25, 25]
-        assert session.do(lambda: farm.device("CP4").front.leds["LED info field"]) == "Charging: green steady"
+        assert session.do(lambda: farm.seat("CP4").device.front.leds["LED info field"]) == "Charging: green steady"
 
 
 def traced(folder: Path) -> tuple[bytes, list[bytes]]:
@@ -113,7 +113,11 @@ def test_in_scaled_time_one_loses_its_power_and_the_others_go_on(
 
     with closing(session):
         assert list(devices.last.running) == ["M2", "CP1"]
-        session.do(lambda: farm.set_load("house", farm.plant.currents_a("F2", farm.instants.now_ns()).all(20.0)))
+        session.do(
+            lambda: farm.installation.set_load(
+                "house", farm.installation.plant.currents_a("F2", farm.env.instants.now_ns()).all(20.0)
+            )
+        )
         session.wait(10)
         assert (current_a("M1"), current_a("M2")) == pytest.approx((20, 20), abs=0.01)
         with pytest.raises(ScenarioError, match=r"M1 cannot be paused alone: M2, M1 share a container\. Allowed"):

@@ -92,14 +92,20 @@ def edit(session: Session, parameter: str, value: str) -> list[str]:
 def test_a_point_charges_and_its_meter_and_pages_say_so(session: Session) -> None:
     farm = session.farm
     session.do(lambda: farm.plug("CP1", farm.site.vehicle("zoe").traits()))
-    session.do(lambda: farm.set_load("house", farm.plant.currents_a("F2", farm.instants.now_ns()).all(20.0)))
+    session.do(
+        lambda: farm.installation.set_load(
+            "house", farm.installation.plant.currents_a("F2", farm.env.instants.now_ns()).all(20.0)
+        )
+    )
     session.wait(60)
     assert signalled_a(session) == 15  # 35 A less 20 A of the house
-    assert session.do(lambda: [*farm.plant.currents_a("Q1", farm.instants.now_ns())]) == pytest.approx([15] * 3)
+    assert session.do(lambda: [*farm.installation.plant.currents_a("Q1", farm.env.instants.now_ns())]) == pytest.approx(
+        [15] * 3
+    )
     assert float(str(session.ask(lambda: session.tester.ports.probe("M2").read("I_L1")))) == pytest.approx(20, abs=0.01)
-    assert session.do(lambda: farm.device("CP1").page()["Error(s)"]) == "no errors"
-    assert session.do(lambda: farm.device("CP1").front.leds["LED info field"]) == "Charging: green steady"
-    assert "signals 15 A" in farm.device("CP1").explain()
+    assert session.do(lambda: farm.seat("CP1").device.page()["Error(s)"]) == "no errors"
+    assert session.do(lambda: farm.seat("CP1").device.front.leds["LED info field"]) == "Charging: green steady"
+    assert "signals 15 A" in farm.seat("CP1").device.explain()
 
 
 def test_parameters_are_edited_refused_and_act_after_a_restart(session: Session) -> None:
@@ -111,13 +117,16 @@ def test_parameters_are_edited_refused_and_act_after_a_restart(session: Session)
     session.wait(20)
     assert signalled_a(session) == 10
     assert edit(session, "Modbus TCP Server Base Port", "15504") == ["Modbus TCP Server Base Port"]
-    session.ask(farm.device("CP1").restart)
+    session.ask(farm.seat("CP1").device.restart)
     assert signalled_a(session) <= 10  # it answers at the new port
-    assert session.do(lambda: session.tester.ports.modbus_at("CP1")) == (farm.resolver.local("192.168.0.11"), 15504)
+    assert session.do(lambda: session.tester.ports.modbus_at("CP1")) == (
+        farm.env.addresses.local("192.168.0.11"),
+        15504,
+    )
 
 
 def test_a_fault_of_the_device_is_planted_and_an_unknown_one_refused(session: Session) -> None:
-    meter = session.farm.device("M2")
+    meter = session.farm.seat("M2").device
     with pytest.raises(ValueError, match=r"M2 has no fault 'smoke'. It has: exceptions"):
         session.ask(lambda: meter.fault("smoke"))
     session.ask(lambda: meter.fault("exceptions"))
@@ -126,7 +135,7 @@ def test_a_fault_of_the_device_is_planted_and_an_unknown_one_refused(session: Se
 
 
 def test_each_farm_has_a_fresh_device(session: Session) -> None:
-    assert session.do(lambda: session.farm.device("CP1").parameters["Installation Current Limit [A]"]) != 10
+    assert session.do(lambda: session.farm.seat("CP1").device.parameters["Installation Current Limit [A]"]) != 10
     assert session.now_s() < 30
 
 
@@ -137,7 +146,7 @@ def test_who_does_not_know_the_token_is_refused_and_garbage_too(session: Session
         ) as guest:
             guest.sendall(hello)
             assert is_refused(guest)
-    assert session.do(lambda: session.farm.device("CP1").page())["DLM Master/Slave"].startswith("DLM Master")
+    assert session.do(lambda: session.farm.seat("CP1").device.page())["DLM Master/Slave"].startswith("DLM Master")
 
 
 def test_a_look_is_answered_in_order(session: Session, devices: Processes) -> None:
@@ -235,7 +244,11 @@ def charging(session: Session) -> None:
     """CP1 charges with 15 A: 35 A less 20 A of the house."""
     farm = session.farm
     session.do(lambda: farm.plug("CP1", farm.site.vehicle("zoe").traits()))
-    session.do(lambda: farm.set_load("house", farm.plant.currents_a("F2", farm.instants.now_ns()).all(20.0)))
+    session.do(
+        lambda: farm.installation.set_load(
+            "house", farm.installation.plant.currents_a("F2", farm.env.instants.now_ns()).all(20.0)
+        )
+    )
     session.wait(60)
     assert signalled_a(session) == 15
 
@@ -258,18 +271,22 @@ def kill_and_restart(session: Session, settings: Settings, limit_a: int) -> None
     edit(session, "Installation Current Limit [A]", "15")
     session.do(lambda: farm.plug("CP1", farm.site.vehicle("zoe").traits()))
     session.wait(60)
-    assert session.do(lambda: farm.bay("CP1").currents_a()[0]) == pytest.approx(15)
+    assert session.do(lambda: farm.installation.bay("CP1").currents_a()[0]) == pytest.approx(15)
     session.ask(lambda: farm.faults.kill("CP1"))
-    assert session.do(lambda: [*farm.bay("CP1").currents_a()]) == [0, 0, 0]  # at once, whatever the process does
-    assert farm.bay("CP1").offer == NO_OFFER
+    assert session.do(lambda: [*farm.installation.bay("CP1").currents_a()]) == [
+        0,
+        0,
+        0,
+    ]  # at once, whatever the process does
+    assert farm.installation.bay("CP1").offer == NO_OFFER
     with pytest.raises(ScenarioError, match="CP1 is switched off since"):
-        session.do(lambda: farm.device("CP1"))
+        session.do(lambda: farm.seat("CP1").device)
     assert farm.explain("CP1") == "CP1 is switched off."
     session.ask(lambda: farm.faults.restart("CP1", settings))
-    assert session.do(lambda: farm.device("CP1").parameters["Installation Current Limit [A]"]) == limit_a
+    assert session.do(lambda: farm.seat("CP1").device.parameters["Installation Current Limit [A]"]) == limit_a
     if settings == "kept":
         session.wait(60)
-        assert session.do(lambda: farm.bay("CP1").currents_a()[0]) == pytest.approx(15)
+        assert session.do(lambda: farm.installation.bay("CP1").currents_a()[0]) == pytest.approx(15)
 
 
 def test_a_paused_device_is_silent_and_its_lag_is_not_the_machines(scaled: Session) -> None:
@@ -306,7 +323,7 @@ def test_links_are_slow_lossy_and_reset_in_every_process(granted: Session) -> No
     session.do(lambda: farm.faults.drop("M2", None, probability=0.3))
     session.wait(60)
     assert signalled_a(session) == 15
-    assert session.do(lambda: farm.device("CP1").page()["Error(s)"]) == "no errors"
+    assert session.do(lambda: farm.seat("CP1").device.page()["Error(s)"]) == "no errors"
 
 
 @pytest.mark.parametrize(("settings", "shown"), [("kept", "E2"), ("site", "E1"), ("factory", "")])
@@ -327,7 +344,7 @@ def test_saved_settings_outlive_the_process(
         devices.act("kill", "P1")
         monkeypatch.setattr(ComposeFarm, "begin", lambda self, device: begin(self, device, settings))  # type: ignore[arg-type]
         second = Session(build_site("alfen/alb-p1", site), "u")
-        assert second.do(lambda: second.farm.device("P1").parameters[name]) == shown
+        assert second.do(lambda: second.farm.seat("P1").device.parameters[name]) == shown
         second.close()
     finally:
         devices.close()

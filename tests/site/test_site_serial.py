@@ -59,13 +59,13 @@ def p1_address(devices: Processes) -> str:
 
 def flows_a(session: Session) -> float:
     farm = session.farm
-    return session.do(lambda: max(farm.plant.currents_a("Q1", farm.instants.now_ns())))
+    return session.do(lambda: max(farm.installation.plant.currents_a("Q1", farm.env.instants.now_ns())))
 
 
 @pytest.mark.parametrize("session", ["max", "5"], indirect=True)
 def test_a_station_follows_its_p1_meter_until_the_cable_is_pulled(session: Session) -> None:
     farm = session.farm
-    session.do(lambda: farm.set_load("house", PerPhase.all(10.0)))
+    session.do(lambda: farm.installation.set_load("house", PerPhase.all(10.0)))
     session.do(lambda: farm.plug("CP1", VehicleSpec(max_current_a=32).traits()))
     session.wait(100)
     assert flows_a(session) == pytest.approx(15, abs=0.5)  # 25 A less 10 A of the house
@@ -75,7 +75,7 @@ def test_a_station_follows_its_p1_meter_until_the_cable_is_pulled(session: Sessi
     session.do(lambda: farm.faults.cut("P1", "CP1"))
     session.wait(45)
     assert flows_a(session) == pytest.approx(7, abs=0.1)  # the safe current
-    assert "P1 lost" in session.do(lambda: farm.device("CP1").front.display)
+    assert "P1 lost" in session.do(lambda: farm.seat("CP1").device.front.display)
     before = probe.telegrams
     session.do(lambda: farm.faults.restore("P1", "CP1"))
     session.wait(85)
@@ -86,7 +86,7 @@ def test_a_station_follows_its_p1_meter_until_the_cable_is_pulled(session: Sessi
 
 def test_other_programs_read_the_meter_raw_and_by_rfc_2217(session: Session, devices: Processes) -> None:
     farm, where = session.farm, f"{p1_address(devices)}:{PORTS['P1']}"
-    session.do(lambda: farm.set_load("house", PerPhase(3.0, 4.0, 5.0)))
+    session.do(lambda: farm.installation.set_load("house", PerPhase(3.0, 4.0, 5.0)))
     heard: dict[str, bytes] = {}
 
     def read(url: str, baudrate: int) -> None:
@@ -144,7 +144,7 @@ def test_a_real_meter_on_a_cable_takes_the_meters_seat(choose: Callable[[str], N
         real = {"meters.P1.seat": "real", "meters.P1.at": os.ttyname(slave)}
         session = Session(build_site("alfen/alb-p1", SITE | real), "t")
         session.wait(4)
-        shown = session.do(lambda: session.farm.device("CP1").page())
+        shown = session.do(lambda: session.farm.seat("CP1").device.page())
         assert shown["Smart meter currents"] == "11/12/13 A"
         with pytest.raises(ScenarioError, match="P1 is a real device: only its station hears its P1 port"):
             session.do(lambda: session.tester.ports.p1("P1"))

@@ -66,7 +66,7 @@ def test_the_verdict_is_the_last_line_of_a_farm_that_goes_on(
     again, verdict = threading.Event(), session.trace.verdict
 
     def chatter() -> None:
-        session.farm.trace_state("CP1", "chatter")
+        session.farm.env.trace_state("CP1", "chatter")
         again.set()
 
     def late_verdict(t_ns: int, who: str, event: str, /, **fields: object) -> None:
@@ -75,10 +75,10 @@ def test_the_verdict_is_the_last_line_of_a_farm_that_goes_on(
         verdict(t_ns, who, event, **fields)
 
     monkeypatch.setattr(session.trace, "verdict", late_verdict)
-    session.do(lambda: session.farm.instants.every(NS_PER_S // 20, Phase.DEVICES, "CP1", chatter))
+    session.do(lambda: session.farm.env.instants.every(NS_PER_S // 20, Phase.DEVICES, "CP1", chatter))
     session.wait(2)
     session.finish(status)
-    assert session.farm.failures == []
+    assert session.farm.env.failures == []
     record = json.loads((folder / "index.jsonl").read_text(encoding="utf-8"))
     events = read_trace(folder / record["file"]).events
     assert any(event["event"] == "chatter" for event in events)
@@ -115,7 +115,7 @@ def test_a_probe_follows_a_server_that_is_moved_with_the_restart_not_with_the_sa
     session.call(form.save())
     assert read(session, "CP1", "DLM_MODE") == 1
     session.ask(form.restart)
-    assert session.tester.ports.modbus_at("CP1") == (session.farm.resolver.local("192.168.0.11"), 1502)
+    assert session.tester.ports.modbus_at("CP1") == (session.farm.env.addresses.local("192.168.0.11"), 1502)
     assert read(session, "CP1", "DLM_MODE") == 1
 
 

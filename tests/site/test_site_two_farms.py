@@ -54,13 +54,13 @@ class Running:
 
     def page(self, name: str) -> dict[str, str]:
         async def act() -> dict[str, str]:
-            return dict(self.farm.devices[name].page())
+            return dict(self.farm.seats[name].page())
 
         return self.thread.run(act())
 
     def stop(self) -> None:
         self.farm.check()
-        assert self.farm.findings == []
+        assert self.farm.installation.findings == []
         self.thread.run(self.tester.close())
         self.thread.run(self.farm.stop())
         self.thread.close()
@@ -86,12 +86,12 @@ def test_two_farms_with_the_same_network_id_never_see_each_other(tmp_path: Path)
         assert full.read("SIGNALED_CURRENT") == [25, 25, 25, 25]
         assert lone.read("SIGNALED_CURRENT") == [32, 0, 0, 0]
         # One farm's master dies; the other farm's slaves keep theirs, and nobody changes over.
-        full.thread.run(full.farm.devices["CP1"].stop())
+        full.thread.run(full.farm.seats["CP1"].stop())
         full.wait(65)
         lone.wait(65)
         assert [full.page(name)["DLM Master"] for name in POINTS[1:]] == ["none"] * 3
         assert [lone.page(name)["DLM Master"] for name in POINTS[1:]] == ["CP1"] * 3
-        sockets = [farm.farm.resolver.local("192.168.0.11") for farm in farms]
+        sockets = [farm.farm.env.addresses.local("192.168.0.11") for farm in farms]
         assert len(set(sockets)) == 2
     finally:
         for farm in farms:
