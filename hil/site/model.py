@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, get_args
 from pydantic import BeforeValidator, Field, PlainValidator, PrivateAttr, WithJsonSchema, model_validator
 
 from emulators.kit.parameters import Parameter
-from emulators.kit.phases import PerPhase, grid_phases, to_grid
+from emulators.kit.phases import PerPhase, to_grid
 from emulators.kit.site import SUPPLY, OutletSeen
 from hil.errors import Problem, ScenarioError
 from hil.site.cables import OUTSIDE, SERIAL_PORTS, Link
@@ -268,10 +268,6 @@ class Site(Part):
         """Return the cables to readers at real serial ports by (port label, meter)."""
         links = [link for link in self.links if link.port is not None]
         return {(SERIAL_PORTS["p1"], next(end for end in link.between if end != OUTSIDE)): link for link in links}
-
-    def grid_phases(self, charger: str) -> tuple[int, ...]:
-        """Return the grid phases that feed a charger's conductors."""
-        return grid_phases(self.devices[charger].phase_order)
 
     def require(self, device: str) -> SeatSpec:
         """Return a device.

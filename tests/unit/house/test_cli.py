@@ -464,6 +464,32 @@ def test_the_sheet_of_a_p1_meter_has_the_lines_of_its_telegrams(tmp_path: Path) 
     assert "\nlines of a telegram, " in sheet
 
 
+def test_a_sheet_lists_faults_and_readable_meters(tmp_path: Path) -> None:
+    sheet = hil(tmp_path, "sheet", "pac2200").stdout
+    assert "\nmaker: Siemens\n" in sheet
+    assert re.search(r"^fault +argument +effect +source$", sheet, re.MULTILINE)
+    assert re.search(r"^timeouts +- +takes requests and does not answer ", sheet, re.MULTILINE)
+    assert re.search(r"^nan +PHASE: L1, L2, L3 +reads 'not a number' .* MEN-MTR-060$", sheet, re.MULTILINE)
+    sheet = hil(tmp_path, "sheet", "mennekes_ecu").stdout
+    assert re.search(r"^clock +SECONDS: -2000000000 to 2000000000 s ", sheet, re.MULTILINE)
+    assert re.search(
+        r"^Modbus Siemens 7KM2200 \(TCP\) +1 +13 +18 +current +13 +15 +17 +float32 +ABCD ", sheet, re.MULTILINE
+    )
+    assert "faults of its own" not in hil(tmp_path, "sheet", "alfen_ng9xx").stdout
+
+
+def test_the_schema_is_printed_or_written(tmp_path: Path) -> None:
+    assert hil(tmp_path, "schema", "site.schema.json").stdout == ""
+    written = (tmp_path / "site.schema.json").read_text(encoding="utf-8")
+    assert hil(tmp_path, "schema").stdout == written
+    assert "DLM Network Id" in written
+    refused = hil(tmp_path, "schema", "no/where.json")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "hil: no/where.json cannot be written: No such file or directory.\n",
+    )
+
+
 def test_the_pipelines_to_copy_are_read_and_their_commands_understood() -> None:
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
     pipelines = [YAML(typ="safe").load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]

@@ -10,6 +10,7 @@ import pytest
 import emulators
 from emulators.kit.family import Family, UnknownFamily, families, family, family_types
 from emulators.kit.registers import RegisterTable
+from emulators.kit.site import BackendLink
 
 
 def test_families_are_found_by_their_folders() -> None:
@@ -73,3 +74,48 @@ def test_a_family_says_where_its_currents_are_read(one: Family) -> None:
         for quantity, names in one.observations.items():
             allowed = {"W"} if quantity == "meter power" else {"A", "mA"}
             assert {table.named(name).unit_of_measure for name in names} <= allowed, quantity
+
+
+@pytest.mark.parametrize("one", families().values(), ids=lambda one: one.type)
+def test_a_familys_declarations_speak_of_its_own_parameters(one: Family) -> None:
+    named = [name for name in (one.limit_parameter, one.modbus_port_parameter, one.api_token) if name]
+    assert set(named) <= set(one.parameters)
+    assert all("{}" in text for text in one.headline.values())
+    settings = {name: row.parse(row.default) for name, row in one.parameters.items()}
+    assert one.backend(settings.__getitem__) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "parameter", "password"),
+    [
+        (
+            "mennekes_ecu",
+            {
+                "Connection Type": "Ethernet",
+                "WebSockets JSON OCPP URL of the Backend": "wss://csms:443/ocpp",
+                "OCPP ChargeBoxIdentity (ChargePointID)": "me",
+                "HTTP Basic Authentication password": "secret",
+            },
+            "WebSockets JSON OCPP URL of the Backend",
+            "secret",
+        ),
+        (
+            "alfen_ng9xx",
+            {
+                "Back office preset": "Manual enter back office settings",
+                "Back office URL": "wss://csms:443/ocpp",
+                "Identity": "me",
+            },
+            "Back office URL",
+            "",
+        ),
+    ],
+)
+def test_where_a_family_looks_for_its_backend(
+    kind: str, settings: dict[str, str], parameter: str, password: str
+) -> None:
+    one = family(kind)
+    known = {name: row.parse(row.default) for name, row in one.parameters.items()} | settings
+    assert one.backend(known.__getitem__) == BackendLink(parameter, "wss", "csms", "me", password)
+    switched_off = {"Connection Type": "No backend", "Back office preset": "None"}
+    assert one.backend((known | switched_off).__getitem__) is None

@@ -63,7 +63,7 @@ def test_values_are_typed(load: Load) -> None:
     assert (meter.node, meter.measures, dict(meter.contacts)) == ("supply", None, {"digital_input": False})
     assert meter.config().variant == "7KM2200-2EA30-1JA1"
     assert str(site.networks["lan"]) == "192.168.0.0/24"
-    assert site.grid_phases("CP1") == (1, 2, 0)
+    assert [one.phase_order for one in site.devices["CP1"].outlets] == ["L2L3L1"]
 
 
 def test_a_merge_replaces_nested_parameters_as_a_whole(load: Load) -> None:
