@@ -1,6 +1,6 @@
 """Socomec COUNTIS E27 energy meter with Modbus TCP."""
 
-from emulators.countis_e27.device import FOLDER, PARAMETERS, CountisE27
+from emulators.countis_e27.device import FOLDER, PARAMETERS, countis_e27
 from emulators.kit.family import Family
 
 FAMILY = Family(
@@ -13,6 +13,6 @@ FAMILY = Family(
     modbus_port=502,
     modbus_unit=5,
     observations={"meter current": ("I1", "I2", "I3"), "meter power": ("P1", "P2", "P3")},
-    create=CountisE27,
+    create=countis_e27,
     sheet=FOLDER / "fidelity.md",
 )

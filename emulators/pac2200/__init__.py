@@ -1,7 +1,7 @@
 """Siemens SENTRON PAC2200 energy meter with Modbus TCP."""
 
 from emulators.kit.family import Family
-from emulators.pac2200.device import FOLDER, PARAMETERS, Pac2200
+from emulators.pac2200.device import FOLDER, PARAMETERS, pac2200
 
 FAMILY = Family(
     type="pac2200",
@@ -15,6 +15,6 @@ FAMILY = Family(
     modbus_port=502,
     modbus_port_parameter="Modbus Port",
     observations={"meter current": ("I_L1", "I_L2", "I_L3"), "meter power": ("P_L1", "P_L2", "P_L3")},
-    create=Pac2200,
+    create=pac2200,
     sheet=FOLDER / "fidelity.md",
 )
