@@ -14,9 +14,9 @@ FOLDER: Final = Path(__file__).parent
 
 
 def _create(host: Host, config: DeviceConfig) -> Device:
-    from emulators.countis_e27.device import CountisE27  # noqa: PLC0415  a site and a list need none of it
+    from emulators.countis_e27.device import countis_e27  # noqa: PLC0415  a site and a list need none of it
 
-    return CountisE27(host, config)
+    return countis_e27(host, config)
 
 
 FAMILY = Family(

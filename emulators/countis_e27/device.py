@@ -1,53 +1,35 @@
-"""Binds the meter to its terminals and to Modbus TCP. No behaviour in here: that is :mod:`model`."""
+"""A COUNTIS E27 on a host. No behaviour in here: what it measures is :mod:`model`, its port is the kit's."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
 from emulators.countis_e27.model import BLOCKS, SAMPLE_S, values
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import Host
+from emulators.kit.measured import Measured
 from emulators.kit.modbus import READ_HOLDING, WRITE_REGISTER, WRITE_REGISTERS
-from emulators.kit.modbus.meter import ModbusMeter
-from emulators.kit.parameters import ParameterTable
-from emulators.kit.registers import RegisterTable, Value
-from emulators.kit.terminals import Reading
+from emulators.kit.modbus.meter import MeterDevice, MeterType
+from emulators.kit.parameters import ParameterStore, ParameterTable
+from emulators.kit.registers import RegisterTable
 
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
-REGISTERS: Final = RegisterTable.load(FOLDER / "registers.csv")
+ADDRESS: Final = "Modbus address"
+COUNTIS_E27: Final = MeterType(
+    registers=RegisterTable.load(FOLDER / "registers.csv"),
+    currents=("I1", "I2", "I3"),
+    displayed=("V1", "V2", "V3", "I1", "I2", "I3", "P1", "P2", "P3", "P", "EA_POS_TOT", "EA_NEG_TOT"),
+    sample_s=SAMPLE_S,
+    unit_parameter=ADDRESS,
+    blocks=BLOCKS,
+    functions=frozenset({READ_HOLDING, WRITE_REGISTER, WRITE_REGISTERS}),
+)
 
 
-class CountisE27(ModbusMeter):
-    """A Socomec COUNTIS E27 on a host."""
-
-    CURRENTS: ClassVar = ("I1", "I2", "I3")
-    DISPLAYED: ClassVar = ("V1", "V2", "V3", "I1", "I2", "I3", "P1", "P2", "P3", "P", "EA_POS_TOT", "EA_NEG_TOT")
-
-    def __init__(self, host: Host, config: DeviceConfig) -> None:
-        self._values: dict[str, Value] = {}
-        functions = frozenset({READ_HOLDING, WRITE_REGISTER, WRITE_REGISTERS})
-        super().__init__(
-            host, config, parameters=PARAMETERS, registers=REGISTERS,
-            sample_s=SAMPLE_S, blocks=BLOCKS, functions=functions,
-        )  # fmt: skip
-
-    def port(self) -> int:
-        """Return the documented port of its server."""
-        return 502
-
-    def answers_unit(self, unit: int) -> bool:
-        """Return whether a unit id is its own."""
-        return unit == self.parameters.whole("Modbus address")
-
-    def measure(self, reading: Reading) -> None:
-        """Take what is at the terminals."""
-        if self.planted != "frozen":
-            self._values = values(reading)
-
-    def value(self, register: str) -> Value:
-        """Return what a register reads; one that is not emulated reads 0."""
-        if register == "SLAVE_ADDRESS":
-            return self.parameters.whole("Modbus address")
-        return self._values.get(register, "" if REGISTERS.named(register).type == "ascii" else 0)
+def countis_e27(host: Host, config: DeviceConfig) -> MeterDevice:
+    """Return a Socomec COUNTIS E27 on a host."""
+    parameters = ParameterStore(PARAMETERS, config.parameters)
+    model = Measured(COUNTIS_E27.registers, values, {"SLAVE_ADDRESS": lambda: parameters.whole(ADDRESS)})
+    return MeterDevice(host, config, COUNTIS_E27, parameters=parameters, model=model)

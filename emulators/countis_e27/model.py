@@ -30,15 +30,17 @@ def values(reading: Reading) -> dict[str, Value]:
     amperes, volts = reading.currents_a, reading.voltage_v
     powers_w = amperes.combine(volts, lambda current, voltage: current * voltage)
     found: dict[str, Value] = dict(IDENTITY)
+    between_v = []
     for number, (current_a, voltage_v, power_w) in enumerate(zip(amperes, volts, powers_w, strict=True), start=1):
         next_v = volts[number % 3]
+        between_v.append(math.sqrt(voltage_v**2 + next_v**2 + voltage_v * next_v))
         found |= {
             f"I{number}": abs(current_a),
             f"V{number}": voltage_v,
             f"P{number}": power_w,
             f"S{number}": abs(power_w),
             f"PF{number}": 1.0 if power_w else 0.0,
-            f"U{number}{number % 3 + 1}": math.sqrt(voltage_v**2 + next_v**2 + voltage_v * next_v),
+            f"U{number}{number % 3 + 1}": between_v[-1],
         }
     imported_wh, exported_wh = sum(reading.import_wh), sum(reading.export_wh)
     return found | {
@@ -49,7 +51,7 @@ def values(reading: Reading) -> dict[str, Value]:
         "PF": 1.0 if any(powers_w) else 0.0,
         "ISYS": sum(map(abs, amperes)) / 3,
         "VSYS": sum(volts) / 3,
-        "USYS": sum(float(str(found[name])) for name in ("U12", "U23", "U31")) / 3,
+        "USYS": sum(between_v) / 3,
         "EA_POS_TOT": imported_wh // 10 * 10,
         "EA_NEG_TOT": exported_wh // 10 * 10,
         "EA_POS_TOT_K": imported_wh // 1000 * 1000,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+FROZEN: Final = "frozen"
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
@@ -160,7 +161,7 @@ MODBUS_METER: Final = Faults(
         effect="closes its port and every connection",
         source="a device without power, or in its boot",
     ),
-    Fault(name="frozen", effect="keeps its values, and answers on", source="a measuring chip that has stopped"),
+    Fault(name=FROZEN, effect="keeps its values, and answers on", source="a measuring chip that has stopped"),
 )
 
 NO_FAULTS: Final = Faults()

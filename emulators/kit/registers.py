@@ -4,10 +4,11 @@ A table is the CSV file of a family with the columns
 
 ``unit,address,words,type,scale,unit_of_measure,access,name,meaning,source``
 
-and, where devices differ, any of ``from_fw,to_fw,variant,write_with``:
+and, where rows or devices differ, any of ``order,from_fw,to_fw,variant,write_with``:
 
 * ``address`` is the number on the wire; physical value = raw x ``scale`` in ``unit_of_measure``.
 * ``type`` is one of :data:`TYPES`. A row longer than its number type is an array of them.
+* ``order`` is one of :data:`ORDERS`, empty for big-endian.
 * ``access`` is R, RW or W.
 * ``from_fw`` and ``to_fw`` are the first and the last firmware that has the row, both included (``5.12`` as the last
   includes 5.12.4); ``variant`` lists the variants that have it, separated by ``|``. Empty means all of them, except
@@ -63,6 +64,11 @@ _BCD_WORDS: Final = 2
 TYPES: Final = (*_NUMBERS, "ascii", "bcd32", "reserved", "struct")
 """Types of a row: big-endian, high word first; ``bitfield32-le`` little-endian; ``bcd32`` packed decimal digits;
 ``reserved`` reads zero from any start address; ``struct`` is moved as a whole only."""
+
+LOW_WORD_FIRST, LOW_BYTE_FIRST = "low word first", "low byte first"
+ORDERS: Final = (LOW_WORD_FIRST, LOW_BYTE_FIRST)
+"""Orders of a row that is not big-endian: the words of each number the other way round, each with its high byte first;
+or the bytes of each word the other way round, the words as they follow (texts)."""
 
 _COLUMNS: Final = (
     *("unit", "address", "words", "type", "scale"),
@@ -124,6 +130,7 @@ class Register:
     name: str
     meaning: str
     source: str
+    order: str = ""
     from_fw: str = ""
     to_fw: str = ""
     variants: tuple[str, ...] = ()
@@ -194,6 +201,18 @@ class Register:
         Raises:
             ValueError: The value does not fit into the type.
         """
+        data = self._big_endian(value)
+        return self._in_order(data) if self.order else data
+
+    def _in_order(self, data: bytes) -> bytes:
+        """Return big-endian bytes in the row's order, or such bytes big-endian again: it is the same exchange."""
+        words = [data[at : at + 2] for at in range(0, len(data), 2)]
+        if self.order == LOW_BYTE_FIRST:
+            return b"".join(word[::-1] for word in words)
+        numbers = [words[at : at + self.width] for at in range(0, len(words), self.width)]
+        return b"".join(word for number in numbers for word in reversed(number))
+
+    def _big_endian(self, value: Value) -> bytes:
         code = _NUMBERS.get(self.type)
         if code is None:
             return self._bytes(value)
@@ -237,6 +256,8 @@ class Register:
         if len(words) != self.words:
             raise ValueError(f"{self.name} has {self.words} words, not {len(words)}")
         data = struct.pack(f">{self.words}H", *words)
+        if self.order:
+            data = self._in_order(data)
         code = _NUMBERS.get(self.type)
         if code is not None:
             values = tuple(item if self.scale == 1 else item * self.scale for (item,) in code.iter_unpack(data))
@@ -389,6 +410,7 @@ def _row(raw: Mapping[str, str | None]) -> Register:
         name=cell["name"],
         meaning=cell["meaning"],
         source=cell["source"],
+        order=cell.get("order", ""),
         from_fw=cell.get("from_fw", ""),
         to_fw=cell.get("to_fw", ""),
         variants=tuple(filter(None, cell.get("variant", "").split("|"))),
@@ -420,6 +442,10 @@ def _check(row: Register, earlier: Iterable[Register], file: str) -> None:
     width = _NUMBERS[row.type].size // 2 if row.type in _NUMBERS else _BCD_WORDS if row.type == "bcd32" else 1
     if row.words < 1 or row.words % width or (row.type == "bcd32" and row.words != width):
         raise ValueError(f"{row.name}: type {row.type} takes {width} word{'s' * (width > 1)}, not {row.words}")
+    if row.order not in ("", *ORDERS):
+        raise ValueError(f"{row.name}: unknown order {row.order!r}. Known: {', '.join(ORDERS)}; big-endian if empty")
+    if row.order == LOW_WORD_FIRST and (row.type not in _NUMBERS or width == 1):
+        raise ValueError(f"{row.name}: {row.order!r} is for numbers of several words, not for {row.type}")
     if row.access not in ("R", "RW", "W"):
         raise ValueError(f"{row.name}: access {row.access!r} is none of R, RW, W")
     if row.last > 0xFFFF or not 0 <= row.units[0] <= row.units[1] <= 0xFF:

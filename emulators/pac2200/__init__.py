@@ -13,9 +13,9 @@ FOLDER: Final = Path(__file__).parent
 
 
 def _create(host: Host, config: DeviceConfig) -> Device:
-    from emulators.pac2200.device import Pac2200  # noqa: PLC0415  a site and a list need none of it
+    from emulators.pac2200.device import pac2200  # noqa: PLC0415  a site and a list need none of it
 
-    return Pac2200(host, config)
+    return pac2200(host, config)
 
 
 FAMILY = Family(

@@ -1,6 +1,6 @@
 """What a Siemens PAC2200 measures, counts and takes: plain state, no I/O, time as an argument.
 
-The meter sees its terminals twice a second (:meth:`Meter.sample`). Momentary values are of that moment; energies are
+The meter sees its terminals twice a second (:meth:`Meter.measure`). Momentary values are of that moment; energies are
 the exact increments of its terminals since the moment before, counted into the tariff that was active then.
 """
 
@@ -11,13 +11,17 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from emulators.kit.faults import FROZEN, Planted
+from emulators.kit.measured import Moment
 from emulators.kit.parameters import ParameterError, ParameterStore
 from emulators.kit.phases import PHASES, PerPhase
 from emulators.kit.registers import DEVICE_FAILURE, ILLEGAL_VALUE, Value, WriteRefused
 from emulators.kit.terminals import Reading
+from emulators.pac2200.faults import LOST_PHASE
 
 SAMPLE_S: Final = 0.5  #: Refresh of momentary values (meters.md 1.3, assumed).
 MEAN_S: Final = 10  #: Period of the step-1 mean values, ex works (register 30001).
+INPUT: Final = "digital_input"  #: The contact at terminal 12 (MENNEKES application note 6.5).
 WRAP: Final = 1.0e12  #: Energy counters start again here [Wh] (PAC2200 manual 05/2018 app. A.1).
 FREQUENCY_HZ: Final = 50.0
 WRITE_PROTECTED: Final = 0xF0  #: Exception while write protection is on (meters.md 1.4).
@@ -81,6 +85,7 @@ class Meter:
         serial: Serial number, at most 16 characters.
         address: Own IPv4 address as the manual prints it.
         parameters: What its menu holds.
+        trace: Takes an event and its fields.
 
     Attributes:
         frozen: Fault: values stay as they are; what is counted meanwhile shows when it is healed.
@@ -90,8 +95,16 @@ class Meter:
     """
 
     def __init__(
-        self, variant: str, firmware: str, serial: str, address: str | None, parameters: ParameterStore
+        self,
+        variant: str,
+        firmware: str,
+        serial: str,
+        address: str | None,
+        parameters: ParameterStore,
+        *,
+        trace: Callable[..., None],
     ) -> None:
+        self._address, self._trace = address or "", trace
         self.variant, self.firmware, self.serial = variant, firmware, serial
         self._parameters = parameters
         self._is_direct = "-2EA40-" in variant
@@ -100,7 +113,8 @@ class Meter:
         self._input = False
         self.lost_phase: str | None = None
         self.output_on = False
-        self.on_apply: Callable[[], None] | None = None
+        self.on_apply: Callable[[], object] | None = None
+        self._traced: tuple[bool, int] | None = None  # input and tariff, as they were told last
         self._last: Reading | None = None
         self._momentary: dict[str, float] | None = None
         self._counters = {
@@ -124,23 +138,22 @@ class Meter:
         self._last = None
         self._demand = _Demand(now_ns / _NS_PER_S)
 
-    def sample(self, now_ns: int, utc_s: int, reading: Reading, *, input_on: bool = False) -> None:
-        """Measure and count; call it every :data:`SAMPLE_S`.
+    def measure(self, moment: Moment) -> None:
+        """Measure and count, every :data:`SAMPLE_S`; a change of input or tariff is traced."""
+        if not self.frozen:
+            self._sample(moment)
+        shown = (self.input_on, self.tariff)
+        if shown != self._traced:
+            self._traced = shown
+            self._trace("digital_input", energised=self.input_on, tariff=self.tariff + 1)
 
-        Args:
-            now_ns: Farm time [ns].
-            utc_s: UTC as unix time [s].
-            reading: The terminals now.
-            input_on: The digital input (terminal 12) is energised.
-        """
-        if self.frozen:
-            return
-        reading = self._inverted(reading)
+    def _sample(self, moment: Moment) -> None:
+        reading, input_on = self._inverted(moment.reading), moment.contact(INPUT)
         last = self._last or reading
         edge = input_on and self._last is not None and not self._input
         self._count(reading.import_wh - last.import_wh, reading.export_wh - last.export_wh)
         self._last, self._momentary, self._input = reading, None, input_on
-        self._now_s, self._utc_s = now_ns / _NS_PER_S, utc_s
+        self._now_s, self._utc_s = moment.now_ns / _NS_PER_S, moment.utc_s
         power_w = sum(current * voltage for current, voltage in zip(reading.currents_a, reading.voltage_v, strict=True))
         self._demand.add(power_w, sum(reading.import_wh - last.import_wh), sum(reading.export_wh - last.export_wh))
         is_synced = edge and self._action == "demand sync" and self._parameters.text("Demand sync") == "digital input"
@@ -149,7 +162,13 @@ class Meter:
         self._switch_tariff()
         self._collecting.append(reading)
         if len(self._collecting) >= MEAN_S / SAMPLE_S:
-            self._mean_of, self._collecting, self._mean_utc_s = self._collecting, [], utc_s
+            self._mean_of, self._collecting, self._mean_utc_s = self._collecting, [], moment.utc_s
+
+    def plant(self, fault: Planted | None) -> None:
+        """Take a fault: ``frozen``, or ``nan:L2``, which reads *not a number* on that phase."""
+        name, argument = ("", "") if fault is None else (fault.name, fault.argument)
+        self.frozen = name == FROZEN
+        self.lost_phase = argument if name == LOST_PHASE else None
 
     def _inverted(self, reading: Reading) -> Reading:
         swapped = [self._parameters.flag(name) for name in _SWITCHES.values()]
@@ -204,6 +223,16 @@ class Meter:
         self._demand.ended_s = self._now_s
         self._last_demand, self._demand = self._demand, _Demand(self._now_s)
         self._switch_tariff(at_period_end=True)
+
+    def page(self) -> Mapping[str, str]:
+        """Return what the display shows beside registers, as text by the names of its menus."""
+        return {
+            "IP": self._address,
+            "Modbus Port": self._parameters.shown("Modbus Port"),
+            "Action": self._parameters.shown("Digital Input action"),
+            "Input": "on" if self.input_on else "off",
+            "Tariff": f"T{self.tariff + 1}",
+        }
 
     # --- what a client reads
 

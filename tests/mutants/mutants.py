@@ -405,6 +405,27 @@ MUTANTS = (
         (Check("tests/protocol/test_protocol_poller.py", "due_times"),),
     ),
     Mutant(
+        "a number that is low word first is read high word first",
+        "emulators/kit/registers.py",
+        "for number in numbers for word in reversed(number)",
+        "for number in numbers for word in number",
+        (Check("tests/unit/registers/test_registers_table.py", "encoding"),),
+    ),
+    Mutant(
+        "the fault frozen keeps nothing",
+        "emulators/kit/measured.py",
+        "self._is_frozen = fault == FROZEN",
+        "self._is_frozen = False",
+        (Check("tests/protocol/test_protocol_meter.py", "frozen_values"),),
+    ),
+    Mutant(
+        "a meter takes as many clients as come",
+        "emulators/kit/modbus/meter.py",
+        "            connection_limit=kind.connection_limit,\n",
+        "",
+        (Check("tests/protocol/test_protocol_meter.py", "no_more_clients"),),
+    ),
+    Mutant(
         "a killed device says goodbye",
         FAULTS,
         "self._with_address(name, self._links.power_off)",

@@ -10,14 +10,15 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 
-from emulators.countis_e27.device import CountisE27
+from emulators.countis_e27.device import countis_e27
 from emulators.kit.family import DeviceConfig
+from emulators.kit.modbus.meter import MeterDevice
 from emulators.kit.phases import PerPhase
 
 from .conftest import FakeHost
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
-Scenario = Callable[[AsyncModbusTcpClient, CountisE27], Coroutine[Any, Any, None]]
+Scenario = Callable[[AsyncModbusTcpClient, MeterDevice], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def play(run: Run, host: FakeHost) -> Callable[[Scenario], None]:
             config = DeviceConfig(
                 name="M1", address="192.168.0.5", firmware="1.03", variant="", phase_order="L1L2L3", parameters={}
             )
-            device = CountisE27(host, config)
+            device = countis_e27(host, config)
             await device.start()
             client = AsyncModbusTcpClient("127.0.0.1", port=device._server.port, timeout=0.3, retries=0)
             await client.connect()
@@ -73,14 +74,14 @@ def test_registers(play: Play, host: FakeHost, address: int, code: str, values: 
     host.terminals.amperes, host.terminals.volts, host.terminals.neutral = AMPERES, VOLTS, 1.234
     host.terminals.imported, host.terminals.exported = PerPhase(1000, 200, 39), PerPhase(0, 40.5, 0)
 
-    async def scenario(client: AsyncModbusTcpClient, _device: CountisE27) -> None:
+    async def scenario(client: AsyncModbusTcpClient, _device: MeterDevice) -> None:
         assert struct.unpack(code, await words(client, address, struct.calcsize(code) // 2)) == values
 
     play(scenario)
 
 
 def test_it_introduces_itself(play: Play) -> None:
-    async def scenario(client: AsyncModbusTcpClient, _device: CountisE27) -> None:
+    async def scenario(client: AsyncModbusTcpClient, _device: MeterDevice) -> None:
         assert await words(client, 50000, 4) == b"\0S\0O\0C\0O"
         assert (await words(client, 50058, 8)).startswith(b"COUNTIS E27\0")
 
@@ -88,7 +89,7 @@ def test_it_introduces_itself(play: Play) -> None:
 
 
 def test_the_block_of_a_charger_comes_in_one_piece_and_follows_the_terminals(play: Play, host: FakeHost) -> None:
-    async def scenario(client: AsyncModbusTcpClient, device: CountisE27) -> None:
+    async def scenario(client: AsyncModbusTcpClient, device: MeterDevice) -> None:
         host.terminals.amperes = PerPhase.all(3)
         assert len(await words(client, 50514, 54)) == 108
         assert await words(client, 50528, 2) == bytes(4)  # not measured yet
@@ -106,7 +107,7 @@ def test_the_block_of_a_charger_comes_in_one_piece_and_follows_the_terminals(pla
 
 
 def test_what_it_refuses(play: Play) -> None:
-    async def scenario(client: AsyncModbusTcpClient, device: CountisE27) -> None:
+    async def scenario(client: AsyncModbusTcpClient, device: MeterDevice) -> None:
         assert (await client.read_holding_registers(49999, count=1, device_id=5)).exception_code == 2
         assert (await client.read_input_registers(50528, count=2, device_id=5)).exception_code == 1
         assert (await client.write_register(57344, 6, device_id=5)).exception_code == 4

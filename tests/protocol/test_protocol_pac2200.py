@@ -13,16 +13,17 @@ from pymodbus.client import AsyncModbusTcpClient
 
 from emulators.kit.family import DeviceConfig, family
 from emulators.kit.modbus.client import ModbusClient, ModbusConnectionLost, ModbusRefused, ModbusTimeout
+from emulators.kit.modbus.meter import MeterDevice
 from emulators.kit.parameters import ParameterError, Value
 from emulators.kit.phases import PerPhase
 from emulators.kit.registers import RegisterTable
 from emulators.pac2200 import FAMILY
-from emulators.pac2200.device import Pac2200
+from emulators.pac2200.device import pac2200
 
 from .conftest import FakeHost
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
-Scenario = Callable[[Pac2200, ModbusClient], Coroutine[Any, Any, None]]
+Scenario = Callable[[MeterDevice, ModbusClient], Coroutine[Any, Any, None]]
 DIRECT, MID = "7KM2200-2EA40-1EA1", "7KM2200-2EA30-1JA1"
 assert FAMILY.registers is not None
 REGISTERS = RegisterTable.load(FAMILY.registers)
@@ -35,8 +36,8 @@ def config(variant: str = FAMILY.variants[0], **parameters: Value) -> DeviceConf
     )
 
 
-def play(run: Run, host: FakeHost, scenario: Scenario, what: DeviceConfig | None = None) -> Pac2200:
-    device = Pac2200(host, what or config())
+def play(run: Run, host: FakeHost, scenario: Scenario, what: DeviceConfig | None = None) -> MeterDevice:
+    device = pac2200(host, what or config())
 
     async def whole() -> None:
         await device.start()
@@ -82,7 +83,7 @@ def test_currents_are_never_negative_and_power_is_signed(run: Run, host: FakeHos
     host.terminals.amperes = PerPhase(40.0, -16.0, 20.0)
     host.terminals.neutral = 3.5
 
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         currents = struct.unpack(">3f", struct.pack(">6H", *await client.read_holding(13, 6)))
         assert currents == (40.0, 16.0, 20.0)
         powers = struct.unpack(">3f", struct.pack(">6H", *await client.read_input(25, 6)))
@@ -98,7 +99,7 @@ def test_currents_are_never_negative_and_power_is_signed(run: Run, host: FakeHos
 
 
 def test_values_refresh_every_half_second(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         host.terminals.amperes = PerPhase.all(10.0)
         host.pass_time(0.4)
         assert await read(client, "I_L1") == 0.0
@@ -109,7 +110,7 @@ def test_values_refresh_every_half_second(run: Run, host: FakeHost) -> None:
 
 
 def test_every_readable_register_can_be_read_alone(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         host.pass_time(11)
         for row in REGISTERS:
             if row.readable:
@@ -126,7 +127,7 @@ def test_the_requests_of_public_clients(run: Run, host: FakeHost) -> None:
     """OpenEMS reads 1..68 and 801..812, mbmd reads 46, Tinkerforge reads single values, openWB 801 and 809."""
     host.terminals.amperes = PerPhase(1.0, 2.0, 3.0)
 
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         async with AsyncModbusTcpClient("127.0.0.1", port=device._server.port, retries=0) as other:
             block = (await other.read_holding_registers(1, count=68, device_id=1)).registers
             assert other.convert_from_registers(block[14:16], other.DATATYPE.FLOAT32) == 2.0
@@ -139,7 +140,7 @@ def test_the_requests_of_public_clients(run: Run, host: FakeHost) -> None:
 
 
 def test_read_and_write_rules(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         assert await refusal(client.read_holding(0, 2)) == 2
         assert await refusal(client.read_holding(14, 2)) == 2
         assert await refusal(client.read_holding(73, 2)) == 2
@@ -156,7 +157,7 @@ def test_read_and_write_rules(run: Run, host: FakeHost) -> None:
 def test_energy_is_counted_per_phase_and_direction(run: Run, host: FakeHost) -> None:
     host.terminals.imported = PerPhase(1e6, 1e6, 1e6)  # what flowed before the meter was switched on
 
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         host.terminals.imported += PerPhase(10.0, 20.0, 30.5)
         host.terminals.exported += PerPhase(0.0, 5.0, 0.0)
         host.pass_time(0.5)
@@ -174,7 +175,7 @@ def test_energy_is_counted_per_phase_and_direction(run: Run, host: FakeHost) -> 
 
 
 def test_the_input_moves_the_counting_to_tariff_2(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         def consume() -> None:
             host.terminals.imported += PerPhase(10.0, 0.0, 0.0)
             host.pass_time(0.5)
@@ -204,7 +205,7 @@ def test_the_input_moves_the_counting_to_tariff_2(run: Run, host: FakeHost) -> N
 def test_the_inputs_action_decides_what_it_does(run: Run, host: FakeHost, action: str, words: list[int]) -> None:
     host.contacts["digital_input"] = True
 
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         assert await client.read_holding(209, 4) == words
 
     play(run, host, scenario, config(Digital_Input_action=action))
@@ -213,7 +214,7 @@ def test_the_inputs_action_decides_what_it_does(run: Run, host: FakeHost, action
 def test_the_action_can_be_set_over_modbus(run: Run, host: FakeHost) -> None:
     host.contacts["digital_input"] = True
 
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         await write(client, "CFG_DI_ACTION", 2)
         host.pass_time(0.5)
         assert await client.read_holding(209, 4) == [0, 1, 0, 1]
@@ -224,7 +225,7 @@ def test_the_action_can_be_set_over_modbus(run: Run, host: FakeHost) -> None:
 
 
 def test_the_bus_switches_tariff_and_output(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         await client.write_register(60006, 1)
         assert await client.read_holding(211, 2) == [0, 1]
         await client.write_register(60008, 1)
@@ -236,7 +237,7 @@ def test_the_bus_switches_tariff_and_output(run: Run, host: FakeHost) -> None:
 
 
 def test_a_demand_period(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         for watts in (6900.0, 13800.0):
             host.terminals.amperes = PerPhase.all(watts / 690)
             for _ in range(60):
@@ -252,7 +253,7 @@ def test_a_demand_period(run: Run, host: FakeHost) -> None:
 
 
 def test_with_synchronised_periods_the_tariff_waits_for_the_end(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         host.pass_time(10)
         host.contacts["digital_input"] = True
         host.pass_time(10)
@@ -267,7 +268,7 @@ def test_with_synchronised_periods_the_tariff_waits_for_the_end(run: Run, host: 
 
 
 def test_means_of_ten_seconds(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         host.terminals.amperes = PerPhase(8.0, 0.0, 0.0)
         host.pass_time(9.5)
         assert await read(client, "I_L1") == 8.0
@@ -278,7 +279,7 @@ def test_means_of_ten_seconds(run: Run, host: FakeHost) -> None:
 
 
 def test_identification(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         block = await read(client, "IM0")
         assert block[:2] == b"\x00\x2a"
         assert block[2:22] == b"7KM2200-2EA30-1EA1  "
@@ -292,7 +293,7 @@ def test_identification(run: Run, host: FakeHost) -> None:
 
 
 def test_write_protection(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         for name, value in (("CFG_DEMAND_PERIOD", 5), ("CMD_TARIFF", 1), ("EA_IMP_TOT_T1", 0.0), ("SNTP_MODE", 1)):
             assert await refusal(write(client, name, value)) == 0xF0
         assert await read(client, "PW_PROTECT") == 1
@@ -311,7 +312,7 @@ def test_write_protection(run: Run, host: FakeHost) -> None:
 def test_what_an_order_number_refuses(
     run: Run, host: FakeHost, variant: str, refused: tuple[str, ...], taken: tuple[str, ...]
 ) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         for name in refused:
             assert await refusal(write(client, name, 1)) == 4, name
         for name in taken:
@@ -322,13 +323,13 @@ def test_what_an_order_number_refuses(
 
 def test_a_direct_meter_has_no_ratio() -> None:
     with pytest.raises(ParameterError, match="measures directly"):
-        Pac2200(FakeHost(), config(DIRECT, **{"CT_primary_[A]": 100}))
+        pac2200(FakeHost(), config(DIRECT, **{"CT_primary_[A]": 100}))
 
 
 def test_an_inverted_transformer(run: Run, host: FakeHost) -> None:
     host.terminals.amperes = PerPhase.all(10.0)
 
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         await write(client, "CFG_INVERT_I_L2", 1)
         host.pass_time(0.5)  # from here on the direction is the other one
         host.terminals.imported += PerPhase.all(4.0)
@@ -342,7 +343,7 @@ def test_an_inverted_transformer(run: Run, host: FakeHost) -> None:
 
 
 def test_counters_are_reset_by_kind(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         host.terminals.imported = PerPhase.all(5.0)
         host.terminals.exported = PerPhase.all(3.0)
         host.pass_time(0.5)
@@ -355,7 +356,7 @@ def test_counters_are_reset_by_kind(run: Run, host: FakeHost) -> None:
 
 
 def test_energies_survive_a_restart_and_unsaved_edits_do_not(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         host.terminals.imported = PerPhase.all(5.0)
         host.pass_time(0.5)
         device.parameters.set("Modbus Port", 80)
@@ -373,7 +374,7 @@ def test_energies_survive_a_restart_and_unsaved_edits_do_not(run: Run, host: Fak
 
 
 def test_the_ip_configuration_is_applied_by_command(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         await write(client, "IP_PORT", 80)
         assert host.documented_ports == [502]
         await client.write_register(65300, 0)
@@ -387,7 +388,7 @@ def test_the_ip_configuration_is_applied_by_command(run: Run, host: FakeHost) ->
 def test_faults(run: Run, host: FakeHost) -> None:
     host.terminals.amperes = PerPhase.all(10.0)
 
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         await device.fault("exceptions")
         assert await refusal(client.read_holding(13, 6)) == 4
         await device.fault("timeouts")
@@ -420,7 +421,7 @@ def test_faults(run: Run, host: FakeHost) -> None:
 
 
 def test_the_log_has_decoded_frames(run: Run, host: FakeHost) -> None:
-    async def scenario(device: Pac2200, client: ModbusClient) -> None:
+    async def scenario(device: MeterDevice, client: ModbusClient) -> None:
         await client.read_holding(55, 2)
 
     play(run, host, scenario)

@@ -11,10 +11,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hil.compose.farm import ComposeFarm
 
 from emulators.kit.ocpp.shell.security import Authority, Certificate, Security
 from emulators.kit.ocpp.shell.session import connect
-from hil.compose.farm import ComposeFarm
 from hil.run.session import Session
 from hil.site import load_site
 

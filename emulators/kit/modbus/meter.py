@@ -1,108 +1,109 @@
-"""What energy meters with a Modbus TCP server have in common: terminals, sampling, faults, what the display shows.
+"""An energy meter with a Modbus TCP server on a host: terminals, sampling, faults of its port, what the display shows.
 
-A new meter says what is its own: its tables, what its registers read, which of them its display shows.
+A family says what all its meters have in common (:class:`MeterType`), and brings a model that measures
+(:class:`~emulators.kit.measured.MeterModel`; :class:`~emulators.kit.measured.Measured` where a function is enough).
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from dataclasses import dataclass
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.faults import MODBUS_METER, Faults
 from emulators.kit.front import Front
 from emulators.kit.host import Cancel, Host, Phase
+from emulators.kit.measured import MeterModel, Moment
 from emulators.kit.modbus import FUNCTIONS, ModbusServer
-from emulators.kit.parameters import ParameterStore, ParameterTable
-from emulators.kit.registers import DEVICE_FAILURE, RegisterBank, RegisterTable, Value, WriteRefused
+from emulators.kit.parameters import ParameterStore
+from emulators.kit.registers import DEVICE_FAILURE, RegisterBank, RegisterTable, Value
 from emulators.kit.terminals import Reading
 
 
-class ModbusMeter(ABC):
-    """A meter on a host.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterType:
+    """What all meters of a family have in common.
+
+    Attributes:
+        registers: Its table.
+        currents: Registers of the three currents.
+        displayed: Registers that the display shows.
+        sample_s: Period of its measurements [s].
+        port: Documented port of its server.
+        port_parameter: Parameter that moves the server to another port, empty when none does.
+        unit_parameter: Parameter with the only unit id that is answered; empty: each one is.
+        faults: What can go wrong in it.
+        blocks: As for :class:`RegisterBank`.
+        whole_values: As for :class:`RegisterBank`.
+        functions: Modbus functions that it offers.
+        connection_limit: As for :class:`ModbusServer`.
+    """
+
+    registers: RegisterTable
+    currents: tuple[str, ...]
+    displayed: tuple[str, ...]
+    sample_s: float
+    port: int = 502
+    port_parameter: str = ""
+    unit_parameter: str = ""
+    faults: Faults = MODBUS_METER
+    blocks: Sequence[tuple[int, int]] = ()
+    whole_values: bool = False
+    functions: frozenset[int] = FUNCTIONS
+    connection_limit: int | None = None
+
+
+class MeterDevice:
+    """A meter on a host (:class:`emulators.kit.device.Device`).
 
     Args:
         host: The bench.
         config: What the site says.
-        parameters: Its table of parameters.
-        registers: Its table of registers.
-        sample_s: Period of its measurements [s].
-        blocks: As for :class:`RegisterBank`.
-        whole_values: As for :class:`RegisterBank`.
-        functions: Modbus functions that it offers.
+        kind: What it has in common with its family.
+        parameters: Its own.
+        model: What it measures.
         identity: Objects of function 2Bh by id.
     """
-
-    FAULTS: ClassVar[Faults] = MODBUS_METER
-    CURRENTS: ClassVar[tuple[str, ...]]  #: Registers of the three currents.
-    DISPLAYED: ClassVar[tuple[str, ...]]  #: Registers that the display shows.
 
     def __init__(
         self,
         host: Host,
         config: DeviceConfig,
+        kind: MeterType,
         *,
-        parameters: ParameterTable,
-        registers: RegisterTable,
-        sample_s: float,
-        blocks: Sequence[tuple[int, int]] = (),
-        whole_values: bool = False,
-        functions: frozenset[int] = FUNCTIONS,
+        parameters: ParameterStore,
+        model: MeterModel,
         identity: Mapping[int, str] | None = None,
     ) -> None:
         self.name = config.name
         self.front = Front(host)
-        self.parameters = ParameterStore(parameters, config.parameters)
-        self.planted: str | None = None
-        self._host, self._wiring, self._registers = host, host.meter_wiring(), registers
-        self._sample_s = sample_s
+        self.parameters = parameters
+        self._host, self._wiring, self._kind, self._model = host, host.meter_wiring(), kind, model
+        self._planted: str | None = None  # the fault
         self._sampling: Cancel | None = None
-        bank = RegisterBank(registers, self.value, self.write, blocks=blocks, whole_values=whole_values)
+        bank = RegisterBank(
+            kind.registers, model.value, self._written, blocks=kind.blocks, whole_values=kind.whole_values
+        )
         self._server = ModbusServer(
-            lambda unit: bank if self.answers_unit(unit) else None,
-            functions,
+            lambda unit: bank if self._answers_unit(unit) else None,
+            kind.functions,
             on_frame=host.frame_hook("modbus"),
             on_bad_request=lambda why: host.trace("modbus_bad_request", why=why),
             identity=identity,
+            connection_limit=kind.connection_limit,
         )
 
-    # --- what is a meter's own
-
-    @abstractmethod
-    def measure(self, reading: Reading) -> None:
-        """Take what is at the terminals; called at each sample, also while the fault ``frozen`` is planted."""
-
-    @abstractmethod
-    def value(self, register: str) -> Value:
-        """Return what a register reads."""
-
-    @abstractmethod
-    def port(self) -> int:
-        """Return the documented port of its server."""
-
-    def answers_unit(self, _unit: int) -> bool:
-        """Return whether a unit id is answered; every one unless the meter says otherwise."""
-        return True
-
-    def write(self, register: str, _value: Value) -> None:
-        """Take a written value.
-
-        Raises:
-            WriteRefused: It cannot be written.
-        """
-        raise WriteRefused(DEVICE_FAILURE, f"{register} is not emulated for writing")
-
-    # --- the bench's side
+    # --- power
 
     async def start(self) -> None:
         """Power up: Modbus server and measuring."""
         if self._sampling is not None:
             return
-        if self.planted != "closed_port":
+        self._model.power_up(self._host.now_ns())
+        if self._planted != "closed_port":
             await self._listen()
-        self._sampling = self._host.every(self._sample_s, self.sample, phase=Phase.METERS)
-        self.sample()
+        self._sampling = self._host.every(self._kind.sample_s, self._sample, phase=Phase.METERS)
+        self._sample()
 
     async def stop(self) -> None:
         """Power down; energies are kept."""
@@ -117,45 +118,61 @@ class ModbusMeter(ABC):
         self.parameters.restart()
         await self.start()
 
+    # --- what a person does and sees
+
     def parameters_changed(self) -> None:
         """Let saved parameters that need no restart act."""
-        self.sample()
+        self._sample()
 
     def page(self) -> Mapping[str, str]:
         """Return what the display shows, as text by quantity."""
-        return {name: self._text(name) for name in self.DISPLAYED}
+        return {**{name: self._text(name) for name in self._kind.displayed}, **self._model.page()}
 
     def explain(self) -> str:
         """Return in one sentence what the meter measures, and its fault if it has one."""
-        currents = "/".join(self._text(name) for name in self.CURRENTS)
-        return f"{self.name} measures {currents}" + (f" with the fault {self.planted!r}" if self.planted else "") + "."
+        currents = "/".join(self._text(name) for name in self._kind.currents)
+        fault = f" with the fault {self._planted!r}" if self._planted else ""
+        return f"{self.name} measures {currents}{fault}."
 
     async def fault(self, kind: str | None) -> None:
-        """Plant one of :attr:`FAULTS` in place of the one before, None to heal it.
+        """Plant one of its family's faults in place of the one before, None to heal it.
 
         Raises:
             ValueError: There is no such fault; the message lists what there is.
         """
-        if kind is not None:
-            self.FAULTS.parse(self.name, kind)
-        self.planted = kind
+        planted = None if kind is None else self._kind.faults.parse(self.name, kind)
+        self._planted = kind
         self._server.refuse_with = DEVICE_FAILURE if kind == "exceptions" else None
         self._server.silent = kind == "timeouts"
         if kind == "closed_port":
             await self._server.stop()
         elif self._sampling is not None and not self._server.is_listening:
             await self._listen()
+        self._model.plant(planted)
         self._host.trace("fault", fault=kind or "none")
 
-    def sample(self) -> None:
+    # --- inside
+
+    def _sample(self) -> None:
         """Measure now."""
-        wiring = self._wiring
-        self.measure(
-            Reading(wiring.currents_a(), wiring.neutral_a(), wiring.voltage_v(), wiring.import_wh(), wiring.export_wh())
+        wiring, host = self._wiring, self._host
+        reading = Reading(
+            wiring.currents_a(), wiring.neutral_a(), wiring.voltage_v(), wiring.import_wh(), wiring.export_wh()
         )
+        self._model.measure(Moment(host.now_ns(), int(host.utc().timestamp()), reading, host.contact))
+
+    def _written(self, register: str, value: Value) -> None:
+        self._model.write(register, value)
+        self._host.trace("written", register=register, value=self._kind.registers.named(register).format(value))
 
     async def _listen(self) -> None:
-        await self._server.start(*self._host.listen_at(self.port()))
+        moved = self._kind.port_parameter
+        port = self.parameters.whole(moved) if moved else self._kind.port
+        await self._server.start(*self._host.listen_at(port))
+
+    def _answers_unit(self, unit: int) -> bool:
+        only = self._kind.unit_parameter
+        return not only or unit == self.parameters.whole(only)
 
     def _text(self, register: str) -> str:
-        return self._registers.named(register).format(self.value(register))
+        return self._kind.registers.named(register).format(self._model.value(register))

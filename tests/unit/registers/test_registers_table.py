@@ -106,10 +106,29 @@ def test_each_documented_register_can_be_unavailable(register: Register) -> None
         ({"type": "float64", "words": 4}, 1.0, [0x3FF0, 0, 0, 0]),
         ({"type": "uint16", "scale": 0.1}, 12.3, [123]),
         ({"type": "int16"}, -1, [0xFFFF]),
+        # 123.456 as Phoenix Contact's manual 109357 prints it (11.6)
+        ({"type": "float32", "words": 2, "order": "low word first"}, 123.456, [0xE979, 0x42F6]),
+        ({"type": "float32", "words": 4, "order": "low word first"}, (123.456, 1.0), [0xE979, 0x42F6, 0, 0x3F80]),
+        ({"type": "uint32", "words": 2, "order": "low word first"}, 0x00012345, [0x2345, 0x0001]),
+        ({"type": "uint64", "words": 4, "order": "low word first"}, 0x0001000200030004, [4, 3, 2, 1]),
+        ({"type": "ascii", "words": 2, "order": "low byte first"}, "EEM", [0x4545, 0x004D]),
+        ({"type": "uint16", "order": "low byte first"}, 0x1234, [0x3412]),
+        ({"type": "float32", "words": 2, "order": "low word first"}, None, [0x0000, 0x7FC0]),
     ],
 )
 def test_encoding(changes: dict[str, object], value: Value, words: list[int]) -> None:
-    assert row(**changes).encode(value) == words
+    one = row(**changes)
+    assert one.encode(value) == words
+    if value is None:
+        assert one.is_unavailable(words)
+    elif not isinstance(value, float | tuple):
+        decoded = one.decode(words)
+        assert decoded in (value, str(value))
+
+
+def test_decoding_in_another_order() -> None:
+    both = row(type="float32", words=4, order="low word first").decode([0xE979, 0x42F6, 0, 0x3F80])
+    assert both == pytest.approx((123.456, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -152,6 +171,26 @@ def test_a_wrong_row_is_named(tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(RegisterFileError) as caught:
         load(tmp_path, line)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1,100,2,float32,1,A,R,X,m,s,middle", "X: unknown order 'middle'. Known: low word first, low byte first"),
+        ("1,100,1,uint16,1,A,R,X,m,s,low word first", "X: 'low word first' is for numbers of several words, not for u"),
+        ("1,100,2,ascii,1,,R,X,m,s,low word first", "X: 'low word first' is for numbers of several words, not for a"),
+    ],
+)
+def test_a_wrong_order_is_named(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(RegisterFileError) as caught:
+        load(tmp_path, line, head=f"{HEAD},order")
+    assert str(caught.value).startswith(f"registers.csv:2: {message}")
+
+
+def test_an_order_is_of_a_row(tmp_path: Path) -> None:
+    rows = ("1,100,2,uint32,1,A,R,HERE,m,s,low word first", "1,102,2,uint32,1,A,R,THERE,m,s,")
+    table = load(tmp_path, *rows, head=f"{HEAD},order")
+    assert (table.named("HERE").encode(1), table.named("THERE").encode(1)) == ([1, 0], [0, 1])
 
 
 def test_every_finding_is_listed_and_overlaps_name_both(tmp_path: Path) -> None:
