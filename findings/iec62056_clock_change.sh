@@ -2,15 +2,16 @@
 # iec62056 0.5.1 drops the S or W of a P1 timestamp: at the end of summer time two hours become one.
 #
 # Packages    iec62056 0.5.1, for comparison dsmr-parser 1.11.2
-# Behaviour   P1 gives local time with a letter, S for summer and W for winter time. iec62056 cuts the letter off and puts
-#             the offset on that the *reader's* zone has *today*. So 02:30 S and 02:30 W of the last Sunday of October are
-#             the same instant; one of two telegrams half a year apart is always an hour wrong, which one changes twice a
-#             year; and in a container that runs in UTC both are wrong. dsmr-parser gives the right instant in each case.
+# Behaviour   P1 gives local time with a letter, S for summer and W for winter time. iec62056 cuts the letter off and
+#             puts the offset on that the *reader's* zone has *today*. So 02:30 S and 02:30 W of the last Sunday of
+#             October are the same instant; one of two telegrams half a year apart is always an hour wrong, which one
+#             changes twice a year; and in a container that runs in UTC both are wrong. dsmr-parser gives the right
+#             instant in each case.
 # Surprise    The value is a datetime with a zone, so that it passes for an instant. On a developer's machine in the
 #             meter's country, today's telegrams are right: only replay, night of the change and container show it.
-# Consequence Peak demand by the quarter hour (Belgium) and tariff switching are worked out with quarters that count twice
-#             or are missing; a watchdog "telegram older than a minute" trips, or sleeps, for an hour. Take the text and
-#             apply the letter, or use the time of arrival.
+# Consequence Peak demand by the quarter hour (Belgium) and tariff switching are worked out with quarters that count
+#             twice or are missing; a watchdog "telegram older than a minute" trips, or sleeps, for an hour. Take the
+#             text and apply the letter, or use the time of arrival.
 # Standard    DSMR P1 companion standard 5.0.2, representation of a time stamp: TST, YYMMDDhhmmssX, X = S when daylight
 #             saving is active, W when it is not.
 set -euo pipefail

@@ -2,19 +2,19 @@
 # iso15118 0.31.2 tells the car three times the current that a three-phase limit allows, and fails on a limit of 0 W.
 #
 # Package     iso15118 0.31.2 (pydantic 1.10.21)
-# Behaviour   The station's limits are kept as watts of each phase (max_charge_power, _l2, _l3). For ISO 15118-20 each goes
-#             out as it is. For ISO 15118-2 EVSEMaxCurrent is made of them as their *sum* divided by one voltage: three
-#             phases of 3680 W at 230 V give 48 A, not 16 A. With 400 V as the voltage (which the package's own example
-#             states as nominal) it is 27.6 A. Unequal phases are summed too: the weakest, of 6 A, is told 32 A.
+# Behaviour   The station's limits are kept as watts of each phase (max_charge_power, _l2, _l3). For ISO 15118-20 each
+#             goes out as it is. For ISO 15118-2 EVSEMaxCurrent is made of them as their *sum* divided by one voltage:
+#             three phases of 3680 W at 230 V give 48 A, not 16 A. With 400 V as the voltage (which the package's own
+#             example states as nominal) it is 27.6 A. Unequal phases are summed too: the weakest, of 6 A, is told 32 A.
 #             A limit of 0 W on all phases raises UnboundLocalError instead of telling 0 A.
-# Surprise    The number looks right in every test with one phase. The name of the variable it is in speaks of a phase, and
-#             the same three limits are right in -20.
-# Consequence Behind a smart charging application that sets the session limits by phase, a car of ISO 15118-2 is invited to
-#             overload the fuse; only the duty cycle of the pilot stays between, and at 5 % not even that: there
+# Surprise    The number looks right in every test with one phase. The name of the variable it is in speaks of a phase,
+#             and the same three limits are right in -20.
+# Consequence Behind a smart charging application that sets the session limits by phase, a car of ISO 15118-2 is invited
+#             to overload the fuse; only the duty cycle of the pilot stays between, and at 5 % not even that: there
 #             EVSEMaxCurrent is all that the car goes by. A pause by a limit of 0 raises in the middle of the session.
 #             Set the watts of one phase alone (that of the weakest), or override get_evse_max_current_limit.
-# Standard    ISO 15118-2:2014, AC_EVSEChargeParameter and ChargingStatusRes: EVSEMaxCurrent is the line current that the
-#             EVSE allows per phase, as EVMaxCurrent is on the side of the car.
+# Standard    ISO 15118-2:2014, AC_EVSEChargeParameter and ChargingStatusRes: EVSEMaxCurrent is the line current that
+#             the EVSE allows per phase, as EVMaxCurrent is on the side of the car.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

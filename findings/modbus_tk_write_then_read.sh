@@ -2,14 +2,15 @@
 # modbus-tk 1.1.5 reads before it writes in function 23: a master that reads its setpoint back sees the old one.
 #
 # Packages    modbus-tk 1.1.5, for comparison pymodbus 3.16.1 and pyModbusTCP 0.3.1
-# Behaviour   One request of function 23 (17h, read/write multiple registers) writes 160 to a register and reads the same
-#             register. The server of modbus-tk answers with the value from before, and does write 160; the servers of
-#             pymodbus and pyModbusTCP answer 160. The master of modbus-tk is not the cause: raw bytes show the same.
-# Surprise    Function 23 is chosen just because one request does both in a fixed order. The write is there when one looks
-#             a moment later, so it passes for a slow device.
+# Behaviour   One request of function 23 (17h, read/write multiple registers) writes 160 to a register and reads the
+#             same register. The server of modbus-tk answers with the value from before, and does write 160; the servers
+#             of pymodbus and pyModbusTCP answer 160. The master of modbus-tk is not the cause: raw bytes show the same.
+# Surprise    Function 23 is chosen just because one request does both in a fixed order. The write is there when one
+#             looks a moment later, so it passes for a slow device.
 # Consequence A load manager that writes a current limit and checks it in the same request against a modbus-tk simulator
-#             sees each value one request late: it repeats writes, or counts a healthy charger as one that does not obey.
-#             A test against such a simulator must not be taken as proof for a real charger, nor the other way round.
+#             sees each value one request late: it repeats writes, or counts a healthy charger as one that does not
+#             obey. A test against such a simulator must not be taken as proof for a real charger, nor the other way
+#             round.
 # Standard    MODBUS Application Protocol 1.1b3, 6.17: the write operation is performed before the read.
 set -euo pipefail
 work=$(mktemp -d)

@@ -2,10 +2,10 @@
 # A meter value that dsmr-parser read goes through ocpp 2.0.1 with one decimal: 1234.567 kWh leaves as 1234.6.
 #
 # Packages    ocpp 2.1.0 (jsonschema 4.26.0), dsmr-parser 1.11.2
-# Behaviour   ocpp encodes every decimal.Decimal of a payload with one decimal, whatever message and field it is in;
-#             a float of the same value goes out unchanged. dsmr-parser gives every number as a Decimal, on purpose,
-#             since DSMR fixes the decimals (F9(3,3) for energy). In 2.0.1 a sampled value is a JSON number, so the
-#             Decimal fits the schema and nobody complains. It rounds by way of a binary float: 0.25 leaves as 0.2, 0.35 as 0.3.
+# Behaviour   ocpp encodes every decimal.Decimal of a payload with one decimal, whatever message and field it is in; a
+#             float of the same value goes out unchanged. dsmr-parser gives every number as a Decimal, on purpose, since
+#             DSMR fixes the decimals (F9(3,3) for energy). In 2.0.1 a sampled value is a JSON number, so the Decimal
+#             fits the schema and nobody complains. It rounds by way of a binary float: 0.25 leaves as 0.2, 0.35 as 0.3.
 # Surprise    Decimal is the careful choice, and it is the one that loses digits. The encoder is there for the limits of
 #             1.6, whose schema allows multiples of 0.1 alone, but it is not tied to them.
 # Consequence Each reading in kWh is off by up to 50 Wh, and a power below 50 W told in kW is 0.0. Give float(value) to

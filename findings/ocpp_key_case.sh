@@ -2,18 +2,18 @@
 # ocpp 2.1.0 cannot send or take a limit per phase of OCPP 2.1, and it renames the keys of free vendor data.
 #
 # Packages    ocpp 2.1.0 (jsonschema 4.26.0)
-# Behaviour   The package turns every key of a message from snake_case to camelCase by a rule, and back: each "_x" becomes
-#             "X". OCPP 2.1 has keys with an underscore *in* the JSON: limit_L2, limit_L3, setpoint_L2, dischargeLimit_L3,
-#             maxChargePower_L2 and others. No spelling in Python gives them: "limit_L2" and "limit_l2" both go out as
-#             "limitL2", which the package's own schema refuses. With validation off "limitL2" really goes out.
-#             On the way in, limit_L2 arrives as limit_l2, so an echo of what came in fails as well. The same rule runs
-#             over the payload of DataTransfer, which 2.0.1 leaves to the two vendors ("anyType"): keys there are changed
-#             without a word, and "soc", "csms" and "v2x" are replaced even inside other words.
-# Surprise    The package ships the schemas of 2.1 and a class for every message, and one limit for all phases works. It is
-#             the first unbalanced limit that fails, with an error that speaks of a key that nobody wrote.
+# Behaviour   The package turns every key of a message from snake_case to camelCase by a rule, and back: each "_x"
+#             becomes "X". OCPP 2.1 has keys with an underscore *in* the JSON: limit_L2, limit_L3, setpoint_L2,
+#             dischargeLimit_L3, maxChargePower_L2 and others. No spelling in Python gives them: "limit_L2" and
+#             "limit_l2" both go out as "limitL2", which the package's own schema refuses. With validation off "limitL2"
+#             really goes out. On the way in, limit_L2 arrives as limit_l2, so an echo of what came in fails as well.
+#             The same rule runs over the payload of DataTransfer, which 2.0.1 leaves to the two vendors ("anyType"):
+#             keys there are changed without a word, and "soc", "csms" and "v2x" are replaced even inside other words.
+# Surprise    The package ships the schemas of 2.1 and a class for every message, and one limit for all phases works. It
+#             is the first unbalanced limit that fails, with an error that speaks of a key that nobody wrote.
 # Consequence Three phases are three numbers, but a backend on this package can command only one. Do not turn validation
-#             off: the station then gets a key that no standard knows, next to a "limit" that counts for all phases. Under 2.0.1 put vendor data into
-#             DataTransfer as one JSON text (as 1.6 demands anyway), not as an object.
+#             off: the station then gets a key that no standard knows, next to a "limit" that counts for all phases.
+#             Under 2.0.1 put vendor data into DataTransfer as one JSON text (as 1.6 demands anyway), not as an object.
 # Standard    OCPP 2.1 Edition 1 part 2, ChargingSchedulePeriodType (limit_L2, limit_L3); OCPP 2.0.1 part 2,
 #             DataTransferRequest.data ("without specified length or format").
 set -euo pipefail

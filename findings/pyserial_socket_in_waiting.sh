@@ -3,16 +3,16 @@
 #
 # Packages    pyserial 3.5, pymodbus 3.16.1
 # Behaviour   A serial server at a TCP port (ser2net "raw", a P1 or RS-485 gateway) sends 500 bytes. Serial.in_waiting,
-#             documented as the number of bytes in the input buffer, is 1 on a socket:// port and 500 on a serial device.
-#             So read(in_waiting), the usual way to take what is there, takes one byte each time. pymodbus asks
+#             documented as the number of bytes in the input buffer, is 1 on a socket:// port and 500 on a serial
+#             device. So read(in_waiting), the usual way to take what is there, takes one byte each time. pymodbus asks
 #             in_waiting too: its serial client takes an answer of 205 bytes that is there at once in 205 reads of one
 #             byte, and sleeps before each: 0.4 s and more at 19200 baud.
-# Surprise    "port=socket://..." is a drop-in for "/dev/ttyUSB0", and the values are right. The pySerial manual says that
-#             settings and control lines are ignored there; a count of bytes is neither.
-# Consequence A meter behind a gateway seems to have a slow line, the more so the larger the block, so that joining registers
-#             into one request makes it worse; a control loop of 1 s over several meters no longer holds. A P1 reader that
-#             takes one read for one telegram never sees a telegram. Read with a size and a timeout and split by content;
-#             for RTU over TCP use the TCP client with the RTU framer.
+# Surprise    "port=socket://..." is a drop-in for "/dev/ttyUSB0", and the values are right. The pySerial manual says
+#             that settings and control lines are ignored there; a count of bytes is neither.
+# Consequence A meter behind a gateway seems to have a slow line, the more so the larger the block, so that joining
+#             registers into one request makes it worse; a control loop of 1 s over several meters no longer holds. A P1
+#             reader that takes one read for one telegram never sees a telegram. Read with a size and a timeout and
+#             split by content; for RTU over TCP use the TCP client with the RTU framer.
 # Standard    pySerial 3.5 API, Serial.in_waiting, and URL handlers, socket://.
 set -euo pipefail
 work=$(mktemp -d)

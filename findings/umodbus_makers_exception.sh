@@ -2,17 +2,18 @@
 # uModbus 1.0.4, and async-modbus on top of it, answer a maker's exception code by a bare KeyError.
 #
 # Packages    uModbus 1.0.4, async-modbus 0.2.3; for comparison pymodbus 3.16.1, modbus-tk 1.1.5, pyModbusTCP 0.3.1
-# Behaviour   A device refuses a request with exception F0h, as the Siemens SENTRON PAC meters do for a write while write
-#             protection is on. uModbus and async-modbus look the code up in a dictionary of nine and raise KeyError(240),
-#             which is no ModbusError of theirs and tells nothing of Modbus. pymodbus, modbus-tk and pyModbusTCP
-#             give the code to the caller. With a code of the standard (02h) all five do.
-# Surprise    "except ModbusError" is what the documentation shows, and it holds for every meter on the desk. The KeyError
-#             looks like a mistake in one's own register table.
-# Consequence A reader's loop dies, or an "except KeyError" around the table takes a meter's refusal for a register that is
-#             not configured, and the phase counts as not measured. Catch KeyError around the call itself
-#             and read it as "refused". Codes beyond the standard are everyday matter: PAC2200 F0h; older devices 07h.
-# Standard    MODBUS Application Protocol 1.1b3, chapter 7: an exception answer is function + 80h and a code; the table lists
-#             01h to 06h, 08h, 0Ah and 0Bh. Siemens SENTRON PAC2200 manual 05/2018, appendix A.1: F0h, write protection.
+# Behaviour   A device refuses a request with exception F0h, as the Siemens SENTRON PAC meters do for a write while
+#             write protection is on. uModbus and async-modbus look the code up in a dictionary of nine and raise
+#             KeyError(240), which is no ModbusError of theirs and tells nothing of Modbus. pymodbus, modbus-tk and
+#             pyModbusTCP give the code to the caller. With a code of the standard (02h) all five do.
+# Surprise    "except ModbusError" is what the documentation shows, and it holds for every meter on the desk. The
+#             KeyError looks like a mistake in one's own register table.
+# Consequence A reader's loop dies, or an "except KeyError" around the table takes a meter's refusal for a register that
+#             is not configured, and the phase counts as not measured. Catch KeyError around the call itself and read it
+#             as "refused". Codes beyond the standard are everyday matter: PAC2200 F0h; older devices 07h.
+# Standard    MODBUS Application Protocol 1.1b3, chapter 7: an exception answer is function + 80h and a code; the table
+#             lists 01h to 06h, 08h, 0Ah and 0Bh. Siemens SENTRON PAC2200 manual 05/2018, appendix A.1: F0h, write
+#             protection.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

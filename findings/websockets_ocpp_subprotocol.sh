@@ -2,18 +2,18 @@
 # websockets 17.4 answers a charge point without our subprotocol by HTTP 400; OCPP-J wants the upgrade done, then closed.
 #
 # Packages    websockets 17.4; for comparison its own older API (websockets.legacy, same version) and aiohttp 3.14.5
-# Behaviour   A server is started with subprotocols=["ocpp1.6"]. A charge point offers ocpp2.0.1, or nothing. The server of
-#             today's API refuses the upgrade with status 400 and never calls the handler. The older API and aiohttp
-#             finish the upgrade (101, no Sec-WebSocket-Protocol) and call it, so that it can close.
-#             Names of subprotocols are compared exactly: "OCPP1.6" counts as nothing.
-# Surprise    Central systems, the examples of the ocpp package among them, have a branch that logs "protocols mismatched",
-#             with the identity, and closes. With the move to today's API it is dead code, without error or warning;
-#             tests that call the handler stay green.
+# Behaviour   A server is started with subprotocols=["ocpp1.6"]. A charge point offers ocpp2.0.1, or nothing. The server
+#             of today's API refuses the upgrade with status 400 and never calls the handler. The older API and aiohttp
+#             finish the upgrade (101, no Sec-WebSocket-Protocol) and call it, so that it can close. Names of
+#             subprotocols are compared exactly: "OCPP1.6" counts as nothing.
+# Surprise    Central systems, the examples of the ocpp package among them, have a branch that logs "protocols
+#             mismatched", with the identity, and closes. With the move to today's API it is dead code, without error or
+#             warning; tests that call the handler stay green.
 # Consequence The log no longer tells which charge point came with which version, and a station sees a refused upgrade
 #             in place of a closed connection: it takes the address for wrong or the network for down, and waits
 #             accordingly. Pass select_subprotocol= with a function that returns None, and close in the handler.
-# Standard    OCPP-J 1.6, 3.1.2: where the central system agrees to none of the offered subprotocols it MUST complete the
-#             handshake without a Sec-WebSocket-Protocol header and then immediately close the connection.
+# Standard    OCPP-J 1.6, 3.1.2: where the central system agrees to none of the offered subprotocols it MUST complete
+#             the handshake without a Sec-WebSocket-Protocol header and then immediately close the connection.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
