@@ -259,13 +259,13 @@ def kill_and_restart(session: Session, settings: Settings, limit_a: int) -> None
     session.do(lambda: farm.plug("CP1", farm.site.vehicle("zoe").traits()))
     session.wait(60)
     assert session.do(lambda: farm.bay("CP1").currents_a()[0]) == pytest.approx(15)
-    session.ask(lambda: farm.faults.kill("CP1"))
+    session.ask(lambda: session.tester.mains("CP1").kill())
     assert session.do(lambda: [*farm.bay("CP1").currents_a()]) == [0, 0, 0]  # at once, whatever the process does
     assert farm.bay("CP1").offer == NO_OFFER
     with pytest.raises(ScenarioError, match="CP1 is switched off since"):
         session.do(lambda: farm.device("CP1"))
     assert farm.explain("CP1") == "CP1 is switched off."
-    session.ask(lambda: farm.faults.restart("CP1", settings))
+    session.ask(lambda: session.tester.mains("CP1").restart(settings))
     assert session.do(lambda: farm.device("CP1").parameters["Installation Current Limit [A]"]) == limit_a
     if settings == "kept":
         session.wait(60)
@@ -275,15 +275,15 @@ def kill_and_restart(session: Session, settings: Settings, limit_a: int) -> None
 def test_a_paused_device_is_silent_and_its_lag_is_not_the_machines(scaled: Session) -> None:
     session, farm = scaled, scaled.farm
     with pytest.raises(ScenarioError, match=r"M2 is not paused\. Paused: none"):
-        session.ask(lambda: farm.faults.resume("M2"))
-    session.ask(lambda: farm.faults.pause("M2"))
+        session.ask(lambda: session.tester.mains("M2").resume())
+    session.ask(lambda: session.tester.mains("M2").pause())
     with pytest.raises(DeviceSilent):
         session.ask(lambda: session.tester.ports.probe("M2").read("I_L1"))
     with pytest.raises(ScenarioError, match=r"M2 is paused since .* 'Resume    M2' lets it go on"):
-        session.ask(lambda: farm.faults.kill("M2"))
+        session.ask(lambda: session.tester.mains("M2").kill())
     assert any("M2 is paused since" in line for line in farm.faults.describe())
     session.wait(20)  # much more than a lag that a run is allowed
-    session.ask(lambda: farm.faults.resume("M2"))
+    session.ask(lambda: session.tester.mains("M2").resume())
     session.wait(20)
     assert farm.lag_s() < 1
     session.ask(lambda: session.tester.ports.probe("M2").read("I_L1"))
