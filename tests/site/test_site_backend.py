@@ -22,6 +22,7 @@ from hil.clock import VirtualTimeLoop
 from hil.errors import ScenarioError, SiteFileError
 from hil.hand.client import Where, backend_at
 from hil.site import load_site
+from hil.tester import Tester
 from hil.trace import TraceWriter
 
 START = {"connectorId": 1, "idTag": "T1", "meterStart": 0, "timestamp": "2026-06-01T06:00:00Z"}
@@ -168,8 +169,8 @@ def test_a_setting_that_cannot_be_is_the_sites_fault(tmp_path: Path) -> None:
 
 def test_a_script_at_the_interface_from_the_testers_address(tmp_path: Path) -> None:
     async def scene(farm: Farm) -> None:
-        url = endpoints(farm, "")["devices"]["CSMS"]["api"]["url"]
-        assert endpoints(farm, "")["devices"]["CSMS"]["ocpp"]["url"].endswith(":8080/ocpp")
+        url = endpoints(Tester(farm), "")["devices"]["CSMS"]["api"]["url"]
+        assert endpoints(Tester(farm), "")["devices"]["CSMS"]["ocpp"]["url"].endswith(":8080/ocpp")
         one = await station(farm)
         tester = farm.env.addresses.tester("lan")
         connector = aiohttp.TCPConnector(local_addr=(tester, 0))

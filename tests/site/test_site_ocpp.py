@@ -61,13 +61,13 @@ def test_satellites_reach_the_backend_through_the_gateway_only(bench: str) -> No
         session.wait(30)
         assert [one["idTag"] for one in sent(session, "CS2", "StartTransaction")] == ["ABC"]
         assert "Charging" in [one["status"] for one in sent(session, "CS2", "StatusNotification")]
-        session.ask(lambda: farm.faults.kill("CS1"))
+        session.ask(lambda: session.tester.mains("CS1").kill())
         session.wait(180)
         pages = [session.do(lambda name=name: farm.seat(name).device.page()["Backend"]) for name in ("CS2", "CS3")]
         assert all(page.startswith("not connected") for page in pages)
         assert sum(farm.installation.bays["CS2"].currents_a()) > 10
         session.do(lambda: farm.card("CS2", "ABC"))
-        session.ask(lambda: farm.faults.restart("CS1", "kept"))
+        session.ask(lambda: session.tester.mains("CS1").restart("kept"))
         session.wait(240)
         assert connected(session) == [True, True, True]
         assert len(sent(session, "CS2", "StopTransaction")) == 1

@@ -115,13 +115,12 @@ def test_nobody_else_is_let_in_as_a_reader_of_the_farm(session: Session, devices
 
 
 def test_a_meter_without_power_says_nothing_and_is_heard_again(session: Session) -> None:
-    farm = session.farm
     probe = session.do(lambda: session.tester.ports.p1("P1"))
     assert session.ask(lambda: probe.next(5)).signed_currents_a() == (0, 0, 0)
-    session.ask(lambda: farm.faults.kill("P1"))
+    session.ask(lambda: session.tester.mains("P1").kill())
     with pytest.raises(DeviceSilent):
         session.ask(lambda: probe.next(5))
-    session.ask(lambda: farm.faults.restart("P1", "kept"))
+    session.ask(lambda: session.tester.mains("P1").restart("kept"))
     assert session.ask(lambda: probe.next(5)).signed_currents_a() == (0, 0, 0)
 
 
