@@ -89,7 +89,7 @@ class SeatHost:
         """Open a serial port."""
         return await self._ground.serial.open(self.name, label, settings, receive)
 
-    def charger_wiring(self, _socket: int = 1) -> Bay:
+    def charger_wiring(self, socket: int = 1) -> Bay:
         """Return a charging point's terminals."""
         return self._ground.bays[self.name]
 

@@ -141,7 +141,7 @@ class SeatHost:
         """Open a serial port."""
         return await self.serial.open(label, settings, receive)
 
-    def charger_wiring(self, _socket: int = 1) -> ChargerTerminals:
+    def charger_wiring(self, socket: int = 1) -> ChargerTerminals:
         """Return a charging point's terminals."""
         return ChargerTerminals(self, self._tell)
 
