@@ -51,8 +51,9 @@ class Backend:
         self.front = Front(host)
         self._host, self._address = host, config.address or ""
         self._fault: str | None = None
-        self._known: dict[str, None] = {}
-        self._registered: frozenset[str] = frozenset()
+        self._known: dict[str, None] = {}  # who has been here, in the order of coming
+        self._registered: frozenset[str] = frozenset()  # who may come; empty: everybody
+        self._passwords: dict[str, str] = {}  # by identity
         try:
             self.book = Book(self.parameters.text("Database file"))
         except NotOurFile as error:

@@ -36,11 +36,11 @@ class DsmrP1:
         self.meter = Meter(VERSIONS[config.firmware], phases, config.name, self.parameters)
         self._frames = host.frame_hook("p1")
         self._port: SerialPort | None = None
-        self._sending: Cancel | None = None
-        self._breaking: Cancel | None = None
+        self._sending: Cancel | None = None  # every telegram, while data is requested
+        self._breaking: Cancel | None = None  # a restart inside the telegram that is on the wire
         self._fault: str | None = None
         self._line_is_on = True
-        self._last = b""
+        self._last = b""  # telegram
 
     async def start(self) -> None:
         """Power up: the first telegram comes one period later."""

@@ -115,18 +115,18 @@ class Meter:
         self.output_on = False
         self.on_apply: Callable[[], object] | None = None
         self._traced: tuple[bool, int] | None = None  # input and tariff, as they were told last
-        self._last: Reading | None = None
-        self._momentary: dict[str, float] | None = None
+        self._last: Reading | None = None  # None: nothing was measured since it was powered up
+        self._momentary: dict[str, float] | None = None  # made of it when somebody reads
         self._counters = {
             f"{kind}_{where}_T{tariff}": 0.0 for kind in _COUNTERS for where in ("TOT", *PHASES) for tariff in (1, 2)
         }
-        self._bus_tariff = self._tariff = 0
-        self._changes = self._relevant_changes = 0
+        self._bus_tariff = self._tariff = 0  # as a client has set it, and the active one
+        self._changes = self._relevant_changes = 0  # of settings
         self._stored = dict(_STORED) | {"IP": int(ipaddress.IPv4Address(address)) if address else 0}
         self._now_s = 0.0
         self._utc_s = 0
-        self._collecting: list[Reading] = []
-        self._mean_of: list[Reading] = []
+        self._collecting: list[Reading] = []  # of the mean values' running period
+        self._mean_of: list[Reading] = []  # of the one that is over
         self._mean_utc_s = 0
         self._demand = _Demand()
         self._last_demand = _Demand()

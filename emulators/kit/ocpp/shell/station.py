@@ -96,14 +96,15 @@ class OcppStation:
         if self._given.profile > self.point.keys.integer("SecurityProfile"):
             self.point.keys.give("SecurityProfile", str(self._given.profile))
         self._ids = MessageIds(host.name)
-        self._wake = asyncio.Event()
+        self._wake = asyncio.Event()  # something may have to be sent
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._shown: Security | None = None  # what the session was opened with
         self._deadline: Cancel | None = None
-        self._decided = self._decisions()
-        self._is_up = self._is_settling = self._is_rebooting = False
-        self._packer, self._revision = Packer(), -1
+        self._decided = self._decisions()  # what the device was told last
+        self._is_up = self._is_rebooting = False
+        self._is_settling = False  # what an offer of the device changes meanwhile is settled in the same turn
+        self._packer, self._revision = Packer(), -1  # how far the memory is
 
     def start(self) -> None:
         """Begin: connect and stay connected."""
