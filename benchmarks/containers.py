@@ -29,16 +29,16 @@ from pathlib import Path
 from typing import Any
 
 from ecu_points import write_site
-from hil.compose.farm import ComposeFarm
 
-from emulators.ev.model import VehicleTraits
 from hil.bench.farm import Farm
 from hil.clock import FarmThread, ScaledLoop
 from hil.compose.engine import docker
 from hil.compose.up import Containers
 from hil.errors import DeviceSilent
-from hil.run.benches import in_containers
-from hil.site import Site, load_site
+from hil.process.remote import RemoteSeat
+from hil.run.benches import compose
+from hil.site import Site, VehicleSpec, load_site
+from hil.tester import Tester
 from hil.tester.ports import Ports
 from hil.trace import TraceWriter
 
@@ -59,16 +59,16 @@ def site_of(folder: Path, points: int, pack: int = 1) -> Site:
 @contextmanager
 def farm_in(containers: Containers, site: Site, speed: str, trace: Path) -> Iterator[tuple[Farm, FarmThread]]:
     """Run a farm with vehicles at all points."""
-    bench = in_containers(site, speed, containers, containers.token)
+    bench = compose(site, speed, containers, containers.token)
     writer = TraceWriter(trace, test="bench", site=site.name, seed=1)
     thread = FarmThread(bench.make_loop)
-    farm = bench.make_farm(site, thread.loop, seed=1, trace=writer)
+    farm = Farm(bench, site, thread.loop, seed=1, trace=writer)
 
     async def begin() -> None:
         with thread.loop.time_flows():
             await farm.start()
             for name in site.charger_names():
-                farm.plug(name, VehicleTraits())
+                await Tester(farm).vehicle(name).plug(VehicleSpec())
 
     try:
         thread.run(begin())
@@ -131,15 +131,16 @@ def late(
     """Return whether the machine keeps up with a factor, and how late timers were after warm-up, anywhere [farm s]."""
     with farm_in(containers, site, str(factor), folder / f"x{factor}-{polled}.jsonl") as (farm, thread):
         loop = thread.loop
-        assert isinstance(loop, ScaledLoop) and isinstance(farm, ComposeFarm)
+        assert isinstance(loop, ScaledLoop)
+        remotes = [seat for seat in farm.seats.values() if isinstance(seat, RemoteSeat)]
         run = poll if polled else wait
 
         async def forget() -> None:
             loop.forget_lag()
-            await asyncio.gather(*map(farm.forget_lag, farm.remotes))
+            await asyncio.gather(*(remote.forget_lag() for remote in remotes))
 
         async def p99_s() -> float:
-            return max([loop.lag_p99_s, *await asyncio.gather(*map(farm.lag_p99_s, farm.remotes))])
+            return max([loop.lag_p99_s, *await asyncio.gather(*(remote.lag_p99_s() for remote in remotes))])
 
         try:
             run(farm, thread, WARM_UP_REAL_S * factor)

@@ -436,6 +436,8 @@ class Seat:
             if hello["kind"] == "begin":
                 self._begin(sock, hello)
                 return
+            if hello["kind"] != "clock":
+                raise control.Garbage(f"nothing begins with {hello['kind']!r}")
             with sock, sock.makefile("rb") as lines:
                 sock.settimeout(None)
                 sock.sendall(encode("answer", value=None))

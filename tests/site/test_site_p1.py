@@ -18,6 +18,7 @@ from emulators.kit.phases import PerPhase
 from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
 from hil.errors import DeviceNonsense, DeviceSilent, ScenarioError
+from hil.run.benches import embedded
 from hil.site import load_site
 from hil.tester.ports import Ports
 from hil.trace import TraceWriter
@@ -54,7 +55,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
         loop = VirtualTimeLoop()
 
         async def main() -> None:
-            farm = Farm(load_site(file), loop, seed=seed, trace=trace)
+            farm = Farm(embedded("max"), load_site(file), loop, seed=seed, trace=trace)
             await farm.start()
             try:
                 with loop.time_flows():
@@ -313,7 +314,7 @@ def test_the_data_request(play: Play) -> None:
         await meter.fault("request_dropped")  # the data stops at once, inside the telegram
         await asyncio.sleep(60)
         assert len(station.heard) == P1.bytes_in(NS_PER_S * 3 // 100)
-        assert meter.page()["Data request"] == "released"
+        assert (await meter.page())["Data request"] == "released"
         await meter.fault(None)
         await asyncio.sleep(1.5)  # at once, and then every period
         assert [at // (NS_PER_S // 100) for at, _ in station.readings] == [6109, 6209]
@@ -343,7 +344,7 @@ def test_a_fault_is_seen_and_heals(play: Play, kind: str, rejected: str | None, 
         assert len(station.readings) == 1
         if rejected:
             assert station.reader.rejected[rejected] >= 4
-        assert kind in meter.explain()
+        assert kind in await meter.explain()
         await meter.fault(None)
         await probe.next(2.5)
         assert len(station.readings) >= 2

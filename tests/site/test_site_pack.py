@@ -9,11 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hil.compose.farm import ComposeFarm
 
 from emulators.kit.pilot import NO_OFFER
 from hil.errors import BenchError, DeviceSilent, ScenarioError
-from hil.process import control
+from hil.process import control, processes
 from hil.process.control import encode
 from hil.run.session import Session, build_site
 
@@ -46,7 +45,7 @@ def car_park(monkeypatch: pytest.MonkeyPatch, devices: Processes, folder: Path, 
 def plug_in_everybody(session: Session) -> None:
     farm = session.farm
     for name in POINTS:
-        session.do(lambda name=name: farm.plug(name, farm.site.vehicle("zoe").traits()))
+        session.call(session.tester.vehicle(name).plug(farm.site.vehicle("zoe")))
 
 
 def signalled_a(session: Session, *names: str) -> list[float]:
@@ -73,10 +72,10 @@ def a_day(session: Session) -> None:
         session.wait(60)
         assert farm.installation.bays["CP3"].offer == NO_OFFER
         session.ask(lambda: farm.faults.restart("CP3", "kept"))
-        session.ask(farm.seat("CP1").device.restart)
+        session.ask(farm.seat("CP1").restart)
         session.wait(120)
         assert signalled_a(session) == [25, 25, 25, 25]
-        assert session.do(lambda: farm.seat("CP4").device.front.leds["LED info field"]) == "Charging: green steady"
+        assert session.do(lambda: farm.seat("CP4").shown.leds["LED info field"]) == "Charging: green steady"
 
 
 def traced(folder: Path) -> tuple[bytes, list[bytes]]:
@@ -149,13 +148,14 @@ def test_a_device_that_a_process_has_not_is_refused(
     devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(car_park(monkeypatch, devices, tmp_path, pack=2)) as session:
-        assert isinstance(session.farm, ComposeFarm)
+        (filler,) = session.farm.fillers
+        assert isinstance(filler, processes.Processes)
         where = (devices.last.plan.addresses["CP1"], control.PORT)
         for name, expected in (("CP3", b""), ("CP2", encode("answer", value=None))):
             with socket.create_connection(where, timeout=ANSWER_REAL_S) as guest:
-                guest.sendall(encode("look", token=TOKEN, name=name))
+                guest.sendall(encode("clock", token=TOKEN, name=name))
                 assert guest.recv(1 << 16) == expected
-        begin = {**session.farm.begin("CP2"), "token": TOKEN, "name": "CP2"}
+        begin = {**filler.begin_of("CP2"), "token": TOKEN, "name": "CP2"}
         with socket.create_connection(where, timeout=ANSWER_REAL_S) as guest:
             guest.sendall(encode("begin", **begin))
             assert b"CP2 has begun already" in guest.recv(1 << 16)
