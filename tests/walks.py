@@ -1,8 +1,8 @@
 """Follows the walks of docs/extending.md literally, in a copy of the source.
 
-In the text a line that is nothing but a file's name in backticks says where the block below it belongs: a whole file, or
-(``diff``) a change of one that is there. In a ``console`` block each ``$`` line is a command, and each line below it is to
-be found in what it prints.
+In the text a line that is nothing but a file's name in backticks says where the block below it belongs: a whole file,
+or (``diff``) a change of one that is there. In a ``console`` block each ``$`` line is a command, and each line below it
+is to be found in what it prints.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 TEXT: Final = ROOT / "docs" / "extending.md"
 PARTS: Final = ("hil", "emulators", "tests/unit", "tests/protocol", "tests/conftest.py", "pyproject.toml")
-_BLOCK: Final = re.compile(r"(?:^`(?P<file>[^`\n]+)`\n\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(
+    r"(?:^`(?P<file>[^`\n]+)`\n\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
