@@ -10,18 +10,15 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
 
 from emulators.kit.host import NS_PER_S
 from hil.bench.environment import Environment
 from hil.bench.filler import Seat
 from hil.bench.memory import AfterPowerLoss
-from hil.clock.links import Delay, Loss
+from hil.clock.link_faults import Cut, Delay, LinkFault, Loss
 from hil.errors import ScenarioError
 from hil.site.values import unknown
-
-CUT: Final = "is cut"
 
 Cable = tuple[str, str, str]
 
@@ -31,7 +28,7 @@ class _Standing:
     """A fault of a link that is in force."""
 
     link: str
-    what: str
+    fault: LinkFault
     since_ns: int
 
 
@@ -55,32 +52,36 @@ class Faults:
 
     # --- links
 
-    def cut(self, name: str, other: str | None = None) -> None:
-        """Pull a device's network cable, or break the path between two devices only.
+    def spoil(self, name: str, other: str | None, fault: LinkFault) -> None:
+        """Give a device's network cable, or the path between two devices only, a fault in place of its like before.
 
         Between two devices with a serial cable it is that cable, for a device without a network all its serial cables.
+
+        Raises:
+            ScenarioError: There is no such link, or it is a serial cable, which can only be cut.
         """
-        if cables := self._serial_cables(name, other):
+        cables = self._serial_cables(name, other)
+        if cables and fault.stops:
             self._env.serial.cut(cables)
         else:
-            self._env.links.cut(*self._ends(name, other))
-        self._stands(name, other, "cut", CUT)
-        self._env.trace_state(name, "link_cut", other=other or "all")
+            self._env.links.spoil(
+                *self._network_ends(name, other, fault.done), fault, self._rng(fault.kind, name, other)
+            )
+        of_link = self._standing.setdefault(self._key(name, other), {})
+        of_link[fault.kind] = _Standing(_text(name, other), fault, self._env.instants.now_ns())
+        self._env.trace_state(name, fault.event, other=other or "all", **asdict(fault))
+
+    def cut(self, name: str, other: str | None = None) -> None:
+        """Pull a device's network cable, or break the path between two devices only."""
+        self.spoil(name, other, Cut())
 
     def delay(self, name: str, other: str | None, *, delay_s: float, jitter_s: float) -> None:
-        """Delay what goes over a device's network cable, or between two devices, in each direction."""
-        ends = self._network_ends(name, other, "delayed")
-        self._env.links.delay(*ends, Delay(delay_s, jitter_s, self._rng("delay", name, other)))
-        text = f"delays by {delay_s:g} s" + (f" and up to {jitter_s:g} s more" if jitter_s else "")
-        self._stands(name, other, "delay", text)
-        self._env.trace_state(name, "link_delayed", other=other or "all", delay_s=delay_s, jitter_s=jitter_s)
+        """Delay what goes over a link, in each direction."""
+        self.spoil(name, other, Delay(delay_s, jitter_s))
 
     def drop(self, name: str, other: str | None, *, probability: float) -> None:
-        """Lose some of what goes over a device's network cable, or between two devices."""
-        ends = self._network_ends(name, other, "made lossy")
-        self._env.links.lose(*ends, Loss(probability, self._rng("loss", name, other)))
-        self._stands(name, other, "loss", f"loses {probability:.0%}")
-        self._env.trace_state(name, "link_lossy", other=other or "all", probability=probability)
+        """Lose some of what goes over a link."""
+        self.spoil(name, other, Loss(probability))
 
     async def reset(self, name: str, other: str | None = None) -> None:
         """Reset every TCP connection of a device, or between two devices, now.
@@ -112,7 +113,7 @@ class Faults:
                 self.cut(name, other)
 
     def restore(self, name: str, other: str | None = None) -> None:
-        """Undo cut, delay and loss of a link.
+        """Undo every fault of a link.
 
         Raises:
             ScenarioError: It has none; the links that have are listed.
@@ -128,7 +129,7 @@ class Faults:
         self._env.trace_state(name, "link_restored", other=other or "all")
 
     def heal(self) -> None:
-        """Undo every cut, delay and loss; a device without power stays so."""
+        """Undo every fault of every link; a device without power stays so."""
         for link in list(self._standing):
             name, *other = sorted(link)
             self.restore(name, other[0] if other else None)
@@ -204,11 +205,11 @@ class Faults:
     @property
     def cut_links(self) -> list[str]:
         """Return the links that are cut, as they were named."""
-        return sorted(one.link for one in self._all() if one.what == CUT)
+        return sorted(one.link for one in self._all() if one.fault.stops)
 
     def describe(self) -> list[str]:
         """Return a line for each fault in force."""
-        links = [f"link {one.link} {one.what} since {one.since_ns / NS_PER_S:g} s" for one in self._all()]
+        links = [f"link {one.link} {one.fault} since {one.since_ns / NS_PER_S:g} s" for one in self._all()]
         return [*links, *map(self._off_since, self.killed), *map(self._still_since, self.paused)]
 
     # --- inside
@@ -238,10 +239,6 @@ class Faults:
 
     def _all(self) -> list[_Standing]:
         return [one for faults in self._standing.values() for one in faults.values()]
-
-    def _stands(self, name: str, other: str | None, kind: str, what: str) -> None:
-        of_link = self._standing.setdefault(self._key(name, other), {})
-        of_link[kind] = _Standing(_text(name, other), what, self._env.instants.now_ns())
 
     def _rng(self, kind: str, name: str, other: str | None) -> random.Random:
         """Return a generator of this fault's own: by names, for addresses differ from run to run."""

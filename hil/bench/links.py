@@ -10,9 +10,11 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from hil.clock.links import Delay, Links, Loss
+from hil.clock.link_faults import LinkFault
+from hil.clock.links import Links
 
 SEED_BITS: Final = 64
+SPOIL: Final = "spoil"  #: The message with a fault of a link, which :func:`hil.clock.link_faults.from_message` reads.
 
 
 class Peer(Protocol):
@@ -35,22 +37,15 @@ class FarmLinks:
         self.here, self._peers = here, peers
         self._standing: dict[tuple[str, str | None, str], dict[str, dict[str, Any]]] = {}
 
-    def cut(self, a: str, b: str | None) -> None:
-        """Cut a link."""
-        self.here.cut(a, b)
-        self._stands("cut", a, b, {name: {} for name in self._peers})
-
-    def delay(self, a: str, b: str | None, delay: Delay) -> None:
-        """Delay what goes over a link."""
-        self.here.delay(a, b, delay)
-        each = {"delay_s": delay.delay_s, "jitter_s": delay.jitter_s}
-        self._stands("delay", a, b, {name: {**each, "seed": _seed(delay.rng)} for name in self._peers})
-
-    def lose(self, a: str, b: str | None, loss: Loss) -> None:
-        """Lose some of what goes over a link."""
-        self.here.lose(a, b, loss)
-        each = {"probability": loss.probability}
-        self._stands("lose", a, b, {name: {**each, "seed": _seed(loss.rng)} for name in self._peers})
+    def spoil(self, a: str, b: str | None, fault: LinkFault, rng: random.Random) -> None:
+        """Give a link a fault (as :meth:`hil.clock.links.Links.spoil`); each process draws on its own from then on."""
+        self.here.spoil(a, b, fault, rng)
+        message = {"a": a, "b": b, "fault": fault.as_message()}
+        self._standing[a, b, fault.kind] = each = {
+            name: {**message, "seed": rng.getrandbits(SEED_BITS)} for name in self._peers
+        }
+        for name, fields in each.items():
+            self._peers[name].tell(SPOIL, **fields)
 
     def restore(self, a: str, b: str | None) -> None:
         """Undo all that."""
@@ -70,18 +65,9 @@ class FarmLinks:
 
     def repeat(self, name: str) -> None:
         """Tell a process that knows nothing yet what is in force."""
-        for (a, b, kind), each in self._standing.items():
-            self._peers[name].tell(kind, a=a, b=b, **each[name])
-
-    def _stands(self, kind: str, a: str, b: str | None, each: dict[str, dict[str, Any]]) -> None:
-        self._standing[a, b, kind] = each
-        for name, fields in each.items():
-            self._peers[name].tell(kind, a=a, b=b, **fields)
+        for each in self._standing.values():
+            self._peers[name].tell(SPOIL, **each[name])
 
     def _tell(self, kind: str, **fields: object) -> None:
         for peer in self._peers.values():
             peer.tell(kind, **fields)
-
-
-def _seed(rng: random.Random) -> int:
-    return rng.getrandbits(SEED_BITS)

@@ -7,6 +7,7 @@ timer of farm time; it counts as in flight only when the kernel has it, so it ne
   timeout acts. UDP datagrams are lost.
 - *Delay*: bytes, FINs and datagrams arrive later, in each direction; a connect takes two delays, as a handshake does.
 - *Loss*: a datagram is lost. TCP repeats what was lost, so a segment comes late by its retransmission timeouts.
+- Whatever else :mod:`hil.clock.link_faults` has.
 - *Reset*: both ends of a connection find it reset by the other.
 - *Power off*: a host is gone without goodbye: nobody hears from it, the tester neither. When power is back, it knows
   nothing of its old connections: it answers with a reset when one is used.
@@ -16,12 +17,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from hil.clock.link_faults import Cut, LinkFault
 from hil.errors import ScenarioError
 
 if TYPE_CHECKING:
@@ -36,54 +39,7 @@ SEGMENT_TIMEOUT_S: Final = 0.2
 CONNECT_TIMEOUT_S: Final = 1.0
 """Until a connect is tried again (RFC 6298 2.1)."""
 
-LONGEST_TIMEOUT_S: Final = 120.0
-"""Linux' TCP_RTO_MAX."""
-
 Link = tuple[str, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """How much later things arrive.
-
-    Attributes:
-        delay_s: At least [s].
-        jitter_s: Up to this much more, each value as likely [s].
-        rng: Draws it.
-    """
-
-    delay_s: float
-    jitter_s: float
-    rng: random.Random
-
-    def draw_s(self) -> float:
-        """Return the delay of the next one [s]."""
-        return self.delay_s + (self.rng.uniform(0.0, self.jitter_s) if self.jitter_s else 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """How many are lost.
-
-    Attributes:
-        probability: Of each, from 0 to less than 1.
-        rng: Draws it.
-    """
-
-    probability: float
-    rng: random.Random
-
-    def strikes(self) -> bool:
-        """Return whether the next one is lost."""
-        return self.rng.random() < self.probability
-
-    def repeats_s(self, timeout_s: float) -> float:
-        """Return how long it takes until a repetition gets through [s], 0 if nothing is lost."""
-        lost_s = 0.0
-        while self.strikes():
-            lost_s += timeout_s
-            timeout_s = min(2 * timeout_s, LONGEST_TIMEOUT_S)
-        return lost_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +68,7 @@ class Links:
 
     def __init__(self, loop: FarmLoop) -> None:
         self._loop = loop
-        self._cuts: set[Link] = set()
-        self._delays: dict[Link, Delay] = {}
-        self._losses: dict[Link, Loss] = {}
+        self._faults: dict[Link, dict[str, tuple[LinkFault, random.Random]]] = {}  # by link and kind
         self._dead: set[str] = set()
         self._exempt: set[str] = set()
         self._pending: dict[asyncio.Future[None], _Connect] = {}
@@ -122,33 +76,32 @@ class Links:
 
     # -- what can be done to a link -------------------------------------------------------------------------------
 
+    def spoil(self, a: str, b: str | None, fault: LinkFault, rng: random.Random) -> None:
+        """Give the link between two addresses, or between one and everybody, a fault in place of its like before.
+
+        What is on its way already keeps what the link had then.
+
+        Args:
+            a: One end.
+            b: The other end, None for everybody.
+            fault: What is wrong from now on.
+            rng: Of the fault's own.
+        """
+        self._faults.setdefault(self._link(a, b), {})[fault.kind] = (fault, rng)
+        self._changed()
+
     def cut(self, a: str, b: str | None = None) -> None:
-        """Cut the link between two addresses, or between one and everybody. Cutting twice is cutting once."""
-        self._cuts.add(self._link(a, b))
-        self._changed()
-
-    def delay(self, a: str, b: str | None, delay: Delay) -> None:
-        """Delay what goes over a link, in place of its delay before; what is on its way already keeps its own."""
-        self._delays[self._link(a, b)] = delay
-        self._changed()
-
-    def lose(self, a: str, b: str | None, loss: Loss) -> None:
-        """Lose some of what goes over a link, in place of its loss before."""
-        self._losses[self._link(a, b)] = loss
-        self._changed()
+        """Cut a link, for which nothing is drawn. Cutting twice is cutting once."""
+        self.spoil(a, b, Cut(), random.Random(0))
 
     def restore(self, a: str, b: str | None = None) -> None:
         """Undo every fault that was made with the same addresses; what a cut held is delivered now."""
-        link = self._link(a, b)
-        self._cuts.discard(link)
-        self._delays.pop(link, None)
-        self._losses.pop(link, None)
+        self._faults.pop(self._link(a, b), None)
         self._changed()
 
     def restore_all(self) -> None:
         """Undo every fault of every link; a host without power stays so."""
-        for faults in (self._cuts, self._delays, self._losses):
-            faults.clear()
+        self._faults.clear()
         self._changed()
 
     def reset(self, a: str, b: str | None = None) -> int:
@@ -194,38 +147,26 @@ class Links:
             return False
         if a in self._dead or b in self._dead:
             return True
-        return any(link in self._cuts for link in self._between(a, b))
+        return any(fault.stops for fault, _ in self._on(self._between(a, b)))
 
     def is_faulty(self, a: str, b: str) -> bool:
         """Return whether what goes from one address to the other has to be looked at."""
-        if self.is_cut(a, b):
-            return True
-        return any(link in self._delays or link in self._losses for link in self._between(a, b))
+        return self.is_cut(a, b) or any(link in self._faults for link in self._between(a, b))
 
     def segment_s(self, a: str, b: str) -> float:
         """Return when what is sent over TCP now arrives, were the link not cut [s of farm time]."""
         return self._loop.time() + self._latency_s(a, b) + self._repeats_s(a, b, SEGMENT_TIMEOUT_S)
 
-    def datagram_s(self, a: str, b: str) -> float | None:
-        """Return when a datagram that is sent now arrives [s of farm time], None if it is lost."""
-        if self.is_cut(a, b):
-            return None
-        # Each loss is drawn, also when another has struck already, so that one link's draws do not depend on another.
-        struck = [loss.strikes() for link in self._between(a, b) if (loss := self._losses.get(link))]
-        latency_s = self._latency_s(a, b)
-        return None if any(struck) else self._loop.time() + latency_s
+    def datagram_s(self, a: str, b: str) -> list[float]:
+        """Return when a datagram that is sent now arrives, once for each copy [s of farm time]; [] if it is lost."""
+        return self._arrivals_s(a, b, self._between(a, b))
 
-    def broadcast_s(self, a: str, b: str) -> float | None:
-        """Return when one receiver of a broadcast has it, which has left its sender's own link by now [s of farm time].
+    def broadcast_s(self, a: str, b: str) -> list[float]:
+        """Return when one receiver of a broadcast has it, which has left its sender's own link by now, as above.
 
-        For where the sender does not know its receivers: at each of them. None if it is lost on the way.
+        For where the sender does not know its receivers: at each of them.
         """
-        if self.is_cut(a, b):
-            return None
-        between = [link for link in self._between(a, b) if link != (a, None)]
-        struck = [loss.strikes() for link in between if (loss := self._losses.get(link))]
-        latency_s = sum(delay.draw_s() for link in between if (delay := self._delays.get(link)))
-        return None if any(struck) else self._loop.time() + latency_s
+        return self._arrivals_s(a, b, (link for link in self._between(a, b) if link != (a, None)))
 
     def keeps_from_connecting(self, fut: asyncio.Future[None], sock: socket.socket, address: Any) -> bool:
         """Take over a connect() on a faulty link; it goes on when the link lets it."""
@@ -252,10 +193,9 @@ class Links:
 
     def describe(self) -> dict[str, object]:
         """Return the faults in force."""
+        of_links = {f"{a} - {b or '*'}": faults for (a, b), faults in self._faults.items()}
         return {
-            "cut": _texts(self._cuts),
-            "delayed": _texts(self._delays),
-            "lossy": _texts(self._losses),
+            "links": {name: [str(fault) for fault, _ in of_links[name].values()] for name in sorted(of_links)},
             "dead": sorted(self._dead),
             "exempt": sorted(self._exempt),
         }
@@ -264,7 +204,7 @@ class Links:
 
     def _changed(self) -> None:
         """Let every socket and every waiting connect() find out what has become of its link."""
-        self.is_clean = not (self._cuts or self._delays or self._losses or self._dead)
+        self.is_clean = not (self._faults or self._dead)
         for stream in list(self._loop.ledger.sockets):
             stream.look()
         self._connect_due()
@@ -283,11 +223,24 @@ class Links:
             yield (b, None)
             yield (min(a, b), max(a, b))
 
+    def _on(self, links: Iterable[Link]) -> Iterator[tuple[LinkFault, random.Random]]:
+        for link in links:
+            yield from self._faults.get(link, {}).values()
+
     def _latency_s(self, a: str, b: str) -> float:
-        return sum(delay.draw_s() for link in self._between(a, b) if (delay := self._delays.get(link)))
+        return sum(fault.latency_s(rng) for fault, rng in self._on(self._between(a, b)))
 
     def _repeats_s(self, a: str, b: str, timeout_s: float) -> float:
-        return sum(loss.repeats_s(timeout_s) for link in self._between(a, b) if (loss := self._losses.get(link)))
+        return sum(fault.repeats_s(rng, timeout_s) for fault, rng in self._on(self._between(a, b)))
+
+    def _arrivals_s(self, a: str, b: str, links: Iterable[Link]) -> list[float]:
+        if self.is_cut(a, b):
+            return []
+        # Each fault draws, also when another has lost it already, so that one link's draws do not depend on another.
+        faults = list(self._on(links))
+        copies = math.prod([fault.copies(rng) for fault, rng in faults])
+        each_s = [sum(fault.latency_s(rng) for fault, rng in faults) for _ in range(max(copies, 1))]
+        return [self._loop.time() + latency_s for latency_s in each_s[:copies]]
 
     @staticmethod
     def _link(a: str, b: str | None) -> Link:
@@ -300,7 +253,3 @@ class Links:
     def _source(sock: socket.socket) -> str:
         ip: str = sock.getsockname()[0]
         return UNBOUND_IP if ip == "0.0.0.0" else ip
-
-
-def _texts(links: set[Link] | dict[Link, Any]) -> list[str]:
-    return sorted(f"{a} - {b or '*'}" for a, b in links)

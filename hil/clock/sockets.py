@@ -285,10 +285,10 @@ class DatagramSocket(socket.socket):
         """Send now, later, or not at all, as the link has it."""
         links, loop = self.ledger.links, self.ledger.loop
         if not links.is_clean:
-            arrives_s = links.datagram_s(self.local_ip, target[0])
-            if arrives_s is None or arrives_s > loop.time():
+            arrivals_s = links.datagram_s(self.local_ip, target[0])
+            if len(arrivals_s) != 1 or arrivals_s[0] > loop.time():
                 kept = bytes(data)
-                if arrives_s is not None:
+                for arrives_s in arrivals_s:
                     loop.call_at(arrives_s, self._arrive, target, kept, send)
                 return len(kept)
         sent = send(data)

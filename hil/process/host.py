@@ -313,7 +313,8 @@ class Member(asyncio.DatagramProtocol):
             return
         if links.is_clean:
             self.datagram_received(data, addr)
-        elif (arrives_s := links.broadcast_s(sender, self._own)) is not None:
+            return
+        for arrives_s in links.broadcast_s(sender, self._own):
             self._loop.call_at(arrives_s, self._arrive, data, addr)
 
     def _arrive(self, data: bytes, addr: tuple[str, int]) -> None:

@@ -149,14 +149,12 @@ class RelayedMember(asyncio.DatagramProtocol):
                 self._through_faults(payload, sender)
 
     def _through_faults(self, payload: bytes, sender: str) -> None:
-        """Lose or delay what the link between two members would have lost or delayed."""
-        due_s = self._loop.links.datagram_s(sender, self._own)
-        if due_s is None:
-            return
-        if due_s <= self._loop.time():
-            self.datagram_received(payload, (sender, self._port))
-        else:
-            self._loop.call_at(due_s, self._late, payload, sender)
+        """Do to a broadcast what the link between two members would have done."""
+        for due_s in self._loop.links.datagram_s(sender, self._own):
+            if due_s <= self._loop.time():
+                self.datagram_received(payload, (sender, self._port))
+            else:
+                self._loop.call_at(due_s, self._late, payload, sender)
 
     def _late(self, payload: bytes, sender: str) -> None:
         if self._direct is not None:

@@ -29,7 +29,7 @@ from emulators.kit.pilot import PilotState
 from hil.bench.memory import KeptSettings
 from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
 from hil.clock.grants import Hello
-from hil.clock.links import Delay, Loss
+from hil.clock.link_faults import from_message
 from hil.errors import BenchError
 from hil.process import control
 from hil.process.control import Message, TerminalState, decode, encode, first_line
@@ -186,12 +186,8 @@ class PoweredDevice:
         """Take a fault of a link: every process has the whole table, the sender's acts."""
         links = self.loop.links
         match message:
-            case {"kind": "cut", "a": a, "b": b}:
-                links.cut(a, b)
-            case {"kind": "delay", "a": a, "b": b, "delay_s": delay_s, "jitter_s": jitter_s, "seed": seed}:
-                links.delay(a, b, Delay(delay_s, jitter_s, random.Random(seed)))
-            case {"kind": "lose", "a": a, "b": b, "probability": probability, "seed": seed}:
-                links.lose(a, b, Loss(probability, random.Random(seed)))
+            case {"kind": "spoil", "a": a, "b": b, "fault": fault, "seed": seed}:
+                links.spoil(a, b, from_message(fault), random.Random(seed))
             case {"kind": "restore", "a": a, "b": b}:
                 links.restore(a, b)
             case {"kind": "power_off", "a": a}:

@@ -12,6 +12,7 @@ from emulators.kit.phases import PerPhase
 from hil.bench.farm import Farm
 from hil.bench.filler import Seat
 from hil.bench.wiring import Bay
+from hil.clock.link_faults import LinkFault
 from hil.errors import ScenarioError
 from hil.site import Outlet, VehicleSpec
 from hil.tester.ports import Ports
@@ -96,13 +97,9 @@ class EmulatedLinks:
         """Cut a link."""
         self._farm.faults.cut(device, other)
 
-    async def delay(self, device: str, other: str | None, *, delay_s: float, jitter_s: float) -> None:
-        """Delay a link."""
-        self._farm.faults.delay(device, other, delay_s=delay_s, jitter_s=jitter_s)
-
-    async def drop(self, device: str, other: str | None, *, probability: float) -> None:
-        """Make a link lossy."""
-        self._farm.faults.drop(device, other, probability=probability)
+    async def spoil(self, device: str, other: str | None, fault: LinkFault) -> None:
+        """Give a link a fault."""
+        self._farm.faults.spoil(device, other, fault)
 
     async def reset(self, device: str, other: str | None = None) -> None:
         """Reset a link's connections."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from emulators.kit.phases import PerPhase
+from hil.clock.link_faults import LinkFault
 from hil.site import VehicleSpec
 
 Settings = Literal["kept", "factory"]  #: What a device comes up with: what was saved, or the manual's defaults.
@@ -92,12 +93,8 @@ class Links(Protocol):
         """Pull the cable, or break the path."""
         ...
 
-    async def delay(self, device: str, other: str | None, *, delay_s: float, jitter_s: float) -> None:
-        """Let what goes over it arrive later, and up to ``jitter_s`` more [s]."""
-        ...
-
-    async def drop(self, device: str, other: str | None, *, probability: float) -> None:
-        """Lose some of what goes over it (0 to 1)."""
+    async def spoil(self, device: str, other: str | None, fault: LinkFault) -> None:
+        """Give it a fault, in place of its like before."""
         ...
 
     async def reset(self, device: str, other: str | None = None) -> None:
@@ -109,11 +106,11 @@ class Links(Protocol):
         ...
 
     async def restore(self, device: str, other: str | None = None) -> None:
-        """Undo cut, delay and loss of it; refused where there is nothing to undo."""
+        """Undo every fault of it; refused where there is nothing to undo."""
         ...
 
     async def heal(self) -> None:
-        """Undo cut, delay and loss of all."""
+        """Undo every fault of all."""
         ...
 
     @property

@@ -25,7 +25,7 @@ REGISTERS = "emulators/mennekes_ecu/registers.py"
 VEHICLE = "emulators/ev/model.py"
 METER = "emulators/pac2200/model.py"
 FUSE = "hil/plant/fuse.py"
-LINKS = "hil/clock/links.py"
+LINKS = "hil/clock/link_faults.py"
 SOCKETS = "hil/clock/sockets.py"
 FAULTS = "hil/bench/faults.py"
 TESTER = "hil/tester/emulated.py"
@@ -356,7 +356,7 @@ MUTANTS = (
     Mutant(
         "Delay Link has no effect",
         LINKS,
-        "return self.delay_s + (self.rng.uniform(0.0, self.jitter_s) if self.jitter_s else 0.0)",
+        "return self.delay_s + (rng.uniform(0.0, self.jitter_s) if self.jitter_s else 0.0)",
         "return 0.0",
         (
             suite("dlm_faults", "A Meter That Answers Later Than The Master Waits Is Lost"),
@@ -366,7 +366,7 @@ MUTANTS = (
     Mutant(
         "Drop has no effect",
         LINKS,
-        "return self.rng.random() < self.probability",
+        "return rng.random() < self.probability",
         "return False",
         (
             suite("dlm_faults", "A Satellite That Hears One Datagram In Twenty Pauses Now And Then"),

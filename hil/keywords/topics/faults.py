@@ -7,6 +7,7 @@ from typing import Final
 
 from robot.api.deco import keyword
 
+from hil.clock.link_faults import Delay, Loss
 from hil.errors import ScenarioError
 from hil.keywords.context import Context
 from hil.keywords.values import Percent
@@ -47,7 +48,7 @@ class Faults:
         if delay_s < 0 or jitter_s < 0 or delay_s + jitter_s == 0:
             raise ScenarioError("a delay and its jitter are times of 0 s or more, one of them above 0 s.")
         session = self._context.session
-        session.call(session.tester.links.delay(device, other, delay_s=delay_s, jitter_s=jitter_s))
+        session.call(session.tester.links.spoil(device, other, Delay(delay_s, jitter_s)))
 
     @keyword(tags=("Stimulus", "Fault"))
     def drop(self, device: str, other: str | None = None, *, loss: Percent) -> None:
@@ -62,7 +63,7 @@ class Faults:
         if not 0 < loss.pct < 100:
             raise ScenarioError(f"a loss is above 0 % and below 100 %, not {loss}. For all of it: 'Cut Link'.")
         session = self._context.session
-        session.call(session.tester.links.drop(device, other, probability=loss.pct / 100))
+        session.call(session.tester.links.spoil(device, other, Loss(loss.pct / 100)))
 
     @keyword(tags=("Stimulus", "Fault"))
     def reset_link(self, device: str, other: str | None = None) -> None:
@@ -89,7 +90,7 @@ class Faults:
 
     @keyword(tags=("Stimulus", "Fault"))
     def restore_link(self, device: str, other: str | None = None) -> None:
-        """Undo `Cut Link`, `Delay Link` and `Drop` of this link.
+        """Undo `Cut Link`, `Delay Link`, `Drop` and every other fault of this link.
 
         | Restore Link | CP1 | CP3 |
         """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 
 import pytest
 
 from hil.clock import NS_PER_S, FarmLoop, VirtualTimeLoop
-from hil.clock.links import Delay, Loss
+from hil.clock.link_faults import Cut, Delay, LinkFault, Loss, from_message
 
 from .wires import ANSWER, REQUEST, TESTER, A, B, C, Client, ModbusLike, connected, receiver, run
 
@@ -17,12 +18,12 @@ Link = tuple[str, str | None]
 EITHER_WAY: list[Link] = [(A, B), (B, A), (A, None), (B, None)]
 
 
-def delay(delay_s: float, jitter_s: float = 0.0, seed: int = 1) -> Delay:
-    return Delay(delay_s, jitter_s, random.Random(seed))
+def delay(delay_s: float, jitter_s: float = 0.0, seed: int = 1) -> tuple[LinkFault, random.Random]:
+    return Delay(delay_s, jitter_s), random.Random(seed)
 
 
-def loss(probability: float, seed: int = 1) -> Loss:
-    return Loss(probability, random.Random(seed))
+def loss(probability: float, seed: int = 1) -> tuple[LinkFault, random.Random]:
+    return Loss(probability), random.Random(seed)
 
 
 class Sink(asyncio.Protocol):
@@ -69,7 +70,7 @@ def test_an_answer_takes_two_delays_and_a_connection_two_more(link: Link) -> Non
         server = await loop.create_server(ModbusLike, B, 0)
         address = server.sockets[0].getsockname()
         loop.links.exempt(TESTER)
-        loop.links.delay(*link, delay(2))
+        loop.links.spoil(*link, *delay(2))
         client = await connected(loop, A, address)
         assert loop.now_ns() == 4 * NS_PER_S
         assert await client.ask(5) == ANSWER
@@ -94,8 +95,8 @@ def test_delays_of_both_cables_and_of_the_path_add_up() -> None:
     async def main(loop: VirtualTimeLoop) -> None:
         client, _, sink = await pair(loop)
         for number, link in enumerate([(A, None), (B, None), (A, B)]):
-            loop.links.delay(*link, delay(10.0**number))
-        loop.links.delay(A, C, delay(5000))
+            loop.links.spoil(*link, *delay(10.0**number))
+        loop.links.spoil(A, C, *delay(5000))
         client.write(b"x")
         await asyncio.sleep(200)
         assert sink.got == [(111.0, b"x")]
@@ -108,7 +109,7 @@ def test_delays_of_both_cables_and_of_the_path_add_up() -> None:
 def test_jitter_keeps_the_order_of_bytes_and_the_end_comes_last() -> None:
     async def main(loop: VirtualTimeLoop) -> None:
         client, _, sink = await pair(loop)
-        loop.links.delay(A, B, delay(1, 0.5))
+        loop.links.spoil(A, B, *delay(1, 0.5))
         for number in range(200):
             client.write(b"%03d" % number)
             await asyncio.sleep(0.01)
@@ -128,7 +129,7 @@ def test_jitter_keeps_the_order_of_bytes_and_the_end_comes_last() -> None:
 def test_what_is_on_its_way_keeps_its_delay_when_the_link_is_restored() -> None:
     async def main(loop: VirtualTimeLoop) -> None:
         client, _, sink = await pair(loop)
-        loop.links.delay(A, B, delay(10))
+        loop.links.spoil(A, B, *delay(10))
         client.write(b"early")
         await asyncio.sleep(4)
         loop.links.restore(A, B)
@@ -147,7 +148,7 @@ def test_what_is_on_its_way_keeps_its_delay_when_the_link_is_restored() -> None:
 def test_more_than_the_kernel_takes_at_once_comes_late_and_whole() -> None:
     async def main(loop: VirtualTimeLoop) -> None:
         client, _, sink = await pair(loop)
-        loop.links.delay(A, B, delay(1))
+        loop.links.spoil(A, B, *delay(1))
         data = random.Random(3).randbytes(10_000_000)
         client.write(data)
         client.close()
@@ -161,7 +162,7 @@ def test_more_than_the_kernel_takes_at_once_comes_late_and_whole() -> None:
 def test_a_cut_waits_for_its_end_and_then_the_delay_counts_as_served() -> None:
     async def main(loop: VirtualTimeLoop) -> None:
         client, _, sink = await pair(loop)
-        loop.links.delay(A, None, delay(2))
+        loop.links.spoil(A, None, *delay(2))
         loop.links.cut(A, B)
         client.write(b"x")
         await asyncio.sleep(5)
@@ -179,7 +180,7 @@ def test_datagrams_come_late(link: Link) -> None:
     async def main(loop: VirtualTimeLoop) -> None:
         one, _, _ = await receiver(loop, A)
         other, inbox, there = await receiver(loop, B)
-        loop.links.delay(*link, delay(2.5))
+        loop.links.spoil(*link, *delay(2.5))
         one.sendto(b"a", there)
         await asyncio.sleep(2.4)
         assert inbox.got == []
@@ -206,7 +207,7 @@ def arrivals(probability: float, seed: int) -> list[bytes]:
     async def main(loop: VirtualTimeLoop) -> list[bytes]:
         one, _, _ = await receiver(loop, A)
         other, inbox, there = await receiver(loop, B)
-        loop.links.lose(A, B, loss(probability, seed))
+        loop.links.spoil(A, B, *loss(probability, seed))
         for number in range(2000):
             one.sendto(b"%d" % number, there)
             await asyncio.sleep(0.01)
@@ -229,7 +230,7 @@ def test_as_many_datagrams_are_lost_as_was_asked_and_the_same_in_equal_runs() ->
 def test_lost_segments_come_again_by_the_retransmission_timeout() -> None:
     async def main(loop: VirtualTimeLoop) -> Counter[float]:
         client, _, sink = await pair(loop)
-        loop.links.lose(A, B, loss(0.5))
+        loop.links.spoil(A, B, *loss(0.5))
         late_s: Counter[float] = Counter()
         for number in range(400):
             sent_s = loop.time()
@@ -251,7 +252,7 @@ def test_a_lost_connect_is_tried_again() -> None:
     async def main(loop: VirtualTimeLoop) -> set[int]:
         server = await loop.create_server(ModbusLike, B, 0)
         address = server.sockets[0].getsockname()
-        loop.links.lose(A, B, loss(0.5))
+        loop.links.spoil(A, B, *loss(0.5))
         took_s = set()
         for _ in range(20):
             before_ns = loop.now_ns()
@@ -274,7 +275,7 @@ def test_a_reset_is_found_by_both_ends_at_once(link: Link, before: str) -> None:
         bystander, at_bystander, at_its_server = await pair(loop, C)
         loop.links.exempt(TESTER)
         if before == "delayed":
-            loop.links.delay(A, B, delay(5))
+            loop.links.spoil(A, B, *delay(5))
         elif before == "cut":
             loop.links.cut(A, B)
         client.write(b"on its way")
@@ -398,13 +399,11 @@ def test_what_is_said_of_the_links() -> None:
         links = loop.links
         assert links.is_clean
         links.cut(B, A)
-        links.delay(A, None, delay(1))
-        links.lose(A, C, loss(0.5))
+        links.spoil(A, None, *delay(1))
+        links.spoil(A, C, *loss(0.5))
         links.power_off(C)
         assert links.describe() == {
-            "cut": [f"{A} - {B}"],
-            "delayed": [f"{A} - *"],
-            "lossy": [f"{A} - {C}"],
+            "links": {f"{A} - *": ["delays by 1 s"], f"{A} - {B}": ["is cut"], f"{A} - {C}": ["loses 50%"]},
             "dead": [C],
             "exempt": [],
         }
@@ -414,3 +413,16 @@ def test_what_is_said_of_the_links() -> None:
         assert links.is_clean
 
     run(main)
+
+
+@pytest.mark.parametrize("fault", [Cut(), Delay(2, 0.5), Loss(0.25)])
+def test_a_fault_travels_as_one_message(fault: LinkFault) -> None:
+    assert from_message(json.loads(json.dumps(fault.as_message()))) == fault
+
+
+@pytest.mark.parametrize(
+    ("message", "error"), [({"kind": "rust"}, LookupError), ({"kind": "loss", "delay_s": 1}, TypeError)]
+)
+def test_what_is_no_fault_is_refused(message: dict[str, object], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        from_message(message)

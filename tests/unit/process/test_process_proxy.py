@@ -14,7 +14,7 @@ import pytest
 
 from emulators.kit.family import DeviceConfig, family
 from hil.clock import FarmLoop, ScaledLoop
-from hil.clock.links import Delay
+from hil.clock.link_faults import Delay
 from hil.process.host import ProcessHost
 from hil.process.proxy import MOST_HELD, proxied
 from tests.unit.clock.wires import A, B, C, run
@@ -151,7 +151,7 @@ def test_garbage_passes_unchanged_and_so_does_the_end_of_one_direction() -> None
 def test_both_directions_obey_the_link_exactly() -> None:
     async def main(loop: FarmLoop) -> None:
         async with way(loop) as found:
-            loop.links.delay(B, None, Delay(2, 0, random.Random(1)))
+            loop.links.spoil(B, None, Delay(2), random.Random(1))
             reader, writer = await found.connect()
             assert loop.time() == pytest.approx(4)
             there, back = await found.met()
