@@ -415,8 +415,7 @@ def momentary_values(reading: Reading) -> dict[str, float]:
     """Return registers 1 to 72 by name: RMS currents are never negative, active power is signed; cos phi is 1."""
     volts = reading.voltage_v
     currents = reading.currents_a.map(abs)
-    powers = reading.currents_a.combine(volts, lambda current, voltage: current * voltage)
-    between = [_line_to_line(volts[a], volts[b]) for a, b in ((0, 1), (1, 2), (2, 0))]
+    powers, between = reading.powers_w, reading.line_to_line_v
     values = {f"V_{phase}_N": voltage for phase, voltage in zip(PHASES, volts, strict=True)}
     values |= dict(zip(("V_L1_L2", "V_L2_L3", "V_L3_L1"), between, strict=True))
     for phase, current, power in zip(PHASES, currents, powers, strict=True):
@@ -440,8 +439,3 @@ def momentary_values(reading: Reading) -> dict[str, float]:
         "PF_TOT": abs(total_w) / apparent_va if apparent_va else 1.0,
         "I_N": reading.neutral_a,
     }
-
-
-def _line_to_line(one_v: float, other_v: float) -> float:
-    """Return the voltage between two phases 120 degrees apart [V]."""
-    return math.sqrt(one_v * one_v + other_v * other_v + one_v * other_v)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -10,7 +9,7 @@ from emulators.kit.ocpp.point.equipment import Readings
 from emulators.kit.ocpp.point.keys import measurand_of
 from emulators.kit.ocpp.profiles.rates import Supply
 from emulators.kit.ocpp.wire.rpc import Payload
-from emulators.kit.phases import PerPhase
+from emulators.kit.phases import PerPhase, line_to_line_v
 
 LINES: Final = ("L1", "L2", "L3")
 #: A transaction's data are thinned out when there are more samples.
@@ -114,8 +113,7 @@ def _of_phase(measured: PerPhase, phase: str) -> float | None:
     by_line = dict(zip(LINES, measured, strict=True))
     first, _, second = phase.partition("-")
     if second in by_line:
-        a, b = by_line[first], by_line[second]
-        return math.sqrt(a * a + b * b + a * b)
+        return line_to_line_v(by_line[first], by_line[second])
     return by_line.get(first)
 
 
