@@ -414,7 +414,7 @@ MUTANTS = (
     Mutant(
         "the fault frozen keeps nothing",
         "emulators/kit/measured.py",
-        "self._is_frozen = fault == FROZEN",
+        "self._is_frozen = fault is not None and fault.name == FROZEN",
         "self._is_frozen = False",
         (Check("tests/protocol/test_protocol_meter.py", "frozen_values"),),
     ),
