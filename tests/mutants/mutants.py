@@ -10,6 +10,7 @@ from mutant import Check, Mutant
 from mutants_alfen import MUTANTS_ALFEN
 from mutants_backend import MUTANTS_BACKEND
 from mutants_lockstep import MUTANTS_LOCKSTEP
+from mutants_meters import MUTANTS_METERS
 from mutants_ocpp import MUTANTS_OCPP
 from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
@@ -505,6 +506,7 @@ MUTANTS = (
     *MUTANTS_ALFEN,
     *MUTANTS_BACKEND,
     *MUTANTS_LOCKSTEP,
+    *MUTANTS_METERS,
     *MUTANTS_OCPP,
     *MUTANTS_OCPP_POINT,
     *MUTANTS_OCPP_LOAD,
