@@ -10,6 +10,7 @@ from mutant import Check, Mutant
 from mutants_alfen import MUTANTS_ALFEN
 from mutants_backend import MUTANTS_BACKEND
 from mutants_lockstep import MUTANTS_LOCKSTEP
+from mutants_meters import MUTANTS_METERS
 from mutants_ocpp import MUTANTS_OCPP
 from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
@@ -414,7 +415,7 @@ MUTANTS = (
     Mutant(
         "the fault frozen keeps nothing",
         "emulators/kit/measured.py",
-        "self._is_frozen = fault == FROZEN",
+        "self._is_frozen = fault is not None and fault.name == FROZEN",
         "self._is_frozen = False",
         (Check("tests/protocol/test_protocol_meter.py", "frozen_values"),),
     ),
@@ -505,6 +506,7 @@ MUTANTS = (
     *MUTANTS_ALFEN,
     *MUTANTS_BACKEND,
     *MUTANTS_LOCKSTEP,
+    *MUTANTS_METERS,
     *MUTANTS_OCPP,
     *MUTANTS_OCPP_POINT,
     *MUTANTS_OCPP_LOAD,

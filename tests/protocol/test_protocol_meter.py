@@ -10,7 +10,7 @@ import pytest
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.measured import Measured
-from emulators.kit.modbus import ModbusClient, ModbusRefused, ModbusTimeout
+from emulators.kit.modbus.client import ModbusClient, ModbusRefused, ModbusTimeout
 from emulators.kit.modbus.meter import MeterDevice, MeterType
 from emulators.kit.parameters import ParameterStore, ParameterTable
 from emulators.kit.phases import PerPhase

@@ -235,7 +235,7 @@ def test_an_include_is_merged_and_the_including_file_wins(load: Load, write: Wri
 
 
 def test_an_including_file_takes_a_variant_and_a_firmware_out(load: Load, write: Write) -> None:
-    """Their texts count as they are written, but null is no text: without it another meter has no place in the base's."""
+    """Their texts count as they are written, but null is no text."""
     write(
         "site: b\nmeters:\n  M1: {type: pac2200, address: 10.0.0.9, variant: 7KM2200-2EA40-1EA1, firmware: 3.2.2}\n",
         "base.yaml",
