@@ -23,6 +23,7 @@ from hil.errors import ScenarioError, SiteFileError
 from hil.hand.client import Where, backend_at
 from hil.run.benches import embedded
 from hil.site import load_site
+from hil.tester import Tester
 from hil.trace import TraceWriter
 
 from .stations import host_at
@@ -171,8 +172,9 @@ def test_a_setting_that_cannot_be_is_the_sites_fault(tmp_path: Path) -> None:
 
 def test_a_script_at_the_interface_from_the_testers_address(tmp_path: Path) -> None:
     async def scene(farm: Farm) -> None:
-        url = endpoints(farm, "")["devices"]["CSMS"]["api"]["url"]
-        assert endpoints(farm, "")["devices"]["CSMS"]["ocpp"]["url"].endswith(":8080/ocpp")
+        devices = endpoints(Tester(farm), "")["devices"]
+        url = devices["CSMS"]["api"]["url"]
+        assert devices["CSMS"]["ocpp"]["url"].endswith(":8080/ocpp")
         one = await station(farm)
         tester = farm.env.addresses.tester("lan")
         connector = aiohttp.TCPConnector(local_addr=(tester, 0))
