@@ -191,9 +191,9 @@ def test_leds_and_parameters_that_change_are_known_without_asking(
     session.call(session.tester.vehicle("CP1").plug(session.farm.site.vehicle("zoe")))
     session.wait(60)
     assert seat.shown.leds["LED info field"] == "Charging: green steady" != dark
-    session.call(session.tester.vehicle("CP1").unplug())
-    session.wait(5)
-    assert seat.shown.leds["LED info field"] == dark
+    session.call(session.tester.vehicle("CP1").take(0.0))
+    session.wait(10)
+    assert seat.shown.leds["LED info field"] == "Charging: green pulsing"
 
 
 @pytest.mark.parametrize("speed", ["max", "5"])
