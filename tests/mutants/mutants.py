@@ -14,6 +14,7 @@ from mutants_meters import MUTANTS_METERS
 from mutants_ocpp import MUTANTS_OCPP
 from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
+from mutants_process import MUTANTS_PROCESS
 from mutants_site import MUTANTS_SITE
 from mutants_start import MUTANTS_START
 from mutants_wire import MUTANTS_WIRE
@@ -29,6 +30,7 @@ FUSE = "hil/plant/fuse.py"
 LINKS = "hil/clock/link_faults.py"
 SOCKETS = "hil/clock/sockets.py"
 FAULTS = "hil/bench/faults.py"
+IN_PROCESS = "hil/bench/in_process.py"
 TESTER = "hil/tester/emulated.py"
 PROBE = "hil/probes/modbus.py"
 JUDGE = "hil/plant/judge.py"
@@ -428,8 +430,8 @@ MUTANTS = (
     ),
     Mutant(
         "a killed device says goodbye",
-        FAULTS,
-        "self._with_address(name, self._links.power_off)",
+        IN_PROCESS,
+        "self._env.links.here.power_off(ip)",
         "pass",
         (Check("robot/suites/keywords/faults.robot", "A Device Without Power Does Nothing"),),
     ),
@@ -449,8 +451,8 @@ MUTANTS = (
     ),
     Mutant(
         "lost settings come back",
-        FAULTS,
-        "device.parameters.reset()",
+        IN_PROCESS,
+        "self.device.parameters.reset()",
         "pass",
         (suite("dlm_faults", "A Master That Has Lost Its Settings Manages Nobody"), Check(SITE_FAULTS, "settings")),
     ),
@@ -464,8 +466,8 @@ MUTANTS = (
     Mutant(
         "a contact that is closed stays open",
         TESTER,
-        "self._set(closed=True)",
-        "self._set(closed=False)",
+        "move_contact(self._contact, closed=True)",
+        "move_contact(self._contact, closed=False)",
         (Check("tests/site/test_site_tester.py", "contact"),),
     ),
     Mutant(
@@ -510,6 +512,7 @@ MUTANTS = (
     *MUTANTS_OCPP,
     *MUTANTS_OCPP_POINT,
     *MUTANTS_OCPP_LOAD,
+    *MUTANTS_PROCESS,
     *MUTANTS_START,
     *MUTANTS_SITE,
     *MUTANTS_WIRE,

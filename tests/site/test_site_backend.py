@@ -172,8 +172,9 @@ def test_a_setting_that_cannot_be_is_the_sites_fault(tmp_path: Path) -> None:
 
 def test_a_script_at_the_interface_from_the_testers_address(tmp_path: Path) -> None:
     async def scene(farm: Farm) -> None:
-        url = endpoints(Tester(farm), "")["devices"]["CSMS"]["api"]["url"]
-        assert endpoints(Tester(farm), "")["devices"]["CSMS"]["ocpp"]["url"].endswith(":8080/ocpp")
+        devices = endpoints(Tester(farm), "")["devices"]
+        url = devices["CSMS"]["api"]["url"]
+        assert devices["CSMS"]["ocpp"]["url"].endswith(":8080/ocpp")
         one = await station(farm)
         tester = farm.env.addresses.tester("lan")
         connector = aiohttp.TCPConnector(local_addr=(tester, 0))

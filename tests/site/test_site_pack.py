@@ -68,10 +68,10 @@ def a_day(session: Session) -> None:
         session.do(lambda: farm.faults.cut("CP1", "CP2"))
         session.wait(60)
         session.do(farm.faults.heal)
-        session.ask(lambda: farm.faults.kill("CP3"))
+        session.ask(session.tester.mains("CP3").kill)
         session.wait(60)
         assert farm.installation.bays["CP3"].offer == NO_OFFER
-        session.ask(lambda: farm.faults.restart("CP3", "kept"))
+        session.ask(session.tester.mains("CP3").restart)
         session.ask(farm.seat("CP1").restart)
         session.wait(120)
         assert signalled_a(session) == [25, 25, 25, 25]
@@ -123,11 +123,11 @@ def test_in_scaled_time_one_loses_its_power_and_the_others_go_on(
             session.ask(lambda: farm.faults.pause("M1"))
         session.ask(lambda: farm.faults.pause("CP1"))  # nobody is with it
         session.ask(lambda: farm.faults.resume("CP1"))
-        session.ask(lambda: farm.faults.kill("M2"))
+        session.ask(session.tester.mains("M2").kill)
         with pytest.raises(DeviceSilent):
             current_a("M2")
         assert current_a("M1") == pytest.approx(20, abs=0.01)
-        session.ask(lambda: farm.faults.restart("M2", "kept"))
+        session.ask(session.tester.mains("M2").restart)
         assert current_a("M2") == pytest.approx(20, abs=0.01)
         assert farm.lag_s() < 1
 

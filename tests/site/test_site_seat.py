@@ -182,18 +182,18 @@ def test_leds_and_parameters_that_change_are_known_without_asking(
     form, limit = session.tester.form("CP1"), "Installation Current Limit [A]"
     seat = session.farm.seat("CP1")
     dark, before = seat.shown.leds["LED info field"], seat.in_force(limit)
-    session.call(form.edit(limit, "10"))
-    assert seat.in_force(limit) == before != 10  # not saved
+    session.call(form.edit(limit, "15"))
+    assert seat.in_force(limit) == before != 15  # not saved
     session.call(form.save())
     assert session.farm.seat("M2").in_force("Modbus Port") == 15503  # as the site says: nothing has changed it
     unasked()
-    assert seat.in_force(limit) == 10
+    assert seat.in_force(limit) == 15
     session.call(session.tester.vehicle("CP1").plug(session.farm.site.vehicle("zoe")))
     session.wait(60)
     assert seat.shown.leds["LED info field"] == "Charging: green steady" != dark
-    session.call(session.tester.vehicle("CP1").unplug())
-    session.wait(5)
-    assert seat.shown.leds["LED info field"] == dark
+    session.call(session.tester.vehicle("CP1").take(0.0))
+    session.wait(10)
+    assert seat.shown.leds["LED info field"] == "Charging: green pulsing"
 
 
 @pytest.mark.parametrize("speed", ["max", "5"])

@@ -149,9 +149,9 @@ def test_losses_strike_relayed_datagrams_and_a_killed_point_comes_back(session: 
     session.wait(90)
     assert signalled_a(session) == [32, 32, 32, 0]
     session.do(lambda: farm.faults.restore("CP4"))
-    session.ask(lambda: session.tester.mains("CP4").kill())
+    session.ask(session.tester.mains("CP4").kill)
     session.wait(30)
-    session.ask(lambda: session.tester.mains("CP4").restart("kept"))
+    session.ask(session.tester.mains("CP4").restart)
     session.wait(120)
     assert signalled_a(session) == [25, 25, 25, 25]
 

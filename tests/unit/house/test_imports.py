@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 #: contract id -> file, line to add, words of the complaint
 PLANTS = {
     "farm-layers": ("hil/site/load.py", "import hil.bench, hil.keywords", "hil.site.load -> hil.keywords"),
-    "no-circles": ("hil/plant/fuse.py", "import hil.plant.judge", "hil.plant"),
+    "no-circles": ("hil/plant/line.py", "import hil.plant.fuse", "hil.plant"),
     "words-without-insides": (
         "hil/keywords/values.py",
         "import emulators.ev.model",
