@@ -40,7 +40,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Return a site with a double and a single charger: one family's charger gets a second socket here."""
     found = dict(kit.families())
     found["alfen_ng9xx"] = replace(found["alfen_ng9xx"], sockets={"": 2})
-    monkeypatch.setattr(kit, "families", lambda: found)
+    monkeypatch.setattr(kit, "family_types", lambda: tuple(found))
+    monkeypatch.setattr(kit, "family", found.__getitem__)
     file = tmp_path / "twins.yaml"
     file.write_text(SITE, encoding="utf-8")
     return load_site(file)

@@ -40,7 +40,8 @@ def twin(two_families: None, monkeypatch: pytest.MonkeyPatch) -> None:
         found["mennekes_ecu"], type="twin", variants=("double", "double-1p", "single"), single_phase=("double-1p",),
         sockets={"": 2, "single": 1},
     )  # fmt: skip
-    monkeypatch.setattr(kit, "families", lambda: found)
+    monkeypatch.setattr(kit, "family_types", lambda: tuple(found))
+    monkeypatch.setattr(kit, "family", found.__getitem__)
 
 
 def test_sockets_are_alike_unless_said(load: Load) -> None:
@@ -168,7 +169,8 @@ def test_a_family_is_asked_once_for_a_site(load: Load, monkeypatch: pytest.Monke
         return iter(())
 
     found["twin"] = replace(found["twin"], site_rules=counted)
-    monkeypatch.setattr(kit, "families", lambda: found)
+    monkeypatch.setattr(kit, "family_types", lambda: tuple(found))
+    monkeypatch.setattr(kit, "family", found.__getitem__)
     load(HEAD + "".join(f"  CP{n}: {{type: twin, feeder: F, address: 192.168.0.1{n}}}\n" for n in (2, 3)))
     assert asked == [["CP1", "CP2", "CP3"]]
 
