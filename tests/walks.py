@@ -138,16 +138,19 @@ class Tree:
         )
         return done.returncode, done.stdout
 
+    def contradicts(self, command: Command) -> str:
+        """Run a command of the text; return nothing, or what went otherwise than the text says."""
+        code, said = self.run(command.line)
+        flat = " ".join(said.split())
+        missing = [line for line in command.prints if " ".join(line.split()) not in flat]
+        return f"$ {command.line}\nexit code {code}, without {missing}:\n{said}" if code or missing else ""
+
     def follow(self, text: str) -> list[str]:
         """Do all that a text says, and return what went otherwise than it says."""
         wrong: list[str] = []
         for step in steps(text):
             if isinstance(step, Written):
                 self.write(step)
-                continue
-            code, said = self.run(step.line)
-            flat = " ".join(said.split())
-            missing = [line for line in step.prints if " ".join(line.split()) not in flat]
-            if code or missing:
-                wrong.append(f"$ {step.line}\nexit code {code}, without {missing}:\n{said}")
+            else:
+                wrong += filter(None, [self.contradicts(step)])
         return wrong
