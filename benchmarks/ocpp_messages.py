@@ -37,7 +37,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from emulators.kit.ocpp.shell.server import Server
-from emulators.kit.ocpp.shell.session import Session, connect
+from emulators.kit.ocpp.shell.session import OcppSession, connect
 from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
 from hil.run.benches import embedded
@@ -106,7 +106,7 @@ async def ours(messages: int, *, is_validating: bool) -> float:
         for n in range(CLIENTS)
     ]
 
-    def turn_of(session: Session) -> Callable[[int], Awaitable[object]]:
+    def turn_of(session: OcppSession) -> Callable[[int], Awaitable[object]]:
         def turn(number: int) -> Awaitable[object]:
             if number % 2:
                 return session.call("Heartbeat", {}, timeout_s=30)

@@ -10,7 +10,7 @@ from emulators.dsmr_p1.faults import FAULTS, SPOILS
 from emulators.dsmr_p1.model import Meter, Terminals, spoilt
 from emulators.dsmr_p1.versions import FOLDER, PORT, VERSIONS
 from emulators.kit.family import DeviceConfig
-from emulators.kit.front import Front
+from emulators.kit.hmi import Hmi
 from emulators.kit.host import Cancel, Host, Phase, SerialPort
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
 
@@ -29,7 +29,7 @@ class DsmrP1:
             raise ParameterError("Equipment identifier", f"{identifier!r} is not possible.", allowed)
         self.name = config.name
         self._host = host
-        self.front = Front(host)
+        self.hmi = Hmi(host)
         self._wiring = host.meter_wiring()
         self.parameters = ParameterStore(PARAMETERS, config.parameters)
         phases = 1 if config.variant == "single-phase" else 3

@@ -139,7 +139,7 @@ def available_current(limits: Limits, metered_a: PerPhase | None, charging_a: Pe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class MemberReport:
     """What a charging point tells its master, at once when it changes and every few seconds.
 
     Attributes:
@@ -205,7 +205,7 @@ class Demand:
         self._steady_ns = 0  # since when offer and wish are as they are
         self._charging = False
 
-    def observe(self, now_ns: int, report: Report) -> None:
+    def observe(self, now_ns: int, report: MemberReport) -> None:
         """Take what the point says now."""
         if not report.connected:
             self.phases = None
@@ -238,7 +238,7 @@ class Demand:
             self.seen_a = None
             self._steady_ns = now_ns
 
-    def _learn_phases(self, report: Report) -> None:
+    def _learn_phases(self, report: MemberReport) -> None:
         wired = grid_phases(report.order)
         used = tuple(wired[i] for i in range(len(wired)) if report.currents_a[i] > UNUSED_A)
         if used:
@@ -248,7 +248,7 @@ class Demand:
 class Slave:
     """The master's picture of one charging point of its group, the internal one included."""
 
-    def __init__(self, report: Report, now_ns: int) -> None:
+    def __init__(self, report: MemberReport, now_ns: int) -> None:
         self.report = report
         self.heard_ns = now_ns
         self.arrived_ns: int | None = None  # its vehicle, None without one
@@ -301,7 +301,7 @@ class Master:
         self.slaves: dict[str, Slave] = {}
         self.available_a = PerPhase.zero()
 
-    def report(self, now_ns: int, report: Report, limits: Limits) -> dict[str, int]:
+    def report(self, now_ns: int, report: MemberReport, limits: Limits) -> dict[str, int]:
         """Take a point's report; return the grants that change because a vehicle came or left."""
         slave = self.slaves.get(report.name)
         if slave is None:

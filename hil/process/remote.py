@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from emulators.kit.family import Family
-from emulators.kit.front import LOG_LINES
+from emulators.kit.hmi import LOG_LINES
 from emulators.kit.parameters import Value
 from emulators.kit.pilot import NO_OFFER, Offer
 from hil.bench.environment import Environment
@@ -297,9 +297,9 @@ class RemoteSeat:
         """Return in one sentence what the device does now and why."""
         return str(await self.call("look", "explain"))
 
-    async def offered(self) -> list[str]:
-        """Return the names that its form offers now."""
-        return list(await self.call("look", "offered"))
+    async def available(self) -> list[str]:
+        """Return the names that its form has now."""
+        return list(await self.call("look", "available"))
 
     async def text(self, parameter: str) -> str:
         """Return what its form shows for a parameter."""

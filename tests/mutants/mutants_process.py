@@ -15,8 +15,8 @@ MUTANTS_PROCESS: Final = (
     Mutant(
         "what a device shows is told when it is made and not when it changes",
         SEAT,
-        'device.front.shown = lambda **what: self.tell("shown", **what)',
-        "device.front.shown = lambda **what: None",
+        'device.hmi.shown = lambda **what: self.tell("shown", **what)',
+        "device.hmi.shown = lambda **what: None",
         (Check(SITE_SEAT, "known_without_asking"),),
     ),
     Mutant(

@@ -115,7 +115,7 @@ def test_a_station_that_is_off_for_an_hour_and_a_program_that_never_reads(start:
     rig = start(P1)
     rig.plug()
     rig.after(100)
-    path = rig.session.do(lambda: rig.farm.env.serial.outlet("P1", "P1").path)  # type: ignore[union-attr]
+    path = rig.session.do(lambda: rig.farm.env.serial.free_end("P1", "P1").path)  # type: ignore[union-attr]
     idle = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     try:
         before = rig.burden()

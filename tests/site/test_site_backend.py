@@ -13,7 +13,7 @@ import pytest
 
 from emulators.backend.device import Backend
 from emulators.kit.ocpp.shell.security import Authority, Certificate, Security
-from emulators.kit.ocpp.shell.session import CallTimeout, Closed, ConnectionLost, Session, Unreachable, connect
+from emulators.kit.ocpp.shell.session import CallTimeout, Closed, ConnectionLost, OcppSession, Unreachable, connect
 from hil.bench.farm import Farm
 from hil.bench.in_process import LocalSeat
 from hil.cli.backend import payload
@@ -73,7 +73,7 @@ def play(
     return written.read_bytes()
 
 
-async def station(farm: Farm, *, profile: int = 0, **settings: Any) -> Session:
+async def station(farm: Farm, *, profile: int = 0, **settings: Any) -> OcppSession:
     host = host_at(farm, "CP1", "192.168.0.11")
     authority = Authority(Certificate(*host.authority()))
     security = Security(

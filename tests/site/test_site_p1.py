@@ -13,7 +13,7 @@ import pytest
 
 from emulators.kit import family as kit
 from emulators.kit.host import NS_PER_S, SerialSettings
-from emulators.kit.p1 import Reading, TelegramReader
+from emulators.kit.p1 import P1Reading, TelegramReader
 from emulators.kit.phases import PerPhase
 from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
@@ -83,7 +83,7 @@ class Station:
     def __init__(self, farm: Farm) -> None:
         self.farm, self.reader = farm, TelegramReader()
         self.pieces: list[tuple[int, bytes]] = []
-        self.readings: list[tuple[int, Reading]] = []
+        self.readings: list[tuple[int, P1Reading]] = []
 
     @classmethod
     async def plugged(cls, farm: Farm, name: str = "CP1", settings: SerialSettings = P1) -> Station:
@@ -254,7 +254,7 @@ def test_two_meters_on_one_cable_collide(play: Play, tmp_path: Path) -> None:
 @pytest.mark.parametrize("opened", [False, True], ids=["nobody has it open", "open and never read"])
 def test_an_hour_without_a_reader(play: Play, opened: bool) -> None:
     async def scenario(farm: Farm) -> None:
-        outlet = farm.env.serial.outlet("M1", "P1")
+        outlet = farm.env.serial.free_end("M1", "P1")
         assert outlet is not None
         if not opened:
             first = os.open(outlet.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -388,7 +388,7 @@ def test_a_frozen_meter_repeats_itself_with_a_new_time(play: Play) -> None:
 
 def test_telegrams_are_in_the_trace_and_paths_are_not(play: Play, tmp_path: Path) -> None:
     async def scenario(farm: Farm) -> None:
-        outlet = farm.env.serial.outlet("M1", "P1")
+        outlet = farm.env.serial.free_end("M1", "P1")
         assert outlet is not None
         await asyncio.sleep(2.5)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from emulators.kit.ocpp.point.equipment import Readings
 from emulators.kit.ocpp.point.keys import measurand_of
-from emulators.kit.ocpp.profiles.rates import Supply
+from emulators.kit.ocpp.profiles.rates import StationSupply
 from emulators.kit.ocpp.wire.rpc import Payload
 from emulators.kit.phases import PerPhase, line_to_line_v
 
@@ -47,7 +47,7 @@ class Sampler:
         inlet: Whether it is the meter at the grid connection (connector 0).
     """
 
-    def __init__(self, supply: Supply, *, inlet: bool) -> None:
+    def __init__(self, supply: StationSupply, *, inlet: bool) -> None:
         self._supply, self._inlet = supply, inlet
         self._since: dict[tuple[str, str], float] = {}
 
