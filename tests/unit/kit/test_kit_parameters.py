@@ -140,7 +140,7 @@ def test_available_to(table: ParameterTable) -> None:
     store.set("Meter IP", "10.0.0.1")
     store.set("Role", "Off")
     assert store.available() == ["Role", "Limit [A]", "Safe [A]", "Schedule", "Label"]
-    with pytest.raises(ParameterError, match="is not offered"):
+    with pytest.raises(ParameterError, match="is not available"):
         store.shown("Meter IP")
 
 
