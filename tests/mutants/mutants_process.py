@@ -34,10 +34,10 @@ MUTANTS_PROCESS: Final = (
         (Check("tests/site/test_site_benches.py", "two_kinds"),),
     ),
     Mutant(
-        "terminals are told without the number of their socket",
+        "terminals are told as of no socket that the device has",
         PROCESSES,
         'remote.tell("terminals", socket=socket, **terminals.as_fields())',
-        'remote.tell("terminals", **terminals.as_fields())',
+        'remote.tell("terminals", socket=0, **terminals.as_fields())',
         (Check(SITE_SEAT, "charges_and_its_meter"),),
     ),
     Mutant(
