@@ -12,6 +12,8 @@ import pytest
 
 from tests.walks import TEXT, Tree
 
+from . import running
+
 pytestmark = pytest.mark.slow
 
 SUITE: Final = "try/double.robot"
@@ -82,3 +84,21 @@ def test_in_processes_of_their_own_the_trace_is_the_same(tree: Tree, embedded: d
 
     assert comparable(found) == comparable(embedded)
     assert sum(len(re.findall(r'"socket":2', line)) for run in found.values() for line in run) > 10
+
+
+def test_by_hand_a_socket_is_named(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "ROOT", tree.folder)  # the source of what is run
+    with running.Up(tree.folder, "try/double.yaml") as up:
+        assert up.endpoints["devices"]["CP1"]["modbus"]["sockets"] == {"CP1/1": 1, "CP1/2": 2}
+        assert re.search(r"CP1 .*Modbus TCP [0-9.]+:[0-9]+ CP1/1 unit 1, CP1/2 unit 2", up.text)
+        code, text = tree.run("hil plug CP1")
+        assert code == 2
+        assert "CP1 has 2 sockets. Say which: CP1/1, CP1/2." in text
+        assert tree.run("hil plug CP1/2 --phases 3") == (0, "")
+        code, text = tree.run("hil watch --once")
+        assert code == 0
+        assert re.search(r"^CP1/1 +- +A +0.0 A", text, re.MULTILINE)
+        assert re.search(r"^CP1/2 +3 phases +[BC] +20.0 A", text, re.MULTILINE)
+        code, text = tree.run("hil unplug CP1/1")
+        assert code == 2
+        assert "CP1/1 has no vehicle plugged in" in text
