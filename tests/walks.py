@@ -19,7 +19,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 TEXT: Final = ROOT / "docs" / "extending.md"
-PARTS: Final = ("hil", "emulators", "tests/unit", "tests/protocol", "tests/conftest.py", "pyproject.toml")
+PARTS: Final = ("hil", "emulators", "robot", "tests/unit", "tests/protocol", "tests/conftest.py", "pyproject.toml")
 _BLOCK: Final = re.compile(
     r"(?:^`(?P<file>[^`\n]+)`\n\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )

@@ -200,6 +200,9 @@ def _endpoint(tester: Tester, name: str) -> dict[str, Any]:
     modbus: dict[str, Any] = {"host": host, "port": port, "unit": spec.family.modbus_unit}
     if more := spec.family.modbus_more_units:
         modbus["more_units"] = list(more)
+    charger = tester.site.devices.get(name)
+    if charger is not None and len(charger.outlets) > 1:
+        modbus["sockets"] = {one.name: spec.family.modbus_unit_of(one.number) for one in charger.outlets}
     return {**found, "modbus": modbus}
 
 
@@ -250,7 +253,9 @@ async def _headline(tester: Tester, name: str) -> tuple[str, str, str, str]:
     elif (ocpp := endpoint.get("ocpp")) is not None:
         where += " -> OCPP 1.6J {url}/IDENTITY".format(**ocpp)
     elif (modbus := endpoint.get("modbus")) is not None:
-        where += " -> Modbus TCP {host}:{port} unit {unit}".format(**modbus)
+        units = modbus.get("sockets", {"": modbus["unit"]}).items()
+        where += " -> Modbus TCP {host}:{port} ".format(**modbus)
+        where += ", ".join(f"{socket} unit {unit}".lstrip() for socket, unit in units)
     page = await tester.page(name).fields()
     seat = [text.format(page[field]) for field, text in spec.family.headline.items() if page.get(field)]
     return name, spec.family.product, where, ", ".join(seat)

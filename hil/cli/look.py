@@ -107,7 +107,9 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _ports(device: Family) -> str:
     """Return the documented ports, and how its serial lines are set with the default firmware."""
-    units = ", ".join(map(str, (device.modbus_unit, *device.modbus_more_units)))
+    sockets = range(1, max(device.sockets.values(), default=1) + 1)
+    of_sockets = dict.fromkeys(map(device.modbus_unit_of, sockets))
+    units = ", ".join(map(str, (*of_sockets, *device.modbus_more_units)))
     modbus = [f"Modbus TCP {device.modbus_port}, unit {units}"] if device.modbus_port is not None else []
     defaults = {name: row.parse(row.default) for name, row in device.parameters.items()}
     services = [f"{what} {one.scheme} {one.port}" for what, one in device.services(defaults.__getitem__).items()]

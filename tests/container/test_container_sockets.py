@@ -29,7 +29,7 @@ def tree(tmp_path: Path) -> Tree:
 
 
 def traces(tree: Tree, output: str) -> dict[str, list[str]]:
-    """Return the lines of each test after its trace's header, sorted, without what a display shows meanwhile."""
+    """Return the lines of each test's trace after its header, sorted, without displays within an instant."""
     found = {}
     for line in (tree.folder / output / "trace" / "index.jsonl").read_text(encoding="utf-8").splitlines():
         record = json.loads(line)

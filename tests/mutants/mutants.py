@@ -16,6 +16,7 @@ from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
 from mutants_process import MUTANTS_PROCESS
 from mutants_site import MUTANTS_SITE
+from mutants_sockets import MUTANTS_SOCKETS
 from mutants_start import MUTANTS_START
 from mutants_wire import MUTANTS_WIRE
 
@@ -513,6 +514,7 @@ MUTANTS = (
     *MUTANTS_OCPP_POINT,
     *MUTANTS_OCPP_LOAD,
     *MUTANTS_PROCESS,
+    *MUTANTS_SOCKETS,
     *MUTANTS_START,
     *MUTANTS_SITE,
     *MUTANTS_WIRE,

@@ -23,7 +23,7 @@ from mutant import Mutant
 from mutants import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("hil", "emulators", "robot", "tests", "pyproject.toml")
+PARTS = ("hil", "emulators", "robot", "tests", "docs", "pyproject.toml")
 PROCESSES = 2
 TIMEOUT_REAL_S = 120
 FAILED = 1

@@ -57,7 +57,7 @@ def test_the_files_are_as_the_house_wants_them(text: str, walked: Tree) -> None:
     names = sorted({step.file for step in steps(text) if isinstance(step, Written)})
     python = " ".join(name for name in names if name.endswith(".py"))
     typed = " ".join(name for name in names if name.endswith(".py") and name.startswith(("hil", "emulators")))
-    for command in (f"ruff check {python}", f"ruff format --check {python}", f"mypy {typed}"):
+    for command in (f"ruff check {python}", f"ruff format --check {python}", f"mypy {typed}", "robocop check try"):
         code, said = walked.run(command)
         assert code == 0, said
 
