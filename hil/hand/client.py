@@ -156,6 +156,8 @@ class Client:
                 content: dict[str, Any] = await answer.json()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise BenchError(f"the farm at {self.where.url} ({self.where.file}) does not answer: {error}") from error
+        if answer.status == 401 and not self.where.file.exists():  # it takes the file away before it frees the port
+            raise BenchError(f"the farm at {self.where.url} ({self.where.file}) has ended; another has its port now.")
         if answer.status != 200:
             raise ScenarioError("\n".join(content.get("errors", [f"the farm answered {answer.status}."])))
         return content

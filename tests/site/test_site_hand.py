@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -13,6 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from emulators.kit.http_api import HttpApi
+from hil.errors import BenchError, ScenarioError
+from hil.hand.client import Client, Where
 
 from .running import READY_REAL_S, ROOT, Up
 
@@ -123,6 +128,30 @@ def test_watching(up: Up) -> None:
     up.end()
     assert watching.wait(READY_REAL_S) == 3  # the farm is gone
     guard.cancel()
+
+
+@pytest.mark.parametrize(
+    ("is_there", "error", "said"),
+    [(True, ScenarioError, "missing or wrong"), (False, BenchError, "has ended; another has its port now")],
+)
+def test_another_farm_at_the_port_of_one_that_has_ended(
+    tmp_path: Path, is_there: bool, error: type[Exception], said: str
+) -> None:
+    file = tmp_path / "1.json"
+    if is_there:
+        file.touch()
+
+    async def asked() -> None:
+        other = HttpApi(dict, {}, "the other's token", title="another farm")
+        await other.start()
+        try:
+            async with Client(Where("car-park", other.url, "ours", file)) as client:
+                await client.state()
+        finally:
+            await other.stop()
+
+    with pytest.raises(error, match=said):
+        asyncio.run(asked())
 
 
 def test_without_a_farm_it_is_said_how_to_start_one(tmp_path: Path) -> None:
