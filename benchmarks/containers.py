@@ -29,16 +29,16 @@ from pathlib import Path
 from typing import Any
 
 from ecu_points import write_site
-from hil.compose.farm import ComposeFarm
 
-from emulators.ev.model import VehicleTraits
 from hil.bench.farm import Farm
 from hil.clock import FarmThread, ScaledLoop
 from hil.compose.engine import docker
-from hil.compose.up import Containers
+from hil.compose.up import EngineContainers
 from hil.errors import DeviceSilent
-from hil.run.benches import in_containers
-from hil.site import Site, load_site
+from hil.process.remote import RemoteSeat
+from hil.run.benches import compose
+from hil.site import Site, VehicleSpec, load_site
+from hil.tester import Tester
 from hil.tester.ports import Ports
 from hil.trace import TraceWriter
 
@@ -57,18 +57,18 @@ def site_of(folder: Path, points: int, pack: int = 1) -> Site:
 
 
 @contextmanager
-def farm_in(containers: Containers, site: Site, speed: str, trace: Path) -> Iterator[tuple[Farm, FarmThread]]:
+def farm_in(containers: EngineContainers, site: Site, speed: str, trace: Path) -> Iterator[tuple[Farm, FarmThread]]:
     """Run a farm with vehicles at all points."""
-    bench = in_containers(site, speed, containers, containers.token)
+    bench = compose(site, speed, containers, containers.token)
     writer = TraceWriter(trace, test="bench", site=site.name, seed=1)
     thread = FarmThread(bench.make_loop)
-    farm = bench.make_farm(site, thread.loop, seed=1, trace=writer)
+    farm = Farm(bench, site, thread.loop, seed=1, trace=writer)
 
     async def begin() -> None:
         with thread.loop.time_flows():
             await farm.start()
             for name in site.charger_names():
-                farm.plug(name, VehicleTraits())
+                await Tester(farm).vehicle(name).plug(VehicleSpec())
 
     try:
         thread.run(begin())
@@ -110,7 +110,7 @@ def wait(farm: Farm, thread: FarmThread, seconds: float) -> None:
     thread.run(pass_by(), seconds)
 
 
-def lock_step(containers: Containers, site: Site, farm_s: float, folder: Path) -> dict[str, float]:
+def lock_step(containers: EngineContainers, site: Site, farm_s: float, folder: Path) -> dict[str, float]:
     """Return farm seconds, grants and turns per wall second."""
     with farm_in(containers, site, "max", folder / "lockstep.jsonl") as (farm, thread):
         poll(farm, thread, 5)
@@ -126,20 +126,21 @@ def lock_step(containers: Containers, site: Site, farm_s: float, folder: Path) -
 
 
 def late(
-    containers: Containers, site: Site, folder: Path, factor: int, *, polled: bool = True
+    containers: EngineContainers, site: Site, folder: Path, factor: int, *, polled: bool = True
 ) -> tuple[bool, dict[str, float]]:
     """Return whether the machine keeps up with a factor, and how late timers were after warm-up, anywhere [farm s]."""
     with farm_in(containers, site, str(factor), folder / f"x{factor}-{polled}.jsonl") as (farm, thread):
         loop = thread.loop
-        assert isinstance(loop, ScaledLoop) and isinstance(farm, ComposeFarm)
+        assert isinstance(loop, ScaledLoop)
+        remotes = [seat for seat in farm.seats.values() if isinstance(seat, RemoteSeat)]
         run = poll if polled else wait
 
         async def forget() -> None:
             loop.forget_lag()
-            await asyncio.gather(*map(farm.forget_lag, farm.remotes))
+            await asyncio.gather(*(remote.forget_lag() for remote in remotes))
 
         async def p99_s() -> float:
-            return max([loop.lag_p99_s, *await asyncio.gather(*map(farm.lag_p99_s, farm.remotes))])
+            return max([loop.lag_p99_s, *await asyncio.gather(*(remote.lag_p99_s() for remote in remotes))])
 
         try:
             run(farm, thread, WARM_UP_REAL_S * factor)
@@ -151,7 +152,7 @@ def late(
         return lags["lag_max_s"] <= loop.allowed_error_s, lags
 
 
-def scaled(containers: Containers, site: Site, folder: Path) -> dict[str, float]:
+def scaled(containers: EngineContainers, site: Site, folder: Path) -> dict[str, float]:
     """Return the largest factor that the machine keeps up with, and how late its timers were then."""
     best: dict[str, float] = {"factor": 0}
     for factor in FACTORS:
@@ -163,7 +164,7 @@ def scaled(containers: Containers, site: Site, folder: Path) -> dict[str, float]
     return {**best, **{f"x{FACTORS[-1]}_unpolled_{key}": value for key, value in unpolled.items()}}
 
 
-def started(containers: Containers, site: Site) -> dict[str, float]:
+def started(containers: EngineContainers, site: Site) -> dict[str, float]:
     """Return how long it takes until all containers are healthy, and what one takes of memory."""
     begun = time.perf_counter()
     containers.need(site)
@@ -186,7 +187,7 @@ def busy(count: int) -> Iterator[None]:
             hog.wait()
 
 
-def same_trace(containers: Containers, site: Site, repeats: int, folder: Path) -> int:
+def same_trace(containers: EngineContainers, site: Site, repeats: int, folder: Path) -> int:
     """Return how many different traces so many equal runs give, half of them on a busy machine."""
     found = set()
     for number in range(repeats):
@@ -211,8 +212,11 @@ def main() -> None:
     args = parser.parse_args()
     figures: dict[str, Any] = {}
 
-    def measured(what: str, measure: Callable[[Containers, Path], dict[str, float]]) -> None:
-        with tempfile.TemporaryDirectory() as name, Containers(Path(name), lambda _: None).running() as containers:
+    def measured(what: str, measure: Callable[[EngineContainers, Path], dict[str, float]]) -> None:
+        with (
+            tempfile.TemporaryDirectory() as name,
+            EngineContainers(Path(name), lambda _: None).running() as containers,
+        ):
             figures[what] = measure(containers, Path(name))
         print(f"{what}: " + ", ".join(f"{key} {value:.3g}" for key, value in figures[what].items()), flush=True)
 
@@ -220,7 +224,7 @@ def main() -> None:
         measured(f"start of {points} points", lambda c, f, n=points: started(c, site_of(f, n)))  # type: ignore[misc]
     for points in args.points:
 
-        def both(containers: Containers, folder: Path, points: int = points) -> dict[str, float]:
+        def both(containers: EngineContainers, folder: Path, points: int = points) -> dict[str, float]:
             site = site_of(folder, points)
             granted, honest = lock_step(containers, site, args.farm_s, folder), scaled(containers, site, folder)
             return {**granted, **{f"scaled_{key}": value for key, value in honest.items()}}
@@ -228,7 +232,7 @@ def main() -> None:
         measured(f"{points} points", both)
     for points in args.packed:
 
-        def packed(containers: Containers, folder: Path, points: int = points) -> dict[str, float]:
+        def packed(containers: EngineContainers, folder: Path, points: int = points) -> dict[str, float]:
             return lock_step(containers, site_of(folder, points, -(-points // CONTAINERS)), args.farm_s, folder)
 
         measured(f"{points} points in {CONTAINERS} containers", packed)

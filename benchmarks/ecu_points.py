@@ -28,11 +28,12 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from emulators.ev.model import VehicleTraits
 from emulators.kit.p1 import TelegramReader
 from hil.bench.farm import Farm
 from hil.clock import FarmThread, VirtualTimeLoop
-from hil.site import load_site
+from hil.run.benches import embedded
+from hil.site import VehicleSpec, load_site
+from hil.tester import Tester
 from hil.tester.ports import Ports
 from hil.trace import TraceWriter
 
@@ -99,7 +100,7 @@ def farm_figures(points: int, meters: int, farm_s: float) -> dict[str, float]:
         before_mb = memory_mb()
 
         async def begin() -> Farm:
-            fresh = Farm(site, thread.loop, seed=1, trace=trace)
+            fresh = Farm(embedded("max"), site, thread.loop, seed=1, trace=trace)
             await fresh.start()
             return fresh
 
@@ -124,7 +125,7 @@ def farm_figures(points: int, meters: int, farm_s: float) -> dict[str, float]:
 
         async def plug() -> None:
             for one in names:
-                farm.plug(one, VehicleTraits())
+                await Tester(farm).vehicle(one).plug(VehicleSpec())
 
         async def poll_all(seconds: float) -> None:
             ends = thread.loop.time() + seconds

@@ -25,7 +25,7 @@ from typing import Any
 
 from hil.clock import FarmLoop, GrantedLoop, VirtualTimeLoop
 from hil.clock.conductor import DEVICE, RUNNER, Conductor
-from hil.clock.grants import Hello
+from hil.clock.grants import MemberHello
 
 FLOOR_GRANTS, FLOOR_X = 2000, 50
 SITES = ((10, 1, True), (30, 1, True), (10, 10, False), (10, 10, True))  #: Members, points in each, spread.
@@ -93,7 +93,7 @@ async def poll(loop: FarmLoop, members: Sequence[str], points: int, *, spread: b
 def member(facts: dict[str, Any]) -> None:
     """Be one process."""
     at, others = facts["address"], facts["others"]
-    hello = Hello(TOKEN, "one", at, RUNNER if at == RUNNER_AT else DEVICE, (at,))
+    hello = MemberHello(TOKEN, "one", at, RUNNER if at == RUNNER_AT else DEVICE, (at,))
     loop = GrantedLoop(("127.0.0.1", facts["port"]), hello)
     print("joined", flush=True)
     sys.stdin.readline()

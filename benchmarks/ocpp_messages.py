@@ -37,9 +37,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from emulators.kit.ocpp.shell.server import Server
-from emulators.kit.ocpp.shell.session import Session, connect
+from emulators.kit.ocpp.shell.session import OcppSession, connect
 from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
+from hil.run.benches import embedded
 from hil.trace import TraceWriter
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -105,7 +106,7 @@ async def ours(messages: int, *, is_validating: bool) -> float:
         for n in range(CLIENTS)
     ]
 
-    def turn_of(session: Session) -> Callable[[int], Awaitable[object]]:
+    def turn_of(session: OcppSession) -> Callable[[int], Awaitable[object]]:
         def turn(number: int) -> Awaitable[object]:
             if number % 2:
                 return session.call("Heartbeat", {}, timeout_s=30)
@@ -200,14 +201,15 @@ def many(points: int, hours: float) -> dict[str, float]:
         loop = VirtualTimeLoop()
 
         async def whole() -> tuple[float, int]:
-            farm = Farm(site, loop, seed=1, trace=trace)
+            farm = Farm(embedded("max"), site, loop, seed=1, trace=trace)
             await farm.start()
             began = time.perf_counter()
             with loop.time_flows():
                 chargers = await play(farm, points, hours * 3600, away_s=60)
             wall_s = time.perf_counter() - began
             farm.check(final=True)
-            backend: Any = farm.seats["CSMS"]
+            seat: Any = farm.seats["CSMS"]
+            backend = seat.device
             transactions = backend.book.rows("transactions")
             if len(transactions) != points or any(row["stopped_at"] is None for row in transactions):
                 raise SystemExit(f"{points} charge points charged once, {len(transactions)} transactions are booked")

@@ -19,6 +19,7 @@ from pathlib import Path
 from emulators.kit.p1 import TelegramReader
 from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
+from hil.run.benches import embedded
 from hil.site import load_site
 from hil.trace import TraceWriter
 
@@ -48,7 +49,7 @@ def measure(meters: int, farm_s: float) -> dict[str, float]:
 
         async def main() -> float:
             nonlocal read
-            farm = Farm(site, loop, seed=1, trace=trace)
+            farm = Farm(embedded("max"), site, loop, seed=1, trace=trace)
             await farm.start()
 
             def receive(reader: TelegramReader, data: bytes) -> None:

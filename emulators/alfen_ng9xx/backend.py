@@ -12,7 +12,7 @@ from emulators.kit.family import DeviceConfig
 from emulators.kit.host import Host
 from emulators.kit.ocpp.point.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
 from emulators.kit.ocpp.point.keys import KeyTable
-from emulators.kit.ocpp.profiles.rates import Supply
+from emulators.kit.ocpp.profiles.rates import StationSupply
 from emulators.kit.ocpp.shell.security import Profile, Security
 from emulators.kit.ocpp.shell.sockets import Sockets
 from emulators.kit.ocpp.shell.station import OcppStation
@@ -46,7 +46,7 @@ def backend_of(
             connectors=len(config.sockets),
             box_serial=identity[:LONGEST_SERIAL],
             boot_after_s=BOOT_AFTER_S,
-            supply=Supply(phases=1 if is_single else 3),
+            supply=StationSupply(phases=1 if is_single else 3),
             free_id_tag=plug_and_charge[:LONGEST_ID_TAG] if is_free else None,
         ),
         KeyTable.load(KEYS, config.firmware),

@@ -44,7 +44,7 @@ LICENCE: Final = "License Key features"
 class AlfenNg9xx(Charger):
     """A single-socket NG9xx station on a host.
 
-    Public observations: the Modbus slave, display, LED and device log (:attr:`front`), :meth:`page` (the tool's tab
+    Public observations: the Modbus slave, display, LED and device log (:attr:`hmi`), :meth:`page` (the tool's tab
     Live monitoring).
     """
 
@@ -55,7 +55,7 @@ class AlfenNg9xx(Charger):
         super().__init__(host, config, PARAMETERS, {"Phase rotation": config.phase_order} | dict(config.parameters))
         self._wiring = self._wirings[1]
         self.meter = SocketMeter(self._wiring)
-        self.station = Station(self.parameters, now_ns=0, log=self.front.log)
+        self.station = Station(self.parameters, now_ns=0, log=self.hmi.log)
         self._server: ModbusServer | None = None
         self._asked_ns: int | None = None  # when a Modbus master has spoken last
         self._p1 = P1Port()
@@ -64,18 +64,18 @@ class AlfenNg9xx(Charger):
 
     def power_up(self, now_ns: int) -> Mapping[int, Point]:
         """Begin anew: a setpoint is forgotten."""
-        self.station = Station(self.parameters, now_ns=now_ns, log=self.front.log)
+        self.station = Station(self.parameters, now_ns=now_ns, log=self.hmi.log)
         self.meter.sample(now_ns)
         self._server, self._asked_ns, self._p1 = None, None, P1Port()
         return {1: self.station}
 
     def backend_of(self, sockets: Sockets) -> OcppStation | None:
         """Return its half of OCPP, None without a back office."""
-        return backend_of(self._host, self._config, self.parameters, sockets, log=self.front.log)
+        return backend_of(self._host, self._config, self.parameters, sockets, log=self.hmi.log)
 
     async def open(self) -> None:
         """Start the Modbus slave, and read the meter that the parameters name."""
-        self.front.log(f"Booted, firmware {self._config.firmware}")
+        self.hmi.log(f"Booted, firmware {self._config.firmware}")
         if self.station.serves_modbus:
             await self._serve()
         if self.station.balancer is not None:
@@ -96,8 +96,8 @@ class AlfenNg9xx(Charger):
     def show(self) -> None:
         """Let display and LED follow."""
         connector_a = self.parameters.number("Connector 1 max current")
-        self.front.show(display_text(self.station, self.meter.power_w, connector_a))
-        self.front.light("status", led_text(self.station, self.meter.currents_a))
+        self.hmi.show(display_text(self.station, self.meter.power_w, connector_a))
+        self.hmi.light("status", led_text(self.station, self.meter.currents_a))
 
     def phase_order(self, _socket: int) -> str:
         """Return how its socket hangs on the grid, as the parameter says."""
@@ -189,7 +189,7 @@ class AlfenNg9xx(Charger):
             return
         readings = self._p1.receive(data, self._wiring.currents_a())
         for line in self._p1.complaints(self._host.now_ns()):
-            self.front.log(line)
+            self.hmi.log(line)
         for meter_a, own_a in readings:
             self._read(meter_a, own_a)
 
@@ -207,7 +207,7 @@ class AlfenNg9xx(Charger):
         else:
             meter_a = meter.currents_a(answers)
         if meter_a is None:
-            self.front.log(f"Communication error for modbus unit {PORT} ({address};{PORT})")
+            self.hmi.log(f"Communication error for modbus unit {PORT} ({address};{PORT})")
         else:
             self._read(meter_a, own_a)
 

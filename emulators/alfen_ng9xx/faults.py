@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from emulators.kit.faults import Faults
+from emulators.kit.faults import FaultTable
 
-FAULTS: Final = Faults(otherwise="cut its link or stop it")
+FAULTS: Final = FaultTable(otherwise="cut its link or stop it")

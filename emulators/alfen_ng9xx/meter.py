@@ -14,7 +14,7 @@ from emulators.kit.host import NS_PER_S
 from emulators.kit.p1 import TelegramReader
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PHASES, PerPhase
-from emulators.kit.readable import ReadableMeter, Registers
+from emulators.kit.readable import PhaseRegisters, ReadableMeter
 
 METERS: Final = ReadableMeter.load(Path(__file__).parent / "meters.csv")
 REPEAT_NS: Final = 10 * NS_PER_S  #: A line about the same kind of rubbish is not repeated sooner (assumed).
@@ -69,5 +69,5 @@ def meter_of(store: ParameterStore) -> ReadableMeter:
         return replace(known, unit=unit)
     l1, l2, l3 = (store.whole(f"Register {phase}") for phase in PHASES)
     format_ = _FORMATS[store.text("Type")] + store.text("Size").removesuffix(" bit")
-    currents = Registers((l1, l2, l3), format_, scale=store.number("Scaling factor"))
+    currents = PhaseRegisters((l1, l2, l3), format_, scale=store.number("Scaling factor"))
     return ReadableMeter(unit, tuple((register, currents.words) for register in currents.addresses), currents)

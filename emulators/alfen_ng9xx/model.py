@@ -111,11 +111,10 @@ class Station:
         self.probing = Probing()
         self.setpoint: Setpoint | None = None
         self.balancer: Balancer | None = None
-        self._open_ns: int | None = None
-        self._advanced_ns = now_ns
-        self._heard = False
-        self._silent_ns: int | None = now_ns
-        self._currents_a = self._before_a = PerPhase.zero()
+        self._open_ns: int | None = None  # the contactor opens then, whatever the vehicle does
+        self._heard = False  # a meter, since it was powered up
+        self._silent_ns: int | None = now_ns  # since when an answer is waited for, None while none is
+        self._currents_a = self._before_a = PerPhase.zero()  # the socket's, now and a second before
         if self.is_balancing and self.source != EMS:
             includes = store.text("Received Measurements") == INCLUDES
             self.balancer = Balancer(self._store.number("Maximum smart meter current (A)"), includes_ev=includes)
@@ -306,7 +305,6 @@ class Station:
 
     def advance_to(self, now_ns: int) -> Output:
         """Work out what to offer now, and return what the socket does."""
-        self._advanced_ns = now_ns
         self._watch(now_ns)
         self.probing.advance_to(now_ns, self._currents_a, charging=self.contactor and self.signalled_a > 0)
         limits = self.limits()

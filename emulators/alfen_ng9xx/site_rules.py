@@ -40,7 +40,7 @@ def site_rules(site: SiteView, own: Sequence[ChargerSeen]) -> Iterator[Remark]:
 
 def _received_measurements(site: SiteView, device: ChargerSeen) -> Iterator[Remark]:
     """A station's idea of what its smart meter measures is what it measures (ALF-ALB-028)."""
-    offered = device.offered()
+    offered = device.available()
     if RECEIVED not in offered:
         return
     meter: MeterSeen | None

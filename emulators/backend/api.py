@@ -25,7 +25,7 @@ class Transactions(Body):
     charge_point: str | None = Field(default=None, description=POINT)
 
 
-class MeterValues(Body):
+class MeterValuesBody(Body):
     """Meter values, oldest first: one row for each sampled value."""
 
     charge_point: str | None = Field(default=None, description=POINT)
@@ -58,7 +58,7 @@ class Send(Body):
     is_checked: bool = Field(default=True, description="true, or false to send what breaks the schema")
 
 
-class Script(Body):
+class ScriptBody(Body):
     """What the central system does with the next messages of a kind, instead of the usual answer."""
 
     charge_point: str | None = Field(default=None, description=POINT)
@@ -132,7 +132,7 @@ def verbs(backend: Backend) -> dict[str, Verb[Any]]:
             return {"outcome": "lost"}
         return {"outcome": "answered", "answer": answer}
 
-    def script(body: Script) -> None:
+    def script(body: ScriptBody) -> None:
         if body.action not in ACTIONS:
             raise Refused(f"action: {body.action!r} is none. Allowed: {', '.join(sorted(ACTIONS))}.")
         fields = body.model_dump(exclude={"charge_point", "action", "times"})
@@ -155,10 +155,10 @@ def verbs(backend: Backend) -> dict[str, Verb[Any]]:
         "transactions": Verb(
             Transactions, lambda body: {"transactions": book.rows("transactions", charge_point=body.charge_point)}
         ),
-        "meter_values": Verb(MeterValues, lambda body: {"meter_values": book.rows("meter_values", **dict(body))}),
+        "meter_values": Verb(MeterValuesBody, lambda body: {"meter_values": book.rows("meter_values", **dict(body))}),
         "messages": Verb(Messages, lambda body: {"messages": book.rows("messages", **dict(body))}),
         "send": Verb(Send, send),
-        "script": Verb(Script, script),
+        "script": Verb(ScriptBody, script),
         "unscript": Verb(
             Unscript, lambda body: backend.system.script.clear(body.charge_point or "", body.action or "")
         ),

@@ -17,18 +17,18 @@ from emulators.backend.model import CentralSystem, Payload, names, pairs
 from emulators.backend.script import Step
 from emulators.backend.services import API_TOKEN, services
 from emulators.kit.family import DeviceConfig
-from emulators.kit.front import Front
+from emulators.kit.hmi import Hmi
 from emulators.kit.host import Host
 from emulators.kit.http_api import HttpApi, Refused
 from emulators.kit.ocpp.shell.security import Authority, Certificate, ServerSecurity
-from emulators.kit.ocpp.shell.server import Hello, Server
+from emulators.kit.ocpp.shell.server import Server, StationHello
 from emulators.kit.ocpp.shell.session import (
     Answer,
     CallTimeout,
     ConnectionLost,
-    Cut,
-    Garbage,
-    Session,
+    CutOff,
+    GarbageFrame,
+    OcppSession,
     Silent,
     Unchecked,
 )
@@ -48,11 +48,12 @@ class Backend:
     def __init__(self, host: Host, config: DeviceConfig) -> None:
         self.name = config.name
         self.parameters = ParameterStore(PARAMETERS, config.parameters)
-        self.front = Front(host)
+        self.hmi = Hmi(host)
         self._host, self._address = host, config.address or ""
         self._fault: str | None = None
-        self._known: dict[str, None] = {}
-        self._registered: frozenset[str] = frozenset()
+        self._known: dict[str, None] = {}  # who has been here, in the order of coming
+        self._registered: frozenset[str] = frozenset()  # who may come; empty: everybody
+        self._passwords: dict[str, str] = {}  # by identity
         try:
             self.book = Book(self.parameters.text("Database file"))
         except NotOurFile as error:
@@ -115,7 +116,7 @@ class Backend:
         self._passwords = self._pairs("Passwords", "")
         known, self._registered = self._registered, frozenset(names(self.parameters.text("Charge points")))
         for identity in sorted(self._registered - known):
-            self.front.log(f"Charge point {identity}: {self._url}/{identity}, {self._password_text(identity)}")
+            self.hmi.log(f"Charge point {identity}: {self._url}/{identity}, {self._password_text(identity)}")
 
     def _security(self, profile: int) -> ServerSecurity:
         if profile < 2:
@@ -150,11 +151,11 @@ class Backend:
     # --- charge points
 
     @property
-    def sessions(self) -> Mapping[str, Session]:
+    def sessions(self) -> Mapping[str, OcppSession]:
         """Return the open session of each charge point that is connected."""
         return self._server.sessions if self._server is not None else {}
 
-    def require(self, charge_point: str) -> Session:
+    def require(self, charge_point: str) -> OcppSession:
         """Return a charge point's session.
 
         Raises:
@@ -186,11 +187,11 @@ class Backend:
         self._record(charge_point, action, answer, direction="in", kind="result")
         return answer
 
-    def _came_in(self, session: Session) -> None:
+    def _came_in(self, session: OcppSession) -> None:
         self._known[session.identity] = None
         self.book.seen(session.identity)
 
-    def _admit(self, hello: Hello) -> HTTPStatus | None:
+    def _admit(self, hello: StationHello) -> HTTPStatus | None:
         path = self.parameters.text("Path").rstrip("/")
         is_known = not self._registered or hello.identity in self._registered
         return None if is_known and path in ("", hello.prefix) else HTTPStatus.NOT_FOUND
@@ -199,7 +200,7 @@ class Backend:
         password = self._passwords.get(identity)
         return None if password is None else password.encode()
 
-    def _called(self, session: Session, action: str, request: Payload) -> Answer | Awaitable[Answer]:
+    def _called(self, session: OcppSession, action: str, request: Payload) -> Answer | Awaitable[Answer]:
         try:
             step, answer = self.system.take(self._now(), session.identity, action, request)
         except CallError as error:
@@ -213,7 +214,7 @@ class Backend:
         found = self._reply(session.identity, action, step, answer)
         return self._later(found, step.delay_s) if step.delay_s else found
 
-    async def _certify(self, session: Session, request: str) -> None:
+    async def _certify(self, session: OcppSession, request: str) -> None:
         """Send the certificate that a charge point has asked for; what becomes of it is in the book."""
         chain = Authority(Certificate(*self._host.authority())).sign(request, session.identity)
         with suppress(Refused, CallError, CallTimeout, ConnectionLost):
@@ -225,10 +226,10 @@ class Backend:
         if step.manner == "silent":
             return Silent()
         if step.manner == "garbage":
-            return Garbage(step.text)
+            return GarbageFrame(step.text)
         self._record(charge_point, action, answer, direction="out", kind="result")
         if step.manner == "cut":
-            return Cut(answer)
+            return CutOff(answer)
         return answer if step.is_checked else Unchecked(answer)
 
     async def _later(self, answer: Answer, delay_s: float) -> Answer:

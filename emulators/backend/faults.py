@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from emulators.kit.faults import Fault, Faults
+from emulators.kit.faults import Fault, FaultTable
 
-FAULTS: Final = Faults(
+FAULTS: Final = FaultTable(
     Fault(
         name="closed_port",
         effect="closes the WebSocket's port and every connection; its own interface stays",

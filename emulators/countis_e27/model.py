@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from emulators.kit.registers import Value
@@ -28,19 +27,16 @@ def values(reading: Reading) -> dict[str, Value]:
     Cos phi is 1: apparent power is the amount of active power. Energies are floored to what the counter resolves.
     """
     amperes, volts = reading.currents_a, reading.voltage_v
-    powers_w = amperes.combine(volts, lambda current, voltage: current * voltage)
+    powers_w, between_v = reading.powers_w, reading.line_to_line_v
     found: dict[str, Value] = dict(IDENTITY)
-    between_v = []
     for number, (current_a, voltage_v, power_w) in enumerate(zip(amperes, volts, powers_w, strict=True), start=1):
-        next_v = volts[number % 3]
-        between_v.append(math.sqrt(voltage_v**2 + next_v**2 + voltage_v * next_v))
         found |= {
             f"I{number}": abs(current_a),
             f"V{number}": voltage_v,
             f"P{number}": power_w,
             f"S{number}": abs(power_w),
             f"PF{number}": 1.0 if power_w else 0.0,
-            f"U{number}{number % 3 + 1}": between_v[-1],
+            f"U{number}{number % 3 + 1}": between_v[number - 1],
         }
     imported_wh, exported_wh = sum(reading.import_wh), sum(reading.export_wh)
     return found | {

@@ -10,7 +10,7 @@ from emulators.dsmr_p1.faults import FAULTS, SPOILS
 from emulators.dsmr_p1.model import Meter, Terminals, spoilt
 from emulators.dsmr_p1.versions import FOLDER, PORT, VERSIONS
 from emulators.kit.family import DeviceConfig
-from emulators.kit.front import Front
+from emulators.kit.hmi import Hmi
 from emulators.kit.host import Cancel, Host, Phase, SerialPort
 from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTable
 
@@ -29,18 +29,18 @@ class DsmrP1:
             raise ParameterError("Equipment identifier", f"{identifier!r} is not possible.", allowed)
         self.name = config.name
         self._host = host
-        self.front = Front(host)
+        self.hmi = Hmi(host)
         self._wiring = host.meter_wiring()
         self.parameters = ParameterStore(PARAMETERS, config.parameters)
         phases = 1 if config.variant == "single-phase" else 3
         self.meter = Meter(VERSIONS[config.firmware], phases, config.name, self.parameters)
         self._frames = host.frame_hook("p1")
         self._port: SerialPort | None = None
-        self._sending: Cancel | None = None
-        self._breaking: Cancel | None = None
+        self._sending: Cancel | None = None  # every telegram, while data is requested
+        self._breaking: Cancel | None = None  # a restart inside the telegram that is on the wire
         self._fault: str | None = None
         self._line_is_on = True
-        self._last = b""
+        self._last = b""  # telegram
 
     async def start(self) -> None:
         """Power up: the first telegram comes one period later."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from emulators.kit.faults import Fault, Faults
+from emulators.kit.faults import Fault, FaultTable
 
 _WEAK: Final = "ALF-P1-018 (a weak signal), ALF-P1-019"
-SPOILS: Final = Faults(
+SPOILS: Final = FaultTable(
     Fault(name="crc", effect="sends telegrams with a wrong CRC (without one: a wrong digit)", source="ALF-P1-019"),
     Fault(name="noise", effect="sends telegrams with one byte in 100 changed", source=_WEAK),
     Fault(name="binary", effect="sends random bytes, as many as a telegram has", source=_WEAK),

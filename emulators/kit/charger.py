@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from emulators.kit.family import DeviceConfig
-from emulators.kit.front import Front
+from emulators.kit.hmi import Hmi
 from emulators.kit.host import Cancel, Host
 from emulators.kit.ocpp.shell.sockets import Sockets
 from emulators.kit.ocpp.shell.station import OcppStation
@@ -71,7 +71,7 @@ class Charger(ABC):
 
     def __init__(self, host: Host, config: DeviceConfig, table: ParameterTable, values: Mapping[str, Value]) -> None:
         self.name = config.name
-        self.front = Front(host)
+        self.hmi = Hmi(host)
         self.parameters = ParameterStore(table, values)
         self.backend: OcppStation | None = None
         self.opened = AsyncExitStack()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from emulators.kit.front import Front
+from emulators.kit.hmi import Hmi
 from emulators.kit.parameters import ParameterStore
 
 
@@ -26,7 +26,7 @@ class Device(Protocol):
 
     name: str
     parameters: ParameterStore
-    front: Front
+    hmi: Hmi
 
     async def start(self) -> None:
         """Power up: bind servers, start clients."""

@@ -17,7 +17,7 @@ from typing import Literal
 
 import emulators
 from emulators.kit.device import Device
-from emulators.kit.faults import NO_FAULTS, Faults
+from emulators.kit.faults import NO_FAULTS, FaultTable
 from emulators.kit.host import Host, SerialSettings
 from emulators.kit.parameters import ParameterTable, Value
 from emulators.kit.site import BackendLink, ChargerSeen, Remark, Rule, Setting, SiteView
@@ -169,7 +169,7 @@ class Family:
     site_rules: Rule = _no_rules
     backend: Callable[[Setting], BackendLink | None] = _no_backend
     gateway: Callable[[SiteView, ChargerSeen, Setting], str] | None = None
-    faults: Faults = NO_FAULTS
+    faults: FaultTable = NO_FAULTS
     headline: Mapping[str, str] = field(default_factory=dict)
     has_card_reader: bool = False
     create: Callable[[Host, DeviceConfig], Device]

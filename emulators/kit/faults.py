@@ -92,7 +92,7 @@ class Planted:
         return float(self.argument)
 
 
-class Faults:
+class FaultTable:
     """The faults of a family.
 
     Args:
@@ -110,9 +110,9 @@ class Faults:
     def __len__(self) -> int:
         return len(self._faults)
 
-    def with_more(self, *faults: Fault) -> Faults:
+    def with_more(self, *faults: Fault) -> FaultTable:
         """Return these faults and more."""
-        return Faults(*self, *faults, otherwise=self._otherwise)
+        return FaultTable(*self, *faults, otherwise=self._otherwise)
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ class Faults:
 
 
 #: Of every meter with a Modbus server.
-MODBUS_METER: Final = Faults(
+MODBUS_METER: Final = FaultTable(
     Fault(
         name="exceptions",
         effect="answers every request with exception 4 (server device failure)",
@@ -164,4 +164,4 @@ MODBUS_METER: Final = Faults(
     Fault(name=FROZEN, effect="keeps its values, and answers on", source="a measuring chip that has stopped"),
 )
 
-NO_FAULTS: Final = Faults()
+NO_FAULTS: Final = FaultTable()

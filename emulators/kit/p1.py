@@ -160,7 +160,7 @@ _VERSIONS: Final = (b"1-3:0.2.8", b"0-0:96.1.4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class P1Reading:
     """What one telegram says. A phase that is not in it reads 0.
 
     Attributes:
@@ -223,10 +223,10 @@ class TelegramReader:
         """Forget what has come of an unfinished telegram: the port was opened again."""
         self._buffer.clear()
 
-    def feed(self, data: bytes) -> list[Reading]:
+    def feed(self, data: bytes) -> list[P1Reading]:
         """Return the telegrams that these bytes complete."""
         self._buffer += data
-        found: list[Reading] = []
+        found: list[P1Reading] = []
         while (bang := self._buffer.find(b"!")) >= 0:
             start = self._buffer.rfind(b"/", 0, bang)
             if start != 0:
@@ -255,7 +255,7 @@ class TelegramReader:
         elif data.strip(_QUIET):
             self._reject("noise", f"{len(data.strip(_QUIET))} bytes outside a telegram")
 
-    def _read(self, whole: bytes, digits: bytes, has_line_end: bool) -> list[Reading]:
+    def _read(self, whole: bytes, digits: bytes, has_line_end: bool) -> list[P1Reading]:
         if len(whole) > MAX_TELEGRAM:
             self._reject("oversize", f"a telegram of more than {MAX_TELEGRAM} bytes")
             return []
@@ -280,7 +280,7 @@ class TelegramReader:
         self.last_reason[kind] = reason
 
 
-def _parse(whole: bytes) -> Reading | None:
+def _parse(whole: bytes) -> P1Reading | None:
     first, *rest = whole[:-1].split(b"\n")
     objects: dict[bytes, bytes] = {}
     for line in rest:
@@ -296,7 +296,7 @@ def _parse(whole: bytes) -> Reading | None:
         # Without powers of the phases (Belgian 50213) the totals are those of the only phase.
         imports[0], exports[0] = _number(objects, _TOTAL_IMPORT), _number(objects, _TOTAL_EXPORT)
     version = next((text for code in _VERSIONS if (text := _text(objects, code))), None)
-    return Reading(
+    return P1Reading(
         header=first.rstrip()[1:].decode("ascii"),
         version=version,
         timestamp=_text(objects, b"0-0:1.0.0"),

@@ -2,10 +2,10 @@
 
 The table is a CSV file of the family with these columns:
 
-``name,type,allowed,minimum,maximum,default,unit,needs_restart,offered_to,menu,source,note``
+``name,type,allowed,minimum,maximum,default,unit,needs_restart,available_to,menu,source,note``
 
 ``type`` is one of enum (``allowed`` lists the texts, separated by ``|``), integer, decimal, per_phase (three integers
-written ``a/b/c``), switch (On/Off), text, address (IPv4 or empty), table. ``offered_to`` restricts a parameter to
+written ``a/b/c``), switch (On/Off), text, address (IPv4 or empty), table. ``available_to`` restricts a parameter to
 devices where another parameter has one of some values:
 ``DLM Master/Slave=DLM Master (With internal DLM-Slave)|DLM Master (Standalone)``.
 """
@@ -58,7 +58,7 @@ class Parameter:
     default: str
     unit: str
     needs_restart: bool
-    offered_to: str
+    available_to: str
     menu: str
     source: str
     note: str
@@ -187,7 +187,7 @@ class ParameterTable(Mapping[str, Parameter]):
             default=row["default"],
             unit=row["unit"],
             needs_restart=row["needs_restart"] == "yes",
-            offered_to=row["offered_to"],
+            available_to=row["available_to"],
             menu=row["menu"],
             source=row["source"],
             note=row["note"],
@@ -297,20 +297,20 @@ class ParameterStore:
         """Return what the form shows for a parameter.
 
         Raises:
-            ParameterError: Unknown here, or not offered with this device's settings.
+            ParameterError: Unknown here, or not available with this device's settings.
         """
         self._check(name)
         return as_text(self._edited.get(name, self._saved[name]))
 
-    def offered(self) -> list[str]:
-        """Return the names that the device's form offers now."""
-        return [name for name, row in self._table.items() if self._is_offered(row)]
+    def available(self) -> list[str]:
+        """Return the names that the device's form has now."""
+        return [name for name, row in self._table.items() if self._is_available(row)]
 
     def set(self, name: str, raw: object) -> None:
         """Edit a parameter in the form; nothing happens until :meth:`save`.
 
         Raises:
-            ParameterError: Unknown, not offered here, or not an allowed value.
+            ParameterError: Unknown, not available here, or not an allowed value.
         """
         row = self._check(name)
         self._edited[name] = row.parse(raw)
@@ -359,14 +359,14 @@ class ParameterStore:
 
     def _check(self, name: str) -> Parameter:
         row = self._table.named(name)
-        if not self._is_offered(row):
-            raise ParameterError(name, "is not offered by this device.", f"It needs {row.offered_to}.")
+        if not self._is_available(row):
+            raise ParameterError(name, "is not available on this device.", f"It needs {row.available_to}.")
         return row
 
-    def _is_offered(self, row: Parameter) -> bool:
-        if not row.offered_to:
+    def _is_available(self, row: Parameter) -> bool:
+        if not row.available_to:
             return True
-        for condition in row.offered_to.split("&"):
+        for condition in row.available_to.split("&"):
             other, _, values = condition.partition("=")
             if as_text(self._edited.get(other, self._saved[other])) not in values.split("|"):
                 return False

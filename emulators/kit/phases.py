@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -86,3 +87,8 @@ def to_grid(socket_side: PerPhase, order: str) -> PerPhase:
     for conductor, phase in enumerate(grid_phases(order)):
         grid[phase] += socket_side[conductor]
     return PerPhase(*grid)
+
+
+def line_to_line_v(one_v: float, other_v: float) -> float:
+    """Return the voltage between two phases that are 120 degrees apart, from their voltages L-N [V]."""
+    return math.sqrt(one_v * one_v + other_v * other_v + one_v * other_v)

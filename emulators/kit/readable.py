@@ -44,7 +44,7 @@ QUANTITIES: Final = ("current", "active power")
 
 
 @dataclass(frozen=True, slots=True)
-class Registers:
+class PhaseRegisters:
     """Where one quantity of the three phases stands (columns as in the module docstring)."""
 
     addresses: tuple[int, int, int]
@@ -90,8 +90,8 @@ class ReadableMeter:
 
     unit: int
     requests: tuple[tuple[int, int], ...]
-    currents: Registers
-    powers: Registers | None = None
+    currents: PhaseRegisters
+    powers: PhaseRegisters | None = None
 
     @classmethod
     def load(cls, path: Path) -> dict[str, ReadableMeter]:
@@ -136,7 +136,7 @@ def _with_row(meter: ReadableMeter | None, row: Mapping[str, str]) -> ReadableMe
             raise ValueError(f"{column} {row[column]!r} is none of {', '.join(known)}")
     addresses = int(row["l1"]), int(row["l2"]), int(row["l3"])
     absent = int(row["absent"], 0) if row["absent"] else None
-    registers = Registers(addresses, row["format"], row["order"], float(row["scale"]), absent)
+    registers = PhaseRegisters(addresses, row["format"], row["order"], float(row["scale"]), absent)
     first, words = int(row["first"]), int(row["words"])
     if min(addresses) < first or max(addresses) + registers.words > first + words:
         raise ValueError(f"{row['l1']}, {row['l2']}, {row['l3']} are not all among the {words} words from {first}")

@@ -156,7 +156,7 @@ class ChargerSeen(Protocol):
         """Return a parameter's value, its default when the site is silent, None when the family has none."""
         ...
 
-    def offered(self) -> Collection[str]:
+    def available(self) -> Collection[str]:
         """Return the parameters that its form offers with these settings."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emulators.kit.phases import PerPhase
+from emulators.kit.phases import PerPhase, line_to_line_v
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +24,14 @@ class Reading:
     voltage_v: PerPhase
     import_wh: PerPhase
     export_wh: PerPhase
+
+    @property
+    def powers_w(self) -> PerPhase:
+        """Return the active powers, positive = import; cos phi is 1 [W]."""
+        return self.currents_a.combine(self.voltage_v, lambda current_a, voltage_v: current_a * voltage_v)
+
+    @property
+    def line_to_line_v(self) -> PerPhase:
+        """Return the voltages L1-L2, L2-L3 and L3-L1 [V]."""
+        l1_v, l2_v, l3_v = self.voltage_v
+        return PerPhase(line_to_line_v(l1_v, l2_v), line_to_line_v(l2_v, l3_v), line_to_line_v(l3_v, l1_v))

@@ -41,7 +41,7 @@ STATUS_NUMBERS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Uplink:
     """How a point reaches its backend.
 
     Attributes:
@@ -53,7 +53,7 @@ class Way:
     route: Route | None
 
 
-def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str = "") -> Way:
+def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str = "") -> Uplink:
     """Return how a point with these settings reaches its backend (application note 4, 5).
 
     Args:
@@ -63,36 +63,36 @@ def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host, leased:
         leased: The gateway that a DHCP server has named, empty for none.
     """
     if parameters.text("OCPP Mode") != "OCPP-J 1.6":
-        return Way(f"{parameters.text('OCPP Mode')} is not emulated", None)
+        return Uplink(f"{parameters.text('OCPP Mode')} is not emulated", None)
     match parameters.text("Connection Type"):
         case "GSM" if config.mobile_address is None:
-            return Way("no SIM card", None)
+            return Uplink("no SIM card", None)
         case "GSM":
-            return Way("GSM", Route(source=config.mobile_address))
+            return Uplink("GSM", Route(source=config.mobile_address))
         case "Ethernet":
             return _by_ethernet(parameters, config, host, leased)
-    return Way(f"{parameters.text('Connection Type')} is not emulated", None)
+    return Uplink(f"{parameters.text('Connection Type')} is not emulated", None)
 
 
-def _by_ethernet(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str) -> Way:
+def _by_ethernet(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str) -> Uplink:
     """Return the way by the LAN: to a neighbour, through the gateway, or out by a router that is not the farm's."""
     netmask = parameters.text("Static network configuration netmask")
     try:
         own = IPv4Interface(f"{config.address}/{netmask}")
     except ValueError:
-        return Way(f"Ethernet, {config.address} with netmask {netmask} is no address", None)
+        return Uplink(f"Ethernet, {config.address} with netmask {netmask} is no address", None)
     try:
         backend = urlsplit(parameters.text(URL)).hostname or ""
         host.resolve(backend, 0)
     except ValueError:
-        return Way("Ethernet", Route())  # nobody of the site, or no URL at all
+        return Uplink("Ethernet", Route())  # nobody of the site, or no URL at all
     if IPv4Address(backend) in own.network:
-        return Way("Ethernet", Route())
+        return Uplink("Ethernet", Route())
     is_static = parameters.text("Mode for ethernet configuration") == "Static"
     gateway = parameters.text("Static network configuration gateway") if is_static else leased
     if not gateway:
-        return Way("Ethernet, no gateway", None)
-    return Way(f"Ethernet, gateway {gateway}", Route(gateway=gateway))
+        return Uplink("Ethernet, no gateway", None)
+    return Uplink(f"Ethernet, gateway {gateway}", Route(gateway=gateway))
 
 
 def dhcp_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> Dhcp | None:

@@ -24,7 +24,15 @@ from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
 from emulators.kit.registers import RegisterBank, RegisterTable
 from emulators.mennekes_ecu import dlm
-from emulators.mennekes_ecu.backend import OPERATOR_KEYS, STATUS_NUMBERS, Way, backend_of, dhcp_of, gateway_of, way_to
+from emulators.mennekes_ecu.backend import (
+    OPERATOR_KEYS,
+    STATUS_NUMBERS,
+    Uplink,
+    backend_of,
+    dhcp_of,
+    gateway_of,
+    way_to,
+)
 from emulators.mennekes_ecu.dhcp import Dhcp
 from emulators.mennekes_ecu.dlm_link import PORT
 from emulators.mennekes_ecu.dlm_member import DlmMember
@@ -77,13 +85,13 @@ class MennekesEcu(Charger):
     def backend_of(self, sockets: Sockets) -> OcppStation | None:
         """Return its half of OCPP, None where it is set up for no backend."""
         return backend_of(
-            self._host, self._config, self.parameters, sockets, log=self.front.log, route=lambda: self._way.route
+            self._host, self._config, self.parameters, sockets, log=self.hmi.log, route=lambda: self._way.route
         )
 
     async def open(self) -> None:
         """Start the Modbus server, the DLM role, meter polling, the router and DHCP."""
         host, parameters = self._host, self.parameters
-        self.opened.callback(self.front.light, LED, "off")
+        self.opened.callback(self.hmi.light, LED, "off")
         if self.member.master is not None:
             self._meter = meter_of(host, self._config, parameters, self.member.master, period_s=TICK_S)
         if parameters.flag("Modbus TCP Server"):
@@ -103,12 +111,12 @@ class MennekesEcu(Charger):
 
     def _join(self, now_ns: int) -> DlmMember:
         return DlmMember(
-            self.name, self.parameters, self.point, self, now_ns=now_ns, trace=self._host.trace, log=self.front.log
+            self.name, self.parameters, self.point, self, now_ns=now_ns, trace=self._host.trace, log=self.hmi.log
         )
 
     def show(self) -> None:
         """Let the LEDs follow."""
-        self.front.light(LED, LEDS[self.ocpp_status()])
+        self.hmi.light(LED, LEDS[self.ocpp_status()])
 
     def phase_order(self, _socket: int) -> str:
         """Return how its socket hangs on the grid, as the parameter says."""
@@ -195,7 +203,7 @@ class MennekesEcu(Charger):
         )
 
     @property
-    def _way(self) -> Way:
+    def _way(self) -> Uplink:
         """Return how the backend is reached."""
         leased = self._dhcp.gateway if self._dhcp is not None else ""
         return way_to(self.parameters, self._config, self._host, leased)

@@ -139,7 +139,7 @@ def available_current(limits: Limits, metered_a: PerPhase | None, charging_a: Pe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class MemberReport:
     """What a charging point tells its master, at once when it changes and every few seconds.
 
     Attributes:
@@ -198,14 +198,14 @@ class Demand:
     """
 
     def __init__(self) -> None:
-        self.seen_a: int | None = None
-        self.phases: tuple[int, ...] | None = None
-        self._since_ns = 0
+        self.seen_a: int | None = None  # what it takes of what it is offered, None for all
+        self.phases: tuple[int, ...] | None = None  # of the grid, None while not known
+        self._since_ns = 0  # since when that was seen
         self._offered_a = 0
-        self._steady_ns = 0
+        self._steady_ns = 0  # since when offer and wish are as they are
         self._charging = False
 
-    def observe(self, now_ns: int, report: Report) -> None:
+    def observe(self, now_ns: int, report: MemberReport) -> None:
         """Take what the point says now."""
         if not report.connected:
             self.phases = None
@@ -238,7 +238,7 @@ class Demand:
             self.seen_a = None
             self._steady_ns = now_ns
 
-    def _learn_phases(self, report: Report) -> None:
+    def _learn_phases(self, report: MemberReport) -> None:
         wired = grid_phases(report.order)
         used = tuple(wired[i] for i in range(len(wired)) if report.currents_a[i] > UNUSED_A)
         if used:
@@ -248,14 +248,14 @@ class Demand:
 class Slave:
     """The master's picture of one charging point of its group, the internal one included."""
 
-    def __init__(self, report: Report, now_ns: int) -> None:
+    def __init__(self, report: MemberReport, now_ns: int) -> None:
         self.report = report
         self.heard_ns = now_ns
-        self.arrived_ns: int | None = None
-        self.granted_a = 0
-        self.target_a = 0
-        self.still_a = 0
-        self.obeyed_ns = 0
+        self.arrived_ns: int | None = None  # its vehicle, None without one
+        self.granted_a = 0  # what it was told
+        self.target_a = 0  # what it is to have, once the cuts of others have paid for it
+        self.still_a = 0  # what it may draw until it has obeyed its last cut ...
+        self.obeyed_ns = 0  # ... which is then
         self.demand = Demand()
         self.lost = False
 
@@ -293,15 +293,15 @@ class Master:
     def __init__(self, *, sample_s: float, start_ns: int) -> None:
         self._sample_ns = round(sample_s * NS_PER_S)
         self._window_s = min(AVERAGE_S, sample_s)
-        self._next_ns = start_ns + self._sample_ns
-        self._raise_ns: int | None = None
+        self._next_ns = start_ns + self._sample_ns  # the next redistribution
+        self._raise_ns: int | None = None  # a raise that waits can be handed out then
         self._metered = Mean()
         self._charging = Mean()
         self._meter_heard_ns: int | None = None
         self.slaves: dict[str, Slave] = {}
         self.available_a = PerPhase.zero()
 
-    def report(self, now_ns: int, report: Report, limits: Limits) -> dict[str, int]:
+    def report(self, now_ns: int, report: MemberReport, limits: Limits) -> dict[str, int]:
         """Take a point's report; return the grants that change because a vehicle came or left."""
         slave = self.slaves.get(report.name)
         if slave is None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emulators.kit.phases import PHASE_ORDERS, PerPhase
-from emulators.mennekes_ecu.dlm import Report
+from emulators.mennekes_ecu.dlm import MemberReport
 
 PORT: Final = 46512
 MAX_BYTES: Final = 512
@@ -51,7 +51,7 @@ class SlaveReport:
     """A slave reports to its master."""
 
     network: int
-    report: Report
+    report: MemberReport
 
 
 Telegram = Beacon | Grant | SlaveReport
@@ -118,12 +118,12 @@ def decode(datagram: bytes) -> Telegram:
     raise NotATelegram(f"unknown type {body['type']!r}")
 
 
-def _report(body: dict[str, object]) -> Report:
+def _report(body: dict[str, object]) -> MemberReport:
     currents = body["currents_a"]
     order = _text(body["order"])
     if not isinstance(currents, list) or len(currents) != 3 or order not in PHASE_ORDERS:
         raise ValueError("three currents and a phase order are needed")
-    return Report(
+    return MemberReport(
         name=_text(body["name"]),
         connected=_flag(body["connected"]),
         charging=_flag(body["charging"]),

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from emulators.kit.host import NS_PER_S
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
-from emulators.mennekes_ecu.dlm import SILENT_S, Limits, Master, Report
+from emulators.mennekes_ecu.dlm import SILENT_S, Limits, Master, MemberReport
 from emulators.mennekes_ecu.dlm_link import Beacon, Grant, NotATelegram, SlaveReport, Telegram, decode, encode
 from emulators.mennekes_ecu.model import MASTER_ROLES, OTHER_MASTER, SLAVE_ROLES, ChargingPoint
 
@@ -86,7 +86,7 @@ class DlmMember:
         self._master_address = ""
         self._addresses: dict[str, str] = {}  # of a master's slaves, by name
         self._looks = 0
-        self._reported: Report | None = None  # what was said last
+        self._reported: MemberReport | None = None  # what was said last
 
     def connected_slaves(self) -> list[str]:
         """Return the names that 'DLM Connected Slaves' lists, the internal slave included (open: MEN-DLM-023)."""
@@ -150,9 +150,9 @@ class DlmMember:
 
     # --- a slave
 
-    def _own_report(self, now_ns: int) -> Report:
+    def _own_report(self, now_ns: int) -> MemberReport:
         point = self._point
-        return Report(
+        return MemberReport(
             name=self._name,
             connected=point.connected and point.permitted,
             charging=point.charging,
@@ -163,7 +163,7 @@ class DlmMember:
             currents_a=self._device.currents_a().map(_milliamperes) if point.contactor else PerPhase.zero(),
         )
 
-    def _tell(self, now_ns: int, report: Report) -> None:
+    def _tell(self, now_ns: int, report: MemberReport) -> None:
         """Tell the master, the internal one directly, how this point is."""
         self._reported = report
         if self._point.role == MASTER_ROLES[0] and self.master is not None:
@@ -196,7 +196,7 @@ class DlmMember:
 
     # --- a master
 
-    def _hear_slave(self, now_ns: int, master: Master, report: Report, sender: str) -> None:
+    def _hear_slave(self, now_ns: int, master: Master, report: MemberReport, sender: str) -> None:
         self._addresses[report.name] = sender
         known = report.name in master.slaves
         grants = master.report(now_ns, report, self._device.limits())

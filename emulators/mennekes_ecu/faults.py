@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from emulators.kit.faults import Argument, Fault, Faults
+from emulators.kit.faults import Argument, Fault, FaultTable
 
-FAULTS: Final = Faults(
+FAULTS: Final = FaultTable(
     Fault(
         name="clock",
         argument=Argument(name="SECONDS", unit="s", minimum=-2e9, maximum=2e9),

@@ -68,9 +68,9 @@ class ChargingPoint:
         self._legacy = legacy
         self.pilot = PilotState.A
         self.cable_a: float | None = None
-        self.dlm_a: int | None = None
+        self.dlm_a: int | None = None  # what the DLM master grants
         self.master_lost = True
-        self.hems_a: int | None = None
+        self.hems_a: int | None = None  # what an energy manager has written (register 1000)
         self.safe_current_a = 0
         self.comm_timeout_s = 0
         self.available = True
@@ -82,12 +82,13 @@ class ChargingPoint:
         self.contactor = False
         self.plugged_ns: int | None = None
         self.session_start_wh = 0.0
-        self._heard_ns = self._advanced_ns = now_ns
-        self.wakeup_granted: bool | None = None
-        self._open_ns: int | None = None
-        self._asleep_ns: int | None = None
-        self._wake_ns: int | None = None
-        self._woken = False
+        self.wakeup_granted: bool | None = None  # what a DLM master says of waking, None: the own parameter counts
+        self._heard_ns = now_ns  # a Modbus client
+        self._advanced_ns = now_ns
+        self._open_ns: int | None = None  # the contactor opens then, whatever the vehicle does
+        self._asleep_ns: int | None = None  # the vehicle is woken then, if it has not asked
+        self._wake_ns: int | None = None  # the step that wakes it ends then
+        self._woken = False  # once for each plug, until it asks
 
     @property
     def role(self) -> str:

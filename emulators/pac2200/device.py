@@ -38,7 +38,7 @@ def pac2200(host: Host, config: DeviceConfig) -> MeterDevice:
         ParameterError: A transformer's current is set for a meter that measures directly.
     """
     if "CT primary [A]" in config.parameters and "-2EA40-" in config.variant:
-        raise ParameterError("CT primary [A]", f"is not offered by {config.variant}.", "It measures directly.")
+        raise ParameterError("CT primary [A]", f"is not available on {config.variant}.", "It measures directly.")
     parameters = ParameterStore(PARAMETERS, config.parameters)
     meter = Meter(config.variant, config.firmware, f"LQN/{config.name}", config.address, parameters, trace=host.trace)
     identity = {0: "Siemens AG", 1: config.variant, 2: f"V{config.firmware}"}

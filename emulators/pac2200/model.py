@@ -115,18 +115,18 @@ class Meter:
         self.output_on = False
         self.on_apply: Callable[[], object] | None = None
         self._traced: tuple[bool, int] | None = None  # input and tariff, as they were told last
-        self._last: Reading | None = None
-        self._momentary: dict[str, float] | None = None
+        self._last: Reading | None = None  # None: nothing was measured since it was powered up
+        self._momentary: dict[str, float] | None = None  # made of it when somebody reads
         self._counters = {
             f"{kind}_{where}_T{tariff}": 0.0 for kind in _COUNTERS for where in ("TOT", *PHASES) for tariff in (1, 2)
         }
-        self._bus_tariff = self._tariff = 0
-        self._changes = self._relevant_changes = 0
+        self._bus_tariff = self._tariff = 0  # as a client has set it, and the active one
+        self._changes = self._relevant_changes = 0  # of settings
         self._stored = dict(_STORED) | {"IP": int(ipaddress.IPv4Address(address)) if address else 0}
         self._now_s = 0.0
         self._utc_s = 0
-        self._collecting: list[Reading] = []
-        self._mean_of: list[Reading] = []
+        self._collecting: list[Reading] = []  # of the mean values' running period
+        self._mean_of: list[Reading] = []  # of the one that is over
         self._mean_utc_s = 0
         self._demand = _Demand()
         self._last_demand = _Demand()
@@ -415,8 +415,7 @@ def momentary_values(reading: Reading) -> dict[str, float]:
     """Return registers 1 to 72 by name: RMS currents are never negative, active power is signed; cos phi is 1."""
     volts = reading.voltage_v
     currents = reading.currents_a.map(abs)
-    powers = reading.currents_a.combine(volts, lambda current, voltage: current * voltage)
-    between = [_line_to_line(volts[a], volts[b]) for a, b in ((0, 1), (1, 2), (2, 0))]
+    powers, between = reading.powers_w, reading.line_to_line_v
     values = {f"V_{phase}_N": voltage for phase, voltage in zip(PHASES, volts, strict=True)}
     values |= dict(zip(("V_L1_L2", "V_L2_L3", "V_L3_L1"), between, strict=True))
     for phase, current, power in zip(PHASES, currents, powers, strict=True):
@@ -440,8 +439,3 @@ def momentary_values(reading: Reading) -> dict[str, float]:
         "PF_TOT": abs(total_w) / apparent_va if apparent_va else 1.0,
         "I_N": reading.neutral_a,
     }
-
-
-def _line_to_line(one_v: float, other_v: float) -> float:
-    """Return the voltage between two phases 120 degrees apart [V]."""
-    return math.sqrt(one_v * one_v + other_v * other_v + one_v * other_v)

@@ -1,7 +1,7 @@
 """Where a site's addresses are reached in one process: 127.S.n.h.
 
 S is a slot that each farm claims by a file lock, so two runs on one machine never meet; n numbers the site's networks,
-h is the host part of the address as the manual prints it. A port below 1024 that may not be bound is offered at +20000.
+h is the host part of the address as the manual prints it. A port below 1024 that may not be bound is served at +20000.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LOW_PORTS_END: Final = 1024
 LOW_PORT_SHIFT: Final = 20_000
 TESTER_HOST: Final = 254  #: Host part of the tester's own address on each network; its link is never cut.
 LOW_PORT: Final = 502  #: Modbus TCP, the lowest port of the emulated devices.
-LOW_PORTS_ELSEWHERE: Final = f"ports below {LOW_PORTS_END} may not be bound here: they are offered at +{LOW_PORT_SHIFT}"
+LOW_PORTS_ELSEWHERE: Final = f"ports below {LOW_PORTS_END} may not be bound here: they are served at +{LOW_PORT_SHIFT}"
 LOW_PORT_FIX: Final = f"sudo sysctl net.ipv4.ip_unprivileged_port_start={LOW_PORT} (or run with CAP_NET_BIND_SERVICE)"
 
 
@@ -198,5 +198,5 @@ def may_bind_low_ports() -> bool:
 
 
 def low_port_notice(addresses: Addresses) -> str:
-    """Return what to say once when low ports are offered elsewhere, or nothing."""
+    """Return what to say once when low ports are served elsewhere, or nothing."""
     return f"{LOW_PORTS_ELSEWHERE}. Fix: {LOW_PORT_FIX}" if addresses.shifts_low_ports else ""

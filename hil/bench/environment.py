@@ -15,7 +15,7 @@ from emulators.kit.host import NS_PER_S
 from emulators.kit.modbus import CLIENT
 from emulators.kit.ocpp.shell.security import Authority
 from hil.bench.addresses import Addresses
-from hil.bench.lan import Group
+from hil.bench.lan import LanGroup
 from hil.bench.links import FarmLinks, Peer
 from hil.clock import FarmLoop, ScaledLoop
 from hil.clock.instants import Instants
@@ -56,7 +56,7 @@ class Environment:
         self.site, self.loop, self.seed, self.trace, self.addresses = site, loop, seed, trace, addresses
         self.failures: list[str] = []
         self.instants = Instants(loop, self.died)
-        self.groups: dict[tuple[str, int], Group] = {}
+        self.groups: dict[tuple[str, int], LanGroup] = {}
         self.peers: dict[str, Peer] = {}
         self.links = FarmLinks(loop.links, self.peers)
         self.requests: dict[str, list[tuple[int, str]]] = {}

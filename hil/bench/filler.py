@@ -95,8 +95,8 @@ class Seat(Protocol):
         """Return in one sentence what it does now and why."""
         ...
 
-    async def offered(self) -> list[str]:
-        """Return the parameters that its form offers now."""
+    async def available(self) -> list[str]:
+        """Return the parameters that its form has now."""
         ...
 
     async def text(self, parameter: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from emulators.kit.host import NS_PER_S, Cancel, Phase, SerialPort, SerialSettings
 from hil.bench.environment import Environment
 from hil.bench.installation import Installation
-from hil.bench.lan import Group, Member
+from hil.bench.lan import LanGroup, LanMember
 from hil.bench.memory import KeptMemory
 from hil.bench.wiring import Bay, MeterTerminals
 from hil.errors import ScenarioError
@@ -82,16 +82,16 @@ class FarmHost:
         """Return whether connections get out of the farm."""
         return self._env.is_in_real_time
 
-    async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> Member:
+    async def udp_group(self, port: int, receive: Callable[[bytes, str], None]) -> LanMember:
         """Join the device's LAN."""
         if self._address is None:
             raise ScenarioError(f"{self.name} needs an address: it is a member of a LAN.")
-        group = self._env.groups.setdefault((self._network, port), Group())
+        group = self._env.groups.setdefault((self._network, port), LanGroup())
 
         def stranger(payload: bytes) -> None:
             self.trace("datagram_ignored", port=port, octets=len(payload), why="the sender is not of this farm")
 
-        member = Member(group, self._address, port, self._env.addresses, receive, stranger=stranger)
+        member = LanMember(group, self._address, port, self._env.addresses, receive, stranger=stranger)
         await member.join(self._env.loop)
         return member
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from emulators.kit.device import CardReader, Device
-from emulators.kit.front import Front
+from emulators.kit.hmi import Hmi
 from emulators.kit.parameters import ParameterError, Value
 from hil.bench.environment import Environment
 from hil.bench.filler import Filler
@@ -54,9 +54,9 @@ class LocalSeat:
         self._env = env
 
     @property
-    def shown(self) -> Front:
+    def shown(self) -> Hmi:
         """Return what a person sees at it."""
-        return self.device.front
+        return self.device.hmi
 
     def in_force(self, parameter: str) -> Value:
         """Return the value that a parameter has in force."""
@@ -95,9 +95,9 @@ class LocalSeat:
         """Return what it does now and why."""
         return self.device.explain()
 
-    async def offered(self) -> list[str]:
+    async def available(self) -> list[str]:
         """Return what its form offers."""
-        return self.device.parameters.offered()
+        return self.device.parameters.available()
 
     async def text(self, parameter: str) -> str:
         """Return what its form shows for a parameter."""

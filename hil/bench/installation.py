@@ -28,7 +28,7 @@ CHECK_EVERY_NS: Final = 60 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TrippedWire:
     """A tripwire that was touched.
 
     Attributes:
@@ -62,7 +62,7 @@ class Installation:
     def __init__(self, env: Environment) -> None:
         self._env = env
         self.plant = _plant_of(env.site)
-        self.findings: list[Finding] = []
+        self.findings: list[TrippedWire] = []
         self.sources: dict[str, tuple[str, PerPhase]] = {}
         self.changed: list[Callable[[], None]] = []
         self.bays = {
@@ -173,7 +173,7 @@ class Installation:
 
     def _find(self, kind: str, text: str, where: str) -> None:
         if self._env.verdict(PLANT, kind, text=text, where=where):
-            self.findings.append(Finding(self._env.instants.now_ns(), kind, text, where))
+            self.findings.append(TrippedWire(self._env.instants.now_ns(), kind, text, where))
 
 
 def _plant_of(site: Site) -> Plant:

@@ -14,19 +14,19 @@ from hil.bench.addresses import Addresses
 from hil.clock import FarmLoop
 
 
-class Group:
+class LanGroup:
     """All members of one network on one port."""
 
     def __init__(self) -> None:
-        self.members: dict[str, Member] = {}
+        self.members: dict[str, LanMember] = {}
 
 
-class Member(asyncio.DatagramProtocol):
+class LanMember(asyncio.DatagramProtocol):
     """One device in a group (``emulators.kit.host.UdpGroup``)."""
 
     def __init__(
         self,
-        group: Group,
+        group: LanGroup,
         address: str,
         port: int,
         resolver: Addresses,

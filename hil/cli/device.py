@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
 
 def _device(args: argparse.Namespace) -> int:
     with importing():
-        from hil.process.seat import Seat  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
+        from hil.process.seat import DeviceProcess  # noqa: PLC0415  a farm is slow to import, and `hil devices` does not need it
 
     secret, seats = token(), {}
     for word in args.seats:
@@ -64,7 +64,7 @@ def _device(args: argparse.Namespace) -> int:
         for one in seats.values():
             one.import_device()  # not while a bench waits, nor after the process has settled
     signal.signal(signal.SIGTERM, _leave)  # the first process of a container has no default for it
-    seat = Seat(seats, secret, args.settings)
+    seat = DeviceProcess(seats, secret, args.settings)
     seat.serve(hosts=args.host or [""], ready=READY if READY.parent.is_dir() else None)
     return ExitCode.PASSED
 
@@ -72,11 +72,11 @@ def _device(args: argparse.Namespace) -> int:
 def _proxy(args: argparse.Namespace) -> int:
     with importing():
         from hil.process.proxy import proxied  # noqa: PLC0415  as above
-        from hil.process.seat import Seat  # noqa: PLC0415
+        from hil.process.seat import DeviceProcess  # noqa: PLC0415
 
     secret, found = token(), proxied(_family(args.type), args.to)
     signal.signal(signal.SIGTERM, _leave)
-    Seat({args.name: found}, secret).serve(hosts=[args.host], ready=READY if READY.parent.is_dir() else None)
+    DeviceProcess({args.name: found}, secret).serve(hosts=[args.host], ready=READY if READY.parent.is_dir() else None)
     return ExitCode.PASSED
 
 

@@ -24,7 +24,7 @@ NEEDED_OPEN_FILES: Final = 4096  #: A hundred devices with their clients, twice.
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """One thing that was looked at.
 
     Attributes:
@@ -44,9 +44,9 @@ class Finding:
         return head if self.ok or not self.fix else f"{head}\n{'':21}fix: {self.fix}"
 
 
-def examine() -> list[Finding]:
+def examine() -> list[Check]:
     """Return every finding, in a fixed order; no check needs a right or leaves anything behind."""
-    checks: tuple[Callable[[], Finding], ...] = (
+    checks: tuple[Callable[[], Check], ...] = (
         _python,
         _installed,
         _linux,
@@ -61,65 +61,63 @@ def examine() -> list[Finding]:
     return [check() for check in checks]
 
 
-def _python() -> Finding:
+def _python() -> Check:
     version = sys.version.split()[0]
-    return Finding(
-        "Python", sys.version_info >= NEEDED_PYTHON, version, "install Python 3.11 or newer, then `make demo`"
-    )
+    return Check("Python", sys.version_info >= NEEDED_PYTHON, version, "install Python 3.11 or newer, then `make demo`")
 
 
-def _installed() -> Finding:
+def _installed() -> Check:
     where = f"{sys.prefix}" if sys.prefix != sys.base_prefix else "no virtual environment"
     try:
         version = metadata.version("hilfarm")
     except metadata.PackageNotFoundError:
-        return Finding("environment", False, f"hilfarm is not installed ({where})", "`make demo` sets up .venv")
-    return Finding("environment", sys.prefix != sys.base_prefix, f"hilfarm {version} in {where}", "use .venv/bin/hil")
+        return Check("environment", False, f"hilfarm is not installed ({where})", "`make demo` sets up .venv")
+    return Check("environment", sys.prefix != sys.base_prefix, f"hilfarm {version} in {where}", "use .venv/bin/hil")
 
 
-def _linux() -> Finding:
-    return Finding("system", sys.platform == "linux", sys.platform, "run on Linux: each device needs its own 127.x.y.z")
+def _linux() -> Check:
+    return Check("system", sys.platform == "linux", sys.platform, "run on Linux: each device needs its own 127.x.y.z")
 
 
-def _loopback() -> Finding:
+def _loopback() -> Check:
     try:
         with socket.socket() as one:
             one.bind(("127.77.1.11", 0))
     except OSError as error:
-        return Finding("loopback", False, f"127.77.1.11: {error.strerror}", "bring lo up with 127.0.0.1/8")
-    return Finding("loopback", True, "every 127.x.y.z can be bound")
+        return Check("loopback", False, f"127.77.1.11: {error.strerror}", "bring lo up with 127.0.0.1/8")
+    return Check("loopback", True, "every 127.x.y.z can be bound")
 
 
-def _low_ports() -> Finding:
+def _low_ports() -> Check:
     if not may_bind_low_ports():
-        return Finding("low ports", False, LOW_PORTS_ELSEWHERE, LOW_PORT_FIX)
-    return Finding("low ports", True, f"port {LOW_PORT} can be bound")
+        return Check("low ports", False, LOW_PORTS_ELSEWHERE, LOW_PORT_FIX)
+    return Check("low ports", True, f"port {LOW_PORT} can be bound")
 
 
-def _open_files() -> Finding:
+def _open_files() -> Check:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = soft == resource.RLIM_INFINITY or soft >= NEEDED_OPEN_FILES
     limit = "unlimited" if soft == resource.RLIM_INFINITY else str(soft)
     target = NEEDED_OPEN_FILES if hard == resource.RLIM_INFINITY else min(NEEDED_OPEN_FILES, hard)
-    return Finding(
+    return Check(
         "open files", enough, limit, f"`ulimit -n {target}` in this shell (large sites need {NEEDED_OPEN_FILES})"
     )
 
 
-def _ptys() -> Finding:
+def _ptys() -> Check:
     try:
         ours, theirs = pty.openpty()
     except OSError as error:
-        return Finding("ptys", False, str(error), "mount devpts: serial lines are pseudo-terminals")
+        return Check("ptys", False, str(error), "mount devpts: serial lines are pseudo-terminals")
     os.close(ours)
     os.close(theirs)
-    return Finding("ptys", True, "serial lines can be emulated")
+    return Check("ptys", True, "serial lines can be emulated")
 
 
-def _serial_ports() -> Finding:
+def _serial_ports() -> Check:
     ports = sorted(port for pattern in SERIAL_PORTS for port in DEVICES.glob(pattern))
     if not ports:
-        return Finding("serial ports", True, "no real one here: needed only for a real reader of a P1 meter")
+        return Check("serial ports", True, "no real one here: needed only for a real reader of a P1 meter")
     closed = [port for port in ports if not os.access(port, os.R_OK | os.W_OK)]
     if closed:
         text = f"may not be opened: {', '.join(map(str, closed))}"
@@ -127,25 +125,25 @@ def _serial_ports() -> Finding:
             group = closed[0].group()
         except KeyError:  # a number that has no name here
             group = "dialout"
-        return Finding("serial ports", False, text, f"sudo usermod -aG {group} $USER, then log in again")
-    return Finding("serial ports", True, ", ".join(map(str, ports)))
+        return Check("serial ports", False, text, f"sudo usermod -aG {group} $USER, then log in again")
+    return Check("serial ports", True, ", ".join(map(str, ports)))
 
 
-def _engine() -> Finding:
+def _engine() -> Check:
     if shutil.which("docker") is None:
-        return Finding(
+        return Check(
             "engine", False, "no docker command: the embedded bench works without", "install Docker for containers"
         )
     path = Path(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"))
     if path.is_absolute() and not os.access(path, os.R_OK | os.W_OK):
         text = f"{path} cannot be used: the embedded bench works without"
-        return Finding("engine", False, text, "start the engine, and add yourself to the group docker")
-    return Finding("engine", True, "docker")
+        return Check("engine", False, text, "start the engine, and add yourself to the group docker")
+    return Check("engine", True, "docker")
 
 
-def _compose() -> Finding:
+def _compose() -> Check:
     try:
         command = " ".join(Path(word).name for word in compose_command())
     except EngineMissing:
-        return Finding("compose", False, "no Compose v2: the embedded bench works without", COMPOSE_FIX)
-    return Finding("compose", True, command)
+        return Check("compose", False, "no Compose v2: the embedded bench works without", COMPOSE_FIX)
+    return Check("compose", True, command)

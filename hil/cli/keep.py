@@ -124,9 +124,11 @@ def _bench(
     if request.bench == "embedded":
         yield embedded(request.speed)
         return
-    from hil.compose.up import Containers  # noqa: PLC0415  most farms do not need it
+    from hil.compose.up import EngineContainers  # noqa: PLC0415  most farms do not need it
 
-    containers = Containers(folder.path, lambda text: console.print(text, markup=False), exact=request.exact_addresses)
+    containers = EngineContainers(
+        folder.path, lambda text: console.print(text, markup=False), exact=request.exact_addresses
+    )
     with containers.running():
         facts["compose"] = containers.facts
         yield compose(site, request.speed, containers, containers.token)

@@ -18,7 +18,20 @@ import socket
 from contextlib import suppress
 from typing import Final
 
-from hil.clock.grants import Counts, Hello, Idle, Kind, Report, Step, Turn, Wire, encode, message, report, target
+from hil.clock.grants import (
+    ConductorWire,
+    Counts,
+    GrantedStep,
+    Idle,
+    MemberHello,
+    MessageKind,
+    Turn,
+    TurnReport,
+    encode,
+    message,
+    report,
+    target,
+)
 from hil.clock.virtual import RESOLUTION_S
 from hil.errors import BenchError
 
@@ -27,7 +40,7 @@ DEVICE: Final = 1
 METER: Final = 2  #: Rank of those that look at an instant when the others have made it.
 
 
-class Member:
+class ConductedProcess:
     """One process of a session.
 
     Attributes:
@@ -39,9 +52,9 @@ class Member:
         unblocked: Somebody has read since its last turn, so that its buffers may have room again.
     """
 
-    def __init__(self, hello: Hello) -> None:
+    def __init__(self, hello: MemberHello) -> None:
         self.hello = hello
-        self.last: Report | None = None
+        self.last: TurnReport | None = None
         self.owed: Counts = {}
         self.runs = self.wishes = self.unblocked = False
 
@@ -50,7 +63,7 @@ class Member:
         return self.wishes or bool(self.owed) or self.last is None or self.last.next_s < now_s + RESOLUTION_S
 
 
-class Session:
+class TurnOrder:
     """The members of one farm, its time, and whose turn it is. Nothing here waits or sends.
 
     Attributes:
@@ -62,18 +75,18 @@ class Session:
     def __init__(self) -> None:
         self.now_s = 0.0
         self.grants = self.steps = 0
-        self._members: dict[str, Member] = {}
-        self._early: list[Member] = []
-        self._meters: list[Member] = []
+        self._members: dict[str, ConductedProcess] = {}
+        self._early: list[ConductedProcess] = []
+        self._meters: list[ConductedProcess] = []
         self._place = 0
         self._left = False
         self._running = 0
-        self._hearers: dict[bytes, list[Member]] = {}
+        self._hearers: dict[bytes, list[ConductedProcess]] = {}
 
     def __len__(self) -> int:
         return len(self._members)
 
-    def join(self, hello: Hello) -> Member:
+    def join(self, hello: MemberHello) -> ConductedProcess:
         """Take a member in.
 
         Raises:
@@ -81,13 +94,13 @@ class Session:
         """
         if hello.name in self._members:
             raise BenchError(f"{hello.name} has joined already.")
-        member = self._members[hello.name] = Member(hello)
+        member = self._members[hello.name] = ConductedProcess(hello)
         for address in hello.addresses:
             self._hearers.setdefault(socket.inet_aton(address), []).append(member)
         self._line_up()
         return member
 
-    def leave(self, member: Member) -> None:
+    def leave(self, member: ConductedProcess) -> None:
         """Write a member off; what it is owed or had to do is nobody's business any more."""
         del self._members[member.hello.name]
         self._running -= member.runs
@@ -101,7 +114,7 @@ class Session:
             if self._left or other.hello.rank == RUNNER:
                 other.wishes = True  # the runner finds the end of a connection; without a runner everybody goes
 
-    def reported(self, member: Member, what: Report) -> None:
+    def reported(self, member: ConductedProcess, what: TurnReport) -> None:
         """Take a member's report.
 
         Raises:
@@ -115,7 +128,7 @@ class Session:
             for hearer in self._hearers.get(target(one), ()):
                 hearer.owed[one] = hearer.owed.get(one, 0) + count
 
-    def wishes(self, member: Member) -> Step | None:
+    def wishes(self, member: ConductedProcess) -> GrantedStep | None:
         """Take a member's wish; a device's is granted at once, since it is the runner's question."""
         if member.runs:
             return None  # it has heard already, in this turn
@@ -124,9 +137,9 @@ class Session:
             return None
         member.runs = True
         self._running += 1
-        return Step(self.now_s, Turn.CALLS_ONLY)
+        return GrantedStep(self.now_s, Turn.CALLS_ONLY)
 
-    def next(self) -> tuple[Member, Step] | None:
+    def next(self) -> tuple[ConductedProcess, GrantedStep] | None:
         """Return whose turn it is now, None while somebody runs or nobody has anything to do."""
         if self._running:
             return None
@@ -151,12 +164,12 @@ class Session:
         self._meters = [one for one in members if one.hello.rank >= METER]
         self._place = 0
 
-    def _in_turn(self) -> list[Member]:
+    def _in_turn(self) -> list[ConductedProcess]:
         """Return the members in the order in which they get the turn: round by round, meters last."""
         place = self._place
         return self._early[place:] + self._early[:place] + self._meters
 
-    def _give(self, member: Member, turn: int = Turn.PLAIN) -> tuple[Member, Step]:
+    def _give(self, member: ConductedProcess, turn: int = Turn.PLAIN) -> tuple[ConductedProcess, GrantedStep]:
         owed, member.owed = member.owed, {}
         member.runs, member.wishes = True, False
         self._running += 1
@@ -165,7 +178,7 @@ class Session:
             for other in self._members.values():
                 other.unblocked = other is not member
         self._place = self._early.index(member) + 1 if member.hello.rank < METER else 0
-        return member, Step(self.now_s, turn | Turn.LEFT if self._left else turn, owed)
+        return member, GrantedStep(self.now_s, turn | Turn.LEFT if self._left else turn, owed)
 
     def _move_on(self) -> bool:
         """Move time to the next timer of all; return False if it has to stand."""
@@ -197,10 +210,10 @@ class Conductor:
         self._listener.setblocking(False)
         self._epoll = select.epoll()
         self._epoll.register(self._listener, select.EPOLLIN)
-        self._wires: dict[int, Wire] = {}
-        self._seats: dict[int, tuple[Session, Member]] = {}
-        self._where: dict[Member, Wire] = {}
-        self._sessions: dict[str, Session] = {}
+        self._wires: dict[int, ConductorWire] = {}
+        self._seats: dict[int, tuple[TurnOrder, ConductedProcess]] = {}
+        self._where: dict[ConductedProcess, ConductorWire] = {}
+        self._sessions: dict[str, TurnOrder] = {}
         self._end, self._stopper = socket.socketpair()
         self._epoll.register(self._end, select.EPOLLIN)
 
@@ -238,7 +251,7 @@ class Conductor:
         with suppress(BlockingIOError):
             sock, _ = self._listener.accept()
             sock.setblocking(True)
-            self._wires[sock.fileno()] = Wire(sock)
+            self._wires[sock.fileno()] = ConductorWire(sock)
             self._epoll.register(sock, select.EPOLLIN)
 
     def _hear(self, fd: int) -> None:
@@ -251,21 +264,21 @@ class Conductor:
                 self._take(fd, *wire.messages.popleft())
         except BenchError as error:
             with suppress(OSError):
-                wire.send(message(Kind.REFUSED, str(error).encode()))
+                wire.send(message(MessageKind.REFUSED, str(error).encode()))
             print(f"conductor: {error}", flush=True)
             self._gone(fd)
 
     def _take(self, fd: int, kind: int, content: bytes) -> None:
         if fd not in self._seats:
-            if kind != Kind.HELLO:
+            if kind != MessageKind.HELLO:
                 raise BenchError(f"somebody who has not joined sends a message of kind {kind}.")
-            self._greet(fd, Hello.decode(content))
+            self._greet(fd, MemberHello.decode(content))
             return
         session, member = self._seats[fd]
         match kind:
-            case Kind.REPORT:
+            case MessageKind.REPORT:
                 session.reported(member, report(content))
-            case Kind.WISH:
+            case MessageKind.WISH:
                 step = session.wishes(member)
                 if step is not None:
                     self._send(member, step)
@@ -273,13 +286,13 @@ class Conductor:
                 raise BenchError(f"{member.hello.name} sends a message of kind {kind}.")
         self._conduct(session)
 
-    def _greet(self, fd: int, hello: Hello) -> None:
+    def _greet(self, fd: int, hello: MemberHello) -> None:
         if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
             raise BenchError("somebody with a wrong token wants to join.")
-        session = self._sessions.setdefault(hello.session, Session())
+        session = self._sessions.setdefault(hello.session, TurnOrder())
         member = session.join(hello)
         self._seats[fd], self._where[member] = (session, member), self._wires[fd]
-        self._wires[fd].send(message(Kind.WELCOME, str(self._cpu).encode()))
+        self._wires[fd].send(message(MessageKind.WELCOME, str(self._cpu).encode()))
         self._conduct(session)
 
     def _gone(self, fd: int) -> None:
@@ -296,11 +309,11 @@ class Conductor:
             self._sessions = {name: one for name, one in self._sessions.items() if one is not session}
             print(f"a farm of {session.now_s:g} s: {session.grants} grants, {session.steps} turns", flush=True)
 
-    def _conduct(self, session: Session) -> None:
+    def _conduct(self, session: TurnOrder) -> None:
         """Give the turn to whoever is next."""
         while (chosen := session.next()) is not None:
             self._send(*chosen)
 
-    def _send(self, member: Member, step: Step) -> None:
+    def _send(self, member: ConductedProcess, step: GrantedStep) -> None:
         with suppress(OSError):  # its end is found when it is read
             self._where[member].send(encode(step))

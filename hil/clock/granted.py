@@ -9,7 +9,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from hil.clock.grants import Conducted, Counts, Hello, Idle, Report, Step, Traffic, Turn, address_of, key
+from hil.clock.grants import (
+    Conducted,
+    Counts,
+    GrantedStep,
+    Idle,
+    MemberHello,
+    Traffic,
+    Turn,
+    TurnReport,
+    address_of,
+    key,
+)
 from hil.clock.ledger import Address, Direction, Ledger
 from hil.clock.selector import ReadyList
 from hil.clock.virtual import VirtualTimeLoop
@@ -169,7 +180,7 @@ class GrantedLoop(VirtualTimeLoop):
 
     kind = "lock-step"
 
-    def __init__(self, conductor: tuple[str, int], hello: Hello) -> None:
+    def __init__(self, conductor: tuple[str, int], hello: MemberHello) -> None:
         self._seat = Conducted(conductor, hello)
         self._writers: set[int] = set()
         super().__init__()
@@ -221,7 +232,7 @@ class GrantedLoop(VirtualTimeLoop):
             self._seat.report(self._report())
             self._take_turn()
 
-    def _report(self) -> Report:
+    def _report(self) -> TurnReport:
         idle: int = Idle.PLAIN
         if self._flow.count:
             idle |= Idle.FLOWS
@@ -230,7 +241,7 @@ class GrantedLoop(VirtualTimeLoop):
         if self._writers:
             idle |= Idle.WRITES
         next_s = self._scheduled[0].when() if self._scheduled else math.inf
-        return Report(next_s, idle, self._outside.take_sent())
+        return TurnReport(next_s, idle, self._outside.take_sent())
 
     def _take_turn(self) -> None:
         self._sleeping = True  # so that another thread, or a signal handler, writes to the file that is waited for
@@ -241,7 +252,7 @@ class GrantedLoop(VirtualTimeLoop):
         self._has_turn = True
         self._begin(step)
 
-    def _begin(self, step: Step) -> None:
+    def _begin(self, step: GrantedStep) -> None:
         self._jump(step.now_s)
         self._farm_selector.only = self._wake_fd if step.turn & Turn.CALLS_ONLY else None
         self._outside.expect(step.owed)

@@ -41,7 +41,7 @@ class Traffic:
     DATAGRAM: Final = b"U"
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """Kinds of messages."""
 
     HELLO = 1  #: A member's first; JSON.
@@ -71,7 +71,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
+class MemberHello:
     """Who a member is.
 
     Attributes:
@@ -90,10 +90,10 @@ class Hello:
 
     def encode(self) -> bytes:
         """Return the message."""
-        return message(Kind.HELLO, json.dumps(asdict(self)).encode())
+        return message(MessageKind.HELLO, json.dumps(asdict(self)).encode())
 
     @classmethod
-    def decode(cls, content: bytes) -> Hello:
+    def decode(cls, content: bytes) -> MemberHello:
         """Return what a message says.
 
         Raises:
@@ -105,7 +105,7 @@ class Hello:
             raise BenchError(f"{content[:80]!r} is no greeting of a member: {error}") from error
 
     @classmethod
-    def of(cls, fields: Mapping[str, Any]) -> Hello:
+    def of(cls, fields: Mapping[str, Any]) -> MemberHello:
         """Return what the fields of a message say (errors as :meth:`decode`)."""
         try:
             token, session, name = (str(fields[one]) for one in ("token", "session", "name"))
@@ -116,7 +116,7 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class TurnReport:
     """A member has nothing more to do at this instant.
 
     Attributes:
@@ -131,7 +131,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class GrantedStep:
     """A member may run.
 
     Attributes:
@@ -163,36 +163,36 @@ def address_of(one: bytes) -> tuple[str, int]:
     return socket.inet_ntoa(ip), port
 
 
-def message(kind: Kind, content: bytes = b"") -> bytes:
+def message(kind: MessageKind, content: bytes = b"") -> bytes:
     """Return a message as it goes over the wire."""
     return _HEAD.pack(len(content), kind) + content
 
 
-def encode(what: Report | Step) -> bytes:
+def encode(what: TurnReport | GrantedStep) -> bytes:
     """Return a report or a step as it goes over the wire."""
     match what:
-        case Report(at_s, flags, counts):
-            kind = Kind.REPORT
-        case Step(at_s, flags, counts):
-            kind = Kind.STEP
+        case TurnReport(at_s, flags, counts):
+            kind = MessageKind.REPORT
+        case GrantedStep(at_s, flags, counts):
+            kind = MessageKind.STEP
     content = _BODY.pack(at_s, flags) + b"".join(_COUNT.pack(one, count) for one, count in counts.items())
     return _HEAD.pack(len(content), kind) + content
 
 
-def report(content: bytes) -> Report:
+def report(content: bytes) -> TurnReport:
     """Return what a report says.
 
     Raises:
         BenchError: It is none.
     """
     next_s, flags, counts = _decode(content)
-    return Report(next_s, flags, counts)
+    return TurnReport(next_s, flags, counts)
 
 
-def step(content: bytes) -> Step:
+def step(content: bytes) -> GrantedStep:
     """Return what a step says (errors as :func:`report`)."""
     now_s, flags, counts = _decode(content)
-    return Step(now_s, flags, counts)
+    return GrantedStep(now_s, flags, counts)
 
 
 def _decode(content: bytes) -> tuple[float, int, Counts]:
@@ -204,7 +204,7 @@ def _decode(content: bytes) -> tuple[float, int, Counts]:
         raise BenchError(f"{content[:80]!r} is no message between a member and its conductor: {error}") from error
 
 
-class Wire:
+class ConductorWire:
     """One end of a connection between a member and its conductor: whole messages out, whole messages in.
 
     Args:
@@ -268,20 +268,20 @@ class Conducted:
         cpu: Where all members run: since one does at a time, handing over on one CPU takes half the time.
     """
 
-    def __init__(self, address: tuple[str, int], hello: Hello) -> None:
+    def __init__(self, address: tuple[str, int], hello: MemberHello) -> None:
         self._where = f"{address[0]}:{address[1]}"
         try:
             sock = socket.create_connection(address, timeout=HELLO_TIMEOUT_REAL_S)
         except OSError as error:
             raise BenchError(f"{hello.name}: no conductor at {self._where}: {error}") from error
-        self._wire = Wire(sock)
+        self._wire = ConductorWire(sock)
         try:
             self._wire.send(hello.encode())
             kind, content = self._next()
         except OSError as error:
             sock.close()
             raise BenchError(f"{hello.name}: the conductor at {self._where} does not answer: {error}") from error
-        if kind != Kind.WELCOME:
+        if kind != MessageKind.WELCOME:
             sock.close()
             why = content.decode(errors="replace")
             raise BenchError(f"{hello.name}: the conductor at {self._where} refuses: {why}")
@@ -291,7 +291,7 @@ class Conducted:
         for one in (self._both, self._only_own):
             one.register(sock, select.POLLIN)
 
-    def report(self, what: Report) -> None:
+    def report(self, what: TurnReport) -> None:
         """Tell that there is nothing more to do at this instant."""
         self._wire.send(encode(what))
 
@@ -299,7 +299,7 @@ class Conducted:
         """Take input on a file for another thread's wish to have a turn."""
         self._both.register(wake_fd, select.POLLIN)
 
-    def await_step(self) -> Step:
+    def await_step(self) -> GrantedStep:
         """Wait for the next turn.
 
         Raises:
@@ -311,9 +311,9 @@ class Conducted:
                 self._receive()
             else:
                 waiting = self._only_own
-                self._wire.send(message(Kind.WISH))
+                self._wire.send(message(MessageKind.WISH))
         kind, content = self._wire.messages.popleft()
-        if kind != Kind.STEP:
+        if kind != MessageKind.STEP:
             raise BenchError(f"the conductor at {self._where} talks garbage: a message of kind {kind}.")
         return step(content)
 

@@ -47,6 +47,7 @@ class FarmThread:
         self._loop: FarmLoop | None = None
         self._failure: BaseException | None = None
         self._started = threading.Event()
+        self._ended = threading.Event()  # `is_alive()` that a Ctrl-C interrupts takes a running thread for ended
         self._thread = threading.Thread(target=self._main, name="farm", daemon=True)
         self._thread.start()
         self._started.wait()
@@ -99,7 +100,7 @@ class FarmThread:
             self._wait(finished, timeout_s)
         except BaseException:
             abandoned = True
-            if self._thread.is_alive():
+            if not self._ended.is_set():
                 self._submit(cancel)
                 if not self._finished_in(finished, CANCEL_REAL_S):
                     LOG.warning("%r did not end within %.0f s of being cancelled", coro, CANCEL_REAL_S)
@@ -116,17 +117,18 @@ class FarmThread:
         loop = self._loop
         if loop is None:
             return
-        if self._thread.is_alive() and not loop.is_closed():
+        if not self._ended.is_set() and not loop.is_closed():
             try:
                 loop.call_soon_threadsafe(loop.stop)
             except RuntimeError:  # it closed itself just now
                 LOG.debug("the farm's loop was closed already")
-        self._thread.join(CLOSE_REAL_S)
-        if self._thread.is_alive():
+        if self._ended.wait(CLOSE_REAL_S):
+            self._thread.join()
+        else:
             LOG.warning("the farm's thread did not end within %.0f s", CLOSE_REAL_S)
 
     def _submit(self, callback: Callable[[], None]) -> None:
-        if not self._thread.is_alive() or self._failure is not None:
+        if self._ended.is_set() or self._failure is not None:
             raise self._dead()
         try:
             self.loop.call_soon_threadsafe(callback)
@@ -136,7 +138,7 @@ class FarmThread:
     def _wait(self, finished: threading.Event, timeout_s: float | None) -> None:
         deadline = None if timeout_s is None else FarmLoop.real_s() + timeout_s
         while not finished.wait(SLICE_REAL_S):
-            if not self._thread.is_alive():
+            if self._ended.is_set():
                 if finished.is_set():
                     return
                 raise self._dead()
@@ -177,6 +179,7 @@ class FarmThread:
             LOG.error("the farm's loop died", exc_info=error)
         finally:
             self._clean_up(loop)
+            self._ended.set()
 
     def _clean_up(self, loop: FarmLoop) -> None:
         try:

@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """The stack of one run (attributes as of :class:`hil.compose.up.Containers`).
+    """The stack of one run (attributes as of :class:`hil.compose.up.EngineContainers`).
 
     Attributes:
         place: For each seat that has to be on a certain host: the value of that host's label ``hilfarm``.

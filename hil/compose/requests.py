@@ -1,7 +1,7 @@
 """The channel by which the test runner, in its container, asks the run's own process for what only the engine can do.
 
 A Unix socket in a private folder that is mounted into the runner. A request is a connection: one line of JSON with
-``do``, one line back, an answer or ``error`` and ``text``. Requests are served one at a time.
+``do``, one line back, an answer or ``error`` and ``text``. RequestServer are served one at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ANSWER_REAL_S: Final = 600.0  #: The longest that a site may take.
 LONGEST_BYTES: Final = 1 << 22
 
 
-class Requests:
+class RequestServer:
     """Serves requests in a thread of its own until it is closed.
 
     Args:
@@ -90,7 +90,7 @@ class Requests:
             return {"error": "bench", "text": f"{type(error).__name__}: {error}"}
 
 
-class Host:
+class RunChannel:
     """The run's own process, asked over the channel (``hil.process.containers.Containers``).
 
     Args:

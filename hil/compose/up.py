@@ -18,7 +18,7 @@ from hil.compose.image import Say, ensure
 from hil.compose.plan import Plan, choose_subnets, free_subnet, project
 from hil.compose.project import TRIES, Project
 from hil.compose.render import FURTHER_DEVICE_MB, render
-from hil.compose.requests import MOUNTED, SOCKET, Requests
+from hil.compose.requests import MOUNTED, SOCKET, RequestServer
 from hil.compose.runner import RUNNER_MB, make_runner
 from hil.errors import BenchError
 from hil.process.containers import Act
@@ -29,7 +29,7 @@ DEVICE_MB: Final = 60  #: What a device's container takes (measured).
 RUNNERS_PREFIX: Final = 29  #: The runner's own network has room for it and its gateway.
 
 
-class Containers:
+class EngineContainers:
     """What one run has in the engine (``hil.process.containers.Containers``).
 
     Containers depend on a site's shape only, which is its compose file: settings come with each test. So a project is
@@ -58,7 +58,7 @@ class Containers:
         self._ending = threading.Event()
 
     @contextmanager
-    def running(self, *, keep: bool = False) -> Iterator[Containers]:
+    def running(self, *, keep: bool = False) -> Iterator[EngineContainers]:
         """Have engine and image ready; at the end everything is removed.
 
         Args:
@@ -110,7 +110,7 @@ class Containers:
             settings: Its environment.
             visible: Folders of this machine that it may read.
         """
-        requests = Requests(self)
+        requests = RequestServer(self)
         try:
             self._make_runner(requests.folder, settings, visible)
             yield ("docker", "start", "--attach", "--interactive", self._runner)

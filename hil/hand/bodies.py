@@ -31,7 +31,7 @@ class Unplug(Body):
     point: str = Field(description=SOCKET)
 
 
-class Source(Body):
+class SourceBody(Body):
     """What a load draws, or a PV system feeds in."""
 
     name: str = Field(description="the name of a load or PV system of the site, or of the feeder that has only one")
@@ -54,7 +54,7 @@ class Cable(Body):
     )
 
 
-class Parameter(Body):
+class ParameterBody(Body):
     """A parameter to look at or to set, by the manual's own name."""
 
     device: str = Field(description="the name of a device of the site")

@@ -23,11 +23,11 @@ def verbs(tester: Tester) -> dict[str, Verb[Any]]:
     return {
         "plug": Verb(bodies.Plug, _refusing(lambda body: _plug(tester, body))),
         "unplug": Verb(bodies.Unplug, _refusing(lambda body: tester.vehicle(body.point).unplug())),
-        "load": Verb(bodies.Source, _refusing(lambda body: tester.load(body.name).set(body.per_phase_a))),
-        "pv": Verb(bodies.Source, _refusing(lambda body: tester.pv(body.name).set(body.per_phase_a))),
+        "load": Verb(bodies.SourceBody, _refusing(lambda body: tester.load(body.name).set(body.per_phase_a))),
+        "pv": Verb(bodies.SourceBody, _refusing(lambda body: tester.pv(body.name).set(body.per_phase_a))),
         "cut": Verb(bodies.Cable, _refusing(lambda body: links.cut(body.device, body.other))),
         "restore": Verb(bodies.Cable, _refusing(lambda body: links.restore(body.device, body.other))),
-        "param": Verb(bodies.Parameter, _refusing(lambda body: _parameter(tester, body))),
+        "param": Verb(bodies.ParameterBody, _refusing(lambda body: _parameter(tester, body))),
         "restart": Verb(bodies.Restart, _refusing(lambda body: tester.form(body.device).restart())),
     }
 
@@ -92,11 +92,11 @@ async def _plug(tester: Tester, body: bodies.Plug) -> None:
     await tester.vehicle(body.point).plug(spec)
 
 
-async def _parameter(tester: Tester, body: bodies.Parameter) -> Answer:
+async def _parameter(tester: Tester, body: bodies.ParameterBody) -> Answer:
     """Show parameters, or set and save one as the device's form does."""
     form = tester.form(body.device)
     if body.name is None:
-        return {"parameters": {name: await form.shown(name) for name in await form.offered()}}
+        return {"parameters": {name: await form.shown(name) for name in await form.available()}}
     tester.site.require_parameter(body.device, body.name)
     waiting: list[str] = []
     if body.value is not None:

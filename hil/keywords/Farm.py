@@ -11,14 +11,14 @@ from robotlibcore import DynamicCore
 from hil.keywords.context import Context
 from hil.keywords.names import normal
 from hil.keywords.topics import topics
-from hil.keywords.values import Amps, Amps3, Percent, Verb, to_amps, to_amps3, to_percent, to_verb
+from hil.keywords.values import Amps, Amps3, Comparison, Percent, to_amps, to_amps3, to_percent, to_verb
 from hil.run.needs import lacking, unknown
 from hil.trace import stable_name
 
 
 @library(
     scope="GLOBAL",
-    converters={Amps: to_amps, Amps3: to_amps3, Percent: to_percent, Verb: to_verb},
+    converters={Amps: to_amps, Amps3: to_amps3, Percent: to_percent, Comparison: to_verb},
     doc_format="ROBOT",
     auto_keywords=False,
 )

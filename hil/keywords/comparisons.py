@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from hil.keywords.values import Verb
+from hil.keywords.values import Comparison
 from hil.run.session import Session
 
 SAMPLE_S: Final = 5.0
@@ -17,7 +17,7 @@ def compare(
     session: Session,
     what: str,
     read: Callable[[], Sequence[float]],
-    verb: Verb,
+    verb: Comparison,
     expected_a: Sequence[float],
     *,
     within: timedelta,
@@ -28,11 +28,11 @@ def compare(
     Raises:
         AssertionError: What, when, who and why.
     """
-    until_s = session.now_s() + (0 if verb is Verb.IS else within.total_seconds())
-    at_most = verb in (Verb.SHOULD_NEVER_EXCEED, Verb.SHOULD_BE_AT_MOST)
-    always = verb in (Verb.STAYS_AT, Verb.SHOULD_NEVER_EXCEED)
+    until_s = session.now_s() + (0 if verb is Comparison.IS else within.total_seconds())
+    at_most = verb in (Comparison.SHOULD_NEVER_EXCEED, Comparison.SHOULD_BE_AT_MOST)
+    always = verb in (Comparison.STAYS_AT, Comparison.SHOULD_NEVER_EXCEED)
     good_samples = 0
-    if verb is Verb.SETTLES_AT:  # only the end decides: what comes before need not be sampled
+    if verb is Comparison.SETTLES_AT:  # only the end decides: what comes before need not be sampled
         session.wait(max(0.0, within.total_seconds() - 2 * SAMPLE_S))
     while True:
         values = read()
@@ -45,11 +45,11 @@ def compare(
         if left_s <= 0 or (always and not good):
             break
         session.wait(min(SAMPLE_S, left_s))
-    enough = 2 if verb is Verb.SETTLES_AT and within.total_seconds() >= 2 * SAMPLE_S else 1
+    enough = 2 if verb is Comparison.SETTLES_AT and within.total_seconds() >= 2 * SAMPLE_S else 1
     if good_samples < enough:
         wanted = " / ".join(f"{value:g}" for value in expected_a)
         was = " / ".join(f"{value:.4g}" for value in values)
-        window = "now" if verb is Verb.IS else f"within {within.total_seconds():g} s"
+        window = "now" if verb is Comparison.IS else f"within {within.total_seconds():g} s"
         raise AssertionError(
             f"{what} {verb.demand} {wanted} A (tolerance {tolerance_a:g} A) {window}: "
             f"was {was} A at {session.moment()}.\n{session.why()}"

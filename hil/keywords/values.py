@@ -10,7 +10,7 @@ from typing import Final
 from emulators.kit.phases import PHASES, PerPhase
 
 
-class Phase(Enum):
+class PhaseName(Enum):
     """A conductor."""
 
     L1 = 0
@@ -18,7 +18,7 @@ class Phase(Enum):
     L3 = 2
 
 
-class Verb(Enum):
+class Comparison(Enum):
     """How a value is compared with what is expected."""
 
     IS = "is"
@@ -107,13 +107,15 @@ def to_percent(text: str) -> Percent:
     return Percent(float(match[1]))
 
 
-def to_verb(text: str) -> Verb:
+def to_verb(text: str) -> Comparison:
     """Return a comparison.
 
     Raises:
         ValueError: There is none of that name; all are listed.
     """
     try:
-        return Verb(" ".join(str(text).lower().split()))
+        return Comparison(" ".join(str(text).lower().split()))
     except ValueError:
-        raise ValueError(f"{text!r} is no comparison. Allowed: {', '.join(verb.value for verb in Verb)}.") from None
+        raise ValueError(
+            f"{text!r} is no comparison. Allowed: {', '.join(verb.value for verb in Comparison)}."
+        ) from None

@@ -148,7 +148,7 @@ class Collision:
         lines: The talkers' lines.
     """
 
-    def __init__(self, reader: Reader, lines: Sequence[Line]) -> None:
+    def __init__(self, reader: Reader, lines: Sequence[SerialLine]) -> None:
         self._reader, self._lines = reader, lines
         self._arrivals: list[tuple[int, str, bytes]] | None = None
 
@@ -169,7 +169,7 @@ class Collision:
         self._reader.close()
 
 
-class Outlet:
+class FreeEnd:
     """A reader outside the farm: a path that any program may open.
 
     Attributes:
@@ -227,7 +227,7 @@ class Outlet:
                 raise
 
 
-class Line:
+class SerialLine:
     """The wire that leaves one talker.
 
     Attributes:
@@ -302,7 +302,11 @@ class Port:
     """A device's serial port (``emulators.kit.host.SerialPort``); a talker's has a line, a reader's a tap."""
 
     def __init__(
-        self, settings: SerialSettings, line: Line | None, closed: Callable[[], None], adapter: Adapter | None = None
+        self,
+        settings: SerialSettings,
+        line: SerialLine | None,
+        closed: Callable[[], None],
+        adapter: Adapter | None = None,
     ) -> None:
         self.settings = settings
         self._line, self._closed, self._adapter = line, closed, adapter
@@ -360,9 +364,9 @@ class SerialLines:
         self._outside = outside
         self._trace = trace
         self._cables = tuple(cables)
-        self._lines = {talker: Line(instants, talker[1]) for talker in talkers}
+        self._lines = {talker: SerialLine(instants, talker[1]) for talker in talkers}
         self._readers: dict[tuple[str, str], Reader] = {}
-        self._outlets: dict[tuple[str, str], Outlet] = {}
+        self._free_ends: dict[tuple[str, str], FreeEnd] = {}
         self.adapters: dict[tuple[str, str], Adapter] = {}
         self._listeners: list[Reader] = []
         self._cut: defaultdict[str, set[str]] = defaultdict(set)  # by reader
@@ -396,7 +400,7 @@ class SerialLines:
 
         return Port(settings, None, closed)
 
-    async def _adapter(self, key: tuple[str, str], line: Line, settings: SerialSettings) -> Adapter | None:
+    async def _adapter(self, key: tuple[str, str], line: SerialLine, settings: SerialSettings) -> Adapter | None:
         """Return the real serial port that a talker's line goes to; it stays open until the farm stops."""
         link = self._outside.get(key)
         if link is None or link.port is None or key in self.adapters:
@@ -432,15 +436,15 @@ class SerialLines:
         self._listeners.append(tap)
         self._lines[label, name].add(tap)
 
-    def outlet(self, name: str, label: str) -> Outlet | None:
+    def free_end(self, name: str, label: str) -> FreeEnd | None:
         """Return the path at which other programs hear a talker; None while its port is closed."""
         key = (label, name)
-        if key not in self._outlets:
+        if key not in self._free_ends:
             if key not in self.settings:
                 return None
-            self._outlets[key] = Outlet(self.settings[key])
-            self._lines[key].add(self._outlets[key], OUTSIDE)
-        return self._outlets[key]
+            self._free_ends[key] = FreeEnd(self.settings[key])
+            self._lines[key].add(self._free_ends[key], OUTSIDE)
+        return self._free_ends[key]
 
     def ports(self) -> dict[str, dict[str, Any]]:
         """Return the real serial ports by talker, as :meth:`Adapter.describe`."""
@@ -471,7 +475,7 @@ class SerialLines:
 
     async def close(self) -> None:
         """Close every pty and serial port that is still open."""
-        taps: list[Tap] = [*self._listeners, *self._readers.values(), *self._outlets.values()]
+        taps: list[Tap] = [*self._listeners, *self._readers.values(), *self._free_ends.values()]
         for tap in taps:
             tap.close()
         for adapter in self.adapters.values():

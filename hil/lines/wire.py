@@ -8,7 +8,7 @@ from emulators.kit.host import SerialSettings
 
 
 class Wire(Protocol):
-    """The wire that leaves one talker, as a tap sees it (attributes as of :class:`hil.lines.serial.Line`)."""
+    """The wire that leaves one talker, as a tap sees it (attributes as of :class:`hil.lines.serial.SerialLine`)."""
 
     name: str
     settings: SerialSettings

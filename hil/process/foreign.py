@@ -137,7 +137,7 @@ class ForeignSeat:
         """Return in one sentence what is known about it."""
         return f"{self.name} is {self.by_hand}: what it does is its own."
 
-    async def offered(self) -> list[str]:
+    async def available(self) -> list[str]:
         """Refuse."""
         raise self._has_no("parameters")
 

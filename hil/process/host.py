@@ -133,7 +133,7 @@ class ProcessHost:
         counted = isinstance(self.loop, GrantedLoop)
         others = [one for one in self._neighbours if one != own and ipaddress.IPv4Address(one) in subnet]
         everybody = sorted(others) if counted else [str(subnet.broadcast_address)]
-        member = Member(self.loop, (own, port), everybody, self._where, receive)
+        member = BroadcastMember(self.loop, (own, port), everybody, self._where, receive)
         await self.loop.create_datagram_endpoint(lambda: member, local_addr=(own, port), allow_broadcast=not counted)
         if not counted:
             await member.hear_broadcasts(str(subnet.broadcast_address))
@@ -258,7 +258,7 @@ class ProcessMeterWiring:
         return self._host.sockets[ONLY].terminals.energy_wh(self._host.now_ns())[1]
 
 
-class Member(asyncio.DatagramProtocol):
+class BroadcastMember(asyncio.DatagramProtocol):
     """A device in its LAN's broadcast domain (``emulators.kit.host.UdpGroup``)."""
 
     def __init__(

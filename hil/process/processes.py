@@ -24,7 +24,7 @@ from hil.bench.installation import PLANT, Installation
 from hil.bench.memory import Settings
 from hil.clock import GrantedLoop, ScaledLoop
 from hil.clock.conductor import DEVICE, METER
-from hil.clock.grants import Hello
+from hil.clock.grants import MemberHello
 from hil.errors import BenchError, ScenarioError
 from hil.lines.serial import SerialLines
 from hil.process import control
@@ -252,7 +252,7 @@ class Processes(Filler):
         if not isinstance(loop, GrantedLoop):
             return {"factor": loop.factor}
         rank, pack = METER if name in self._env.site.meters else DEVICE, places.packs[name]
-        hello = Hello(self._token, loop.session, pack[0], rank, places.heard_at(pack))
+        hello = MemberHello(self._token, loop.session, pack[0], rank, places.heard_at(pack))
         return {"conductor": [places.conductor(places.networks[name]), loop.conductor[1]], "hello": asdict(hello)}
 
     def _serial_ports(self, name: str) -> dict[str, object]:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Final, cast
 
 from emulators.kit.family import DeviceConfig, Family
-from emulators.kit.front import Front
+from emulators.kit.hmi import Hmi
 from emulators.kit.host import Host
 from emulators.kit.parameters import ParameterStore
 from hil.clock import FarmLoop
@@ -46,7 +46,7 @@ class LinkProxy:
     def __init__(self, host: Host, config: DeviceConfig, family: Family, container: str) -> None:
         self.name = config.name
         self.parameters = ParameterStore(family.parameters, config.parameters)
-        self.front = Front(host)
+        self.hmi = Hmi(host)
         self._host, self._container = host, container
         self._port = family.modbus_port_with(self.parameters.__getitem__) if config.address is not None else None
         self._server: asyncio.Server | None = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from emulators.kit.family import Family
-from emulators.kit.front import LOG_LINES
+from emulators.kit.hmi import LOG_LINES
 from emulators.kit.parameters import Value
 from emulators.kit.pilot import NO_OFFER, Offer
 from hil.bench.environment import Environment
@@ -99,6 +100,7 @@ class RemoteSeat:
         self._in_force: dict[str, str] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._listening: asyncio.Task[None] | None = None
+        self._numbers = itertools.count(BEGIN + 1)  # none twice: the answer to one that was given up may come yet
         self._calls: dict[int, asyncio.Future[Any]] = {}  # that wait for their answer
         charger = env.site.devices.get(name)
         self._sockets = {one.number: one.name for one in charger.outlets} if charger is not None else {}
@@ -176,7 +178,7 @@ class RemoteSeat:
         Raises:
             BenchError: Its process does not answer.
         """
-        number = max(self._calls, default=0) + 1
+        number = next(self._numbers)
         self._calls[number] = answered = self._env.loop.create_future()
         self.tell("call", id=number, what=what, args=args)
         return await self._answer(number, answered)
@@ -295,9 +297,9 @@ class RemoteSeat:
         """Return in one sentence what the device does now and why."""
         return str(await self.call("look", "explain"))
 
-    async def offered(self) -> list[str]:
-        """Return the names that its form offers now."""
-        return list(await self.call("look", "offered"))
+    async def available(self) -> list[str]:
+        """Return the names that its form has now."""
+        return list(await self.call("look", "available"))
 
     async def text(self, parameter: str) -> str:
         """Return what its form shows for a parameter."""

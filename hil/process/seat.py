@@ -28,7 +28,7 @@ from emulators.kit.parameters import as_text
 from emulators.kit.pilot import PilotState
 from hil.bench.memory import KeptSettings
 from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
-from hil.clock.grants import Hello
+from hil.clock.grants import MemberHello
 from hil.clock.link_faults import from_message
 from hil.errors import BenchError
 from hil.process import control
@@ -82,7 +82,7 @@ class PoweredDevice:
             await asyncio.sleep(0)
             raise
         self._tell_parameters()
-        self.tell("shown", **self._device.front.everything)
+        self.tell("shown", **self._device.hmi.everything)
         self.tell("begun")
         calls: set[asyncio.Task[None]] = set()
         try:
@@ -120,7 +120,7 @@ class PoweredDevice:
         looks: dict[str, Callable[..., object]] = {
             "page": lambda: dict(device.page()),
             "explain": device.explain,
-            "offered": device.parameters.offered,
+            "available": device.parameters.available,
             "text": device.parameters.shown,
             "set": device.parameters.set,
             "save": self._save,
@@ -156,7 +156,7 @@ class PoweredDevice:
             device.parameters.restart()
         self._kept.follow(device.parameters)
         device.parameters.acts = self._tell_parameters
-        device.front.shown = lambda **what: self.tell("shown", **what)
+        device.hmi.shown = lambda **what: self.tell("shown", **what)
         return device
 
     def _take(self, message: Message) -> None:
@@ -356,7 +356,7 @@ class Together:
             teller.tell("died", what=context["message"], text="".join(traceback.format_exception(error)))
 
 
-class Seat:
+class DeviceProcess:
     """The process of a device, or of several.
 
     Args:
@@ -432,6 +432,8 @@ class Seat:
             if hello["kind"] == "begin":
                 self._begin(sock, hello)
                 return
+            if hello["kind"] != "clock":
+                raise control.Garbage(f"nothing begins with {hello['kind']!r}")
             with sock, sock.makefile("rb") as lines:
                 sock.settimeout(None)
                 sock.sendall(encode("answer", value=None))
@@ -462,7 +464,7 @@ def _clock(begin: Message) -> ScaledLoop | GrantedLoop:
     if "conductor" not in begin:
         return ScaledLoop(begin["factor"])
     host, port = begin["conductor"]
-    return GrantedLoop((host, port), Hello.of(begin["hello"]))
+    return GrantedLoop((host, port), MemberHello.of(begin["hello"]))
 
 
 def _refuse(sock: socket.socket, error: Exception) -> None:

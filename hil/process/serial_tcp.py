@@ -24,7 +24,7 @@ from serial import rfc2217
 from emulators.kit.host import Phase, SerialSettings
 from hil.clock import FarmLoop
 from hil.clock.instants import Instants
-from hil.lines.serial import HALF_A_BUFFER, QUEUE, Line, Port, Reader, SerialLines, heard
+from hil.lines.serial import HALF_A_BUFFER, QUEUE, Port, Reader, SerialLine, SerialLines, heard
 from hil.lines.wire import Tap, Wire
 from hil.process import control
 from hil.process.control import Message, decode, encode
@@ -52,7 +52,7 @@ class Talker:
         cuts: Readers whose cable is cut.
     """
 
-    def __init__(self, line: Line, token: str) -> None:
+    def __init__(self, line: SerialLine, token: str) -> None:
         self.line, self.token = line, token
         self.cuts: set[str] = set()
         self._server: asyncio.Server | None = None
@@ -350,7 +350,7 @@ class DevicePorts:
         self._token: str = begin["token"]
         self._own: str = begin["serial"]["own"]
         self._hears: Mapping[str, Mapping[str, str]] = begin["serial"]["hears"]
-        self._talkers = {label: Talker(Line(instants, name), self._token) for label in begin["serial"]["talks"]}
+        self._talkers = {label: Talker(SerialLine(instants, name), self._token) for label in begin["serial"]["talks"]}
         self._listening: set[str] = set()
 
     async def open(self, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> Port:

@@ -24,7 +24,7 @@ ANY: Final = "a test of what is emulated already"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class IdVerdict:
     """One test of the run that carries an id."""
 
     test: str
@@ -42,7 +42,7 @@ class Row:
     """
 
     entry: Entry
-    tests: tuple[Verdict, ...]
+    tests: tuple[IdVerdict, ...]
     reason: Reason | None
 
     @property
@@ -186,7 +186,7 @@ def _area(entry: Entry) -> str:
     return entry.id.rpartition("-")[0]
 
 
-def _tests_by_id(run_dir: Path, known: Mapping[str, Entry]) -> dict[str, list[Verdict]]:
+def _tests_by_id(run_dir: Path, known: Mapping[str, Entry]) -> dict[str, list[IdVerdict]]:
     output = run_dir / "output.xml"
     if not output.is_file():
         raise ScenarioError(f"{run_dir} is no finished run: there is no output.xml in it.")
@@ -195,7 +195,7 @@ def _tests_by_id(run_dir: Path, known: Mapping[str, Entry]) -> dict[str, list[Ve
     except DataError as error:
         raise ScenarioError(f"{output} cannot be read: {error}") from error
     tagged = [
-        (str(tag), Verdict(test.full_name, test.status))
+        (str(tag), IdVerdict(test.full_name, test.status))
         for test in result.suite.all_tests
         for tag in test.tags
         if ID.fullmatch(str(tag))
@@ -203,7 +203,7 @@ def _tests_by_id(run_dir: Path, known: Mapping[str, Entry]) -> dict[str, list[Ve
     unknown = sorted({f"{tag} ({verdict.test})" for tag, verdict in tagged if tag not in known})
     if unknown:
         raise ScenarioError(f"tags that look like ids and are in no catalogue: {', '.join(unknown)}.")
-    tests: dict[str, list[Verdict]] = {}
+    tests: dict[str, list[IdVerdict]] = {}
     for tag, verdict in tagged:
         tests.setdefault(tag, []).append(verdict)
     return tests

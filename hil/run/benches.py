@@ -18,7 +18,7 @@ from hil.bench.in_process import InProcess
 from hil.bench.installation import Installation
 from hil.clock import FarmLoop, GrantedLoop, ScaledLoop, make_loop
 from hil.clock.conductor import RUNNER
-from hil.clock.grants import Hello
+from hil.clock.grants import MemberHello
 from hil.errors import BenchError, ScenarioError
 from hil.process.containers import Containers
 from hil.process.control import CONDUCTOR_PORT
@@ -48,12 +48,12 @@ def bench_for(site: Site, speed: str) -> Bench:
             if "HIL_SEATS" not in os.environ:
                 raise BenchError("the swarm bench runs inside of its stack: hil run --bench swarm --site SITE ...")
             return swarm(site, speed, json.loads(os.environ["HIL_SEATS"]), os.environ["HIL_TOKEN"])
-    from hil.compose.requests import Host  # noqa: PLC0415  most runs do not need it
+    from hil.compose.requests import RunChannel  # noqa: PLC0415  most runs do not need it
 
     if "HIL_HOST" not in os.environ:
         raise BenchError("the compose bench runs inside of its containers: hil run --bench compose ...")
     port = int(os.environ.get("HIL_CONDUCTOR_PORT", CONDUCTOR_PORT))
-    return compose(site, speed, Host(Path(os.environ["HIL_HOST"])), os.environ["HIL_TOKEN"], conductor_port=port)
+    return compose(site, speed, RunChannel(Path(os.environ["HIL_HOST"])), os.environ["HIL_TOKEN"], conductor_port=port)
 
 
 def embedded(speed: str) -> Bench:
@@ -88,7 +88,9 @@ def compose(
     if speed == "max" and (foreign := others(site)):
         speed, notice = REAL_TIME, f"{in_real_time(foreign)} Site {site.name} runs in real time."
     plan, networks = Plan(site, containers.need(site), on_host=containers.on_host), list(site.networks)
-    hello = Hello(token, secrets.token_hex(8), TESTER, RUNNER, tuple(plan.tester(network) for network in networks))
+    hello = MemberHello(
+        token, secrets.token_hex(8), TESTER, RUNNER, tuple(plan.tester(network) for network in networks)
+    )
 
     def lock_step() -> FarmLoop:
         return GrantedLoop((plan.conductor(networks[0]), conductor_port), hello)

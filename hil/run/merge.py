@@ -14,12 +14,12 @@ from robot.result import Result, TestSuite
 from robot.result.executionerrors import ExecutionErrors
 
 from hil.report.verdicts import NOT_RUN, STOPPED
-from hil.run.part import Event
+from hil.run.part import PartEvent
 from hil.run.selection import Case, Place
 
 
 @dataclass(slots=True)
-class Part:
+class RunPart:
     """Some tests that ran, or were to run, in one go.
 
     Attributes:
@@ -33,10 +33,10 @@ class Part:
     cases: tuple[Case, ...]
     output: Path
     done: bool = False
-    ended: dict[str, Event] = field(default_factory=dict)
+    ended: dict[str, PartEvent] = field(default_factory=dict)
     running: str = ""
 
-    def note(self, event: Event) -> None:
+    def note(self, event: PartEvent) -> None:
         """Remember what a part says about its tests."""
         match event.kind:
             case "start":
@@ -47,7 +47,7 @@ class Part:
                 self.done = True
 
 
-def merge(cases: Iterable[Case], parts: Sequence[Part]) -> Any:
+def merge(cases: Iterable[Case], parts: Sequence[RunPart]) -> Any:
     """Return one result with every case.
 
     Args:
@@ -83,7 +83,7 @@ def _read(output: Path) -> Any:
         raise RuntimeError(f"{output} cannot be read: {error}") from error
 
 
-def _create(suite: Any, case: Case, told: Event | None, why_not: str) -> None:
+def _create(suite: Any, case: Case, told: PartEvent | None, why_not: str) -> None:
     """Add a test whose process left no output: its verdict is known, its keywords are not."""
     suite.tests.create(
         name=case.name,

@@ -21,8 +21,8 @@ from typing import Final
 from xml.etree import ElementTree
 
 import hil
-from hil.run.merge import Part
-from hil.run.part import Event, Work
+from hil.run.merge import RunPart
+from hil.run.part import PartEvent, Work
 from hil.run.progress import Progress
 from hil.run.selection import Case
 
@@ -104,7 +104,7 @@ class Pool:
         command: Sequence[str] | None = None,
     ) -> None:
         self._command = command or (sys.executable, "-P", "-m", "hil.run.worker")
-        self.parts: list[Part] = []
+        self.parts: list[RunPart] = []
         self.stopped = False
         self._facts = {
             "suites": [str(suite) for suite in work.suites],
@@ -187,32 +187,34 @@ class Pool:
             if text != ROBOTS_ADVICE:
                 self._progress.say(text)
 
-    def _next_part(self) -> Part:
-        part = Part(self._queue.popleft(), self._folder / f"{len(self.parts) + 1}.xml")
+    def _next_part(self) -> RunPart:
+        part = RunPart(self._queue.popleft(), self._folder / f"{len(self.parts) + 1}.xml")
         self.parts.append(part)
         return part
 
-    async def _run_part(self, process: Process, part: Part) -> bool:
+    async def _run_part(self, process: Process, part: RunPart) -> bool:
         """Run a part; return whether it came to its end."""
         assert process.stdout is not None
         await _order(process, {"tests": [case.id for case in part.cases], "output": str(part.output)})
         async for line in process.stdout:
-            self._note(part, Event(**json.loads(line)))
+            self._note(part, PartEvent(**json.loads(line)))
             if part.done:
                 return True
         return False
 
-    def _died(self, part: Part, how: str) -> None:
+    def _died(self, part: RunPart, how: str) -> None:
         """Fail what ran when a process died; what it had not begun runs elsewhere."""
         left = [case for case in part.cases if case.id not in part.ended]
         # Where it never came as far as a test, another process would not either.
         lost = [case for case in left if case.id == part.running] or left
         for case in lost:
-            self._note(part, Event("end", case.id, "FAIL", f"BenchError: the process that ran this test died: {how}"))
+            self._note(
+                part, PartEvent("end", case.id, "FAIL", f"BenchError: the process that ran this test died: {how}")
+            )
         if rest := tuple(case for case in left if case not in lost):
             self._queue.appendleft(rest)
 
-    def _note(self, part: Part, event: Event) -> None:
+    def _note(self, part: RunPart, event: PartEvent) -> None:
         part.note(event)
         self._progress.show(event)
 

@@ -13,7 +13,7 @@ from hil.run.selection import keep, read_suites
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class PartEvent:
     """What a part says while it runs.
 
     Attributes:
@@ -50,7 +50,7 @@ class Work:
     variables: Mapping[str, str]
 
 
-def run_part(work: Work, tests: Sequence[str], output: Path, emit: Callable[[Event], None]) -> None:
+def run_part(work: Work, tests: Sequence[str], output: Path, emit: Callable[[PartEvent], None]) -> None:
     """Run some tests by their ids, in this order, and write Robot's ``output``."""
     LOGGER.unregister_console_logger()  # what is wrong with the files was said when the tests were chosen
     suite = read_suites(work.suites)
@@ -62,7 +62,7 @@ def run_part(work: Work, tests: Sequence[str], output: Path, emit: Callable[[Eve
         listener=_Listener(ids, emit),
         variable=[f"{name}:{value}" for name, value in work.variables.items()],
     )
-    emit(Event("done"))
+    emit(PartEvent("done"))
 
 
 class _Listener:
@@ -70,18 +70,18 @@ class _Listener:
 
     ROBOT_LISTENER_API_VERSION = 3
 
-    def __init__(self, ids: Mapping[int, str], emit: Callable[[Event], None]) -> None:
+    def __init__(self, ids: Mapping[int, str], emit: Callable[[PartEvent], None]) -> None:
         self._ids = ids
         self._emit = emit
 
     def start_test(self, data: Any, result: Any) -> None:
-        self._emit(Event("start", self._ids[id(data)]))
+        self._emit(PartEvent("start", self._ids[id(data)]))
 
     def end_test(self, data: Any, result: Any) -> None:
         wall_s = result.elapsed_time.total_seconds()
-        self._emit(Event("end", self._ids[id(data)], result.status, result.message, wall_s))
+        self._emit(PartEvent("end", self._ids[id(data)], result.status, result.message, wall_s))
 
     def message(self, message: Any) -> None:
         """Pass on what Robot complains about outside of tests, such as a library that cannot be imported."""
         if message.level == "ERROR":
-            self._emit(Event("error", message=message.message))
+            self._emit(PartEvent("error", message=message.message))

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from hil.clock.wall import Stopwatch
 from hil.report.verdicts import NOT_RUN, Counts, SuiteRow, clock_text
-from hil.run.part import Event
+from hil.run.part import PartEvent
 from hil.run.selection import Case
 
 NS_PER_S: Final = 1_000_000_000
@@ -54,7 +54,7 @@ class Progress:
             self._live.stop()
             self._live = None
 
-    def show(self, event: Event) -> None:
+    def show(self, event: PartEvent) -> None:
         """Show what a part says."""
         match event.kind:
             case "start":
@@ -70,7 +70,7 @@ class Progress:
         """Print above the live line."""
         self._console.print(text, markup=False)
 
-    def _end(self, case: Case, event: Event) -> None:
+    def _end(self, case: Case, event: PartEvent) -> None:
         row = self._rows[case.places]
         for counts in (self._ended, row.counts):
             counts.add(event.status)

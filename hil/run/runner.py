@@ -20,9 +20,9 @@ from hil.errors import ExitCode, ScenarioError
 from hil.report import page
 from hil.report.verdicts import Verdicts
 from hil.run.folder import RunFolder, surroundings
-from hil.run.merge import Part, merge
+from hil.run.merge import RunPart, merge
 from hil.run.parallel import Pool, known_durations, split, usable_cores
-from hil.run.part import Event, Work, run_part
+from hil.run.part import PartEvent, Work, run_part
 from hil.run.progress import NS_PER_S, Progress
 from hil.run.selection import Case, Shard, choose
 from hil.trace import Level, run_hash
@@ -227,11 +227,11 @@ def _write_results(result: Any, folder: RunFolder) -> None:
         raise RuntimeError(f"log.html cannot be written:\n{said.getvalue()}")
 
 
-def _run_here(work: Work, cases: Sequence[Case], parts: Path, progress: Progress) -> tuple[list[Part], bool]:
+def _run_here(work: Work, cases: Sequence[Case], parts: Path, progress: Progress) -> tuple[list[RunPart], bool]:
     """Run everything in this process; return it, and whether it was ended by force."""
-    part = Part(tuple(cases), parts / "1.xml")
+    part = RunPart(tuple(cases), parts / "1.xml")
 
-    def note(event: Event) -> None:
+    def note(event: PartEvent) -> None:
         part.note(event)
         progress.show(event)
 
@@ -250,13 +250,13 @@ def _run_in_containers(
     progress: Progress,
     *,
     facts: dict[str, object],
-) -> tuple[list[Part], bool]:
+) -> tuple[list[RunPart], bool]:
     """Run everything in a container beside those of the sites; return it, and whether it was ended by a signal."""
-    from hil.compose.up import Containers  # noqa: PLC0415  most runs do not need it
+    from hil.compose.up import EngineContainers  # noqa: PLC0415  most runs do not need it
     from hil.site import load_site  # noqa: PLC0415
 
     visible = [Path.cwd(), *(suite.resolve().parent for suite in request.suites)]
-    containers = Containers(work.folder, progress.say, exact=request.exact_addresses)
+    containers = EngineContainers(work.folder, progress.say, exact=request.exact_addresses)
     with containers.running(keep=request.keep):
         if request.site is not None:
             site = load_site(request.site)
@@ -271,7 +271,7 @@ def _run_in_containers(
 
 def _run_on_a_swarm(
     request: RunRequest, work: Work, queue: Sequence[tuple[Case, ...]], parts: Path, progress: Progress
-) -> tuple[list[Part], bool]:
+) -> tuple[list[RunPart], bool]:
     """Run everything in a container beside a site's stack; return it, and whether it was ended by a signal."""
     from hil.compose.deploy import Stack  # noqa: PLC0415  most runs do not need it
     from hil.site import load_site  # noqa: PLC0415

@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any, Final
 
-from hil.run.part import Event, Work, run_part
+from hil.run.part import PartEvent, Work, run_part
 
 IDLE: Final = threading.Event()
 
@@ -50,7 +50,7 @@ def _listen(orders: IO[str], parts: SimpleQueue[Any]) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def _tell(events: IO[str], event: Event) -> None:
+def _tell(events: IO[str], event: PartEvent) -> None:
     if event.kind == "done":
         IDLE.set()
     try:

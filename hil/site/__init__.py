@@ -11,7 +11,7 @@ from hil.site.load import load_site, shipped_sites, site_of, with_serial_port
 from hil.site.model import Site
 from hil.site.seats import SECTIONS, BackendSpec, DeviceSpec, MeterSpec, Outlet, SeatSpec
 from hil.site.values import Profile, duration_ns
-from hil.site.vehicles import Battery, VehicleSpec, vehicle_presets
+from hil.site.vehicles import BatterySpec, VehicleSpec, vehicle_presets
 
 __all__ = [
     "ALWAYS",
@@ -20,7 +20,7 @@ __all__ = [
     "SERIAL_PORTS",
     "SUPPLY",
     "BackendSpec",
-    "Battery",
+    "BatterySpec",
     "DeviceSpec",
     "Feeder",
     "Fuse",

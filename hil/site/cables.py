@@ -7,8 +7,8 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from hil.site.part import Part
-from hil.site.values import Finding, Names, Number, Text, is_one_of, unknown, wrong
+from hil.site.part import SitePart
+from hil.site.values import Flaw, Names, Number, Text, is_one_of, unknown, wrong
 
 LinkKind = Literal["network", "p1", "rs485"]
 DataRequest = Literal["cts", "dsr", "ri", "cd", "always"]
@@ -28,7 +28,7 @@ LONGEST_RS485_M: Final = 1200  #: TIA/EIA-485 at up to 100 kbit/s.
 MOST_RS485_ENDS: Final = 32  #: Unit loads of TIA/EIA-485.
 
 
-class Link(Part):
+class Link(SitePart):
     """A cable.
 
     Attributes:
@@ -54,10 +54,10 @@ class Link(Part):
         hubs = {"p1": [OUTSIDE], "rs485": []}.get(kind, ["switch", "router"])
         most = MOST_RS485_ENDS if kind == "rs485" else 2
         if isinstance(raw, list | tuple) and len(raw) > 2 and len(raw) > most:
-            raise wrong(Finding(f"{len(raw)} ends are too many.", f"Allowed: {most} for kind {kind!r}."))
+            raise wrong(Flaw(f"{len(raw)} ends are too many.", f"Allowed: {most} for kind {kind!r}."))
         if not isinstance(raw, list | tuple) or len(raw) < 2:
             raise wrong(
-                Finding(f"{raw!r} are no two ends.", f"Allowed: [CP1, {'M1' if kind in SERIAL_PORTS else 'switch'}].")
+                Flaw(f"{raw!r} are no two ends.", f"Allowed: [CP1, {'M1' if kind in SERIAL_PORTS else 'switch'}].")
             )
         if known := Names.of(info).endpoints:
             findings = [
@@ -75,7 +75,7 @@ class Link(Part):
             "rs485": (LONGEST_RS485_M, "an RS-485 line (TIA/EIA-485)"),
         }.get(info.data.get("kind", ""), (LONGEST_NETWORK_M, "a network cable (MENNEKES application note 3)"))
         if value > longest_m:
-            raise wrong(Finding(f"{value:g} is out of range.", f"Allowed: {longest_m} or less for {what}."))
+            raise wrong(Flaw(f"{value:g} is out of range.", f"Allowed: {longest_m} or less for {what}."))
         return value
 
     @field_validator("port", mode="after")
@@ -83,16 +83,16 @@ class Link(Part):
     def _can_be_a_port(cls, value: str | None) -> str | None:
         if value is None or value.startswith("/") or _TERMINAL_SERVER.match(value):
             return value
-        raise wrong(Finding(f"{value!r} is no serial port.", "Allowed: /dev/ttyUSB0, or rfc2217://HOST:PORT."))
+        raise wrong(Flaw(f"{value!r} is no serial port.", "Allowed: /dev/ttyUSB0, or rfc2217://HOST:PORT."))
 
     @model_validator(mode="after")
     def _outside_has_a_port(self) -> Self:
         if OUTSIDE in self.between and self.port is None:
-            raise wrong(Finding("the reader outside needs a serial port.", "Write 'port: /dev/ttyUSB0'.", ("between",)))
+            raise wrong(Flaw("the reader outside needs a serial port.", "Write 'port: /dev/ttyUSB0'.", ("between",)))
         for field in ("port", "data_request"):
             if field in self.model_fields_set and OUTSIDE not in self.between:
                 text = f"a serial port is for a P1 cable to {OUTSIDE!r}."
-                raise wrong(Finding(text, f"Write 'kind: p1' and 'between: [P1, {OUTSIDE}]'.", (field,)))
+                raise wrong(Flaw(text, f"Write 'kind: p1' and 'between: [P1, {OUTSIDE}]'.", (field,)))
         return self
 
 

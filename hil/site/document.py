@@ -212,9 +212,8 @@ class _Builder:
             return values
         if where and where[-1] == "csv":
             return FileText(node.value, self._folder)
-        if where and where[-1] in _VERSIONS and node.value:
-            return node.value
-        return _scalar(node)
+        value = _scalar(node)
+        return node.value if where and where[-1] in _VERSIONS and value is not None else value
 
     def _mapping(self, node: MappingNode, where: Where) -> dict[str, Any]:
         self._open.append(node)

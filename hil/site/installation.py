@@ -9,14 +9,14 @@ from pydantic import Field, model_validator
 from emulators.kit.phases import PerPhase
 from emulators.kit.site import SUPPLY
 from hil.plant.fuse import rating_range_a
-from hil.site.part import Named, Part
-from hil.site.values import CsvProfile, CurrentProfile, FeederName, Finding, Number, Profile, wrong
+from hil.site.part import Named, SitePart
+from hil.site.values import CsvProfile, CurrentProfile, FeederName, Flaw, Number, Profile, wrong
 
 FuseType = Literal["gG", "B", "C", "D"]
 Trip = Literal["earliest", "latest", "typical"]
 
 
-class Fuse(Part):
+class Fuse(SitePart):
     """An over-current device.
 
     Attributes:
@@ -37,11 +37,11 @@ class Fuse(Part):
                 *rating_range_a("gG"), rating_range_a("B")[1]
             )
             text = f"the plant has no {self.type} of {self.rating_a:g} A."
-            raise wrong(Finding(text, allowed, ("rating_a",)))
+            raise wrong(Flaw(text, allowed, ("rating_a",)))
         return self
 
 
-class Supply(Part):
+class Supply(SitePart):
     """The main connection.
 
     Attributes:
@@ -83,7 +83,7 @@ class Load(Named):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.current_a is not None and self.csv is not None:
-            raise wrong(Finding("'current_a' and 'csv' both say what flows.", "Allowed: one of them.", ("csv",)))
+            raise wrong(Flaw("'current_a' and 'csv' both say what flows.", "Allowed: one of them.", ("csv",)))
         return self
 
     @property

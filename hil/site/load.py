@@ -18,7 +18,7 @@ from hil.site.cables import OUTSIDE, Link
 from hil.site.document import Document, Where, dotted, read_document
 from hil.site.model import Site
 from hil.site.seats import DEFAULT_NETWORK, SECTIONS, BackendSpec, DeviceSpec, MeterSpec, families_of
-from hil.site.values import CUSTOM, Finding, Names, nearest
+from hil.site.values import CUSTOM, Flaw, Names, nearest
 
 SHIPPED: Final = Path(__file__).parent / "sites"
 _PRIVATE_PREFIX: Final = "x-"
@@ -208,9 +208,9 @@ def _problems(document: Document, detail: ErrorDetails) -> list[Problem]:
     return [document.problem((*where, *one.at), one.message, one.allowed) for one in _findings(where, detail)]
 
 
-def _findings(where: Where, detail: ErrorDetails) -> Sequence[Finding]:
+def _findings(where: Where, detail: ErrorDetails) -> Sequence[Flaw]:
     if detail["type"] == CUSTOM:
-        found: Sequence[Finding] = detail["ctx"]["findings"]
+        found: Sequence[Flaw] = detail["ctx"]["findings"]
         return found
     return [_finding(where, detail)]
 
@@ -223,30 +223,30 @@ _BOUNDS: Final = {
 }
 
 
-def _finding(where: Where, detail: ErrorDetails) -> Finding:
+def _finding(where: Where, detail: ErrorDetails) -> Flaw:
     value, context = detail["input"], detail.get("ctx", {})
     match detail["type"]:
         case "missing":
-            return Finding("is missing.", _what_is_missing(where))
+            return Flaw("is missing.", _what_is_missing(where))
         case "extra_forbidden":
             known = _fields(where[:-1])
             near = nearest(str(where[-1]), known)
             text = f"there is no field {str(where[-1])!r} here."
-            return Finding(f"{text} Did you mean {near!r}?") if near else Finding(text, f"Allowed: {', '.join(known)}.")
+            return Flaw(f"{text} Did you mean {near!r}?") if near else Flaw(text, f"Allowed: {', '.join(known)}.")
         case "literal_error":
             choices = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
             near = nearest(str(value), choices)
             hint = f" Did you mean {near!r}?" if near else ""
-            return Finding(f"{value!r} is not possible.{hint}", f"Allowed: {', '.join(choices)}.")
+            return Flaw(f"{value!r} is not possible.{hint}", f"Allowed: {', '.join(choices)}.")
         case bound if bound in _BOUNDS:
-            return Finding(f"{value!r} is out of range.", f"Allowed: {_range(where)}.")
+            return Flaw(f"{value!r} is out of range.", f"Allowed: {_range(where)}.")
         case "model_type" | "dict_type" | "mapping_type" | "model_attributes_type":
-            return Finding(f"{value!r} is no mapping.", "Allowed: 'key: value' lines or {key: value}.")
+            return Flaw(f"{value!r} is no mapping.", "Allowed: 'key: value' lines or {key: value}.")
         case "list_type" | "tuple_type":
-            return Finding(f"{value!r} is no list.", "Allowed: '- item' lines or [item, item].")
+            return Flaw(f"{value!r} is no list.", "Allowed: '- item' lines or [item, item].")
         case "bool_type" | "bool_parsing":
-            return Finding(f"{value!r} is not possible.", "Allowed: true, false.")
-    return Finding(f"{value!r} is not possible: {detail['msg']}.")
+            return Flaw(f"{value!r} is not possible.", "Allowed: true, false.")
+    return Flaw(f"{value!r} is not possible: {detail['msg']}.")
 
 
 def _range(where: Where) -> str:

@@ -20,9 +20,9 @@ from hil.errors import Problem, ScenarioError
 from hil.site.cables import OUTSIDE, SERIAL_PORTS, Link
 from hil.site.document import Mark
 from hil.site.installation import Feeder, Fuse, Load, Supply, Trip
-from hil.site.part import Part
+from hil.site.part import SitePart
 from hil.site.seats import DEFAULT_NETWORK, SECTIONS, BackendSpec, DeviceSpec, MeterSpec, Outlet, SeatSpec
-from hil.site.values import Count, Finding, NetworkName, Subnet, Text, unknown, wrong
+from hil.site.values import Count, Flaw, NetworkName, Subnet, Text, unknown, wrong
 from hil.site.vehicles import VehicleSpec, vehicle_presets
 
 DEFAULT_EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ def _epoch(raw: object) -> datetime:
         value = None
     if value is None or value.tzinfo is None:
         reason = "is no time." if value is None else "has no time zone."
-        raise wrong(Finding(f"{str(raw)!r} {reason}", "Allowed: a UTC time such as 2026-06-01T06:00:00Z."))
+        raise wrong(Flaw(f"{str(raw)!r} {reason}", "Allowed: a UTC time such as 2026-06-01T06:00:00Z."))
     return value.astimezone(UTC)
 
 
@@ -46,11 +46,11 @@ def _no_empty(raw: object) -> object:
 
 def _text_name(raw: object) -> object:
     if not isinstance(raw, str) or not raw.strip():
-        raise wrong(Finding(f"{raw!r} is no name.", "Allowed: a text such as car-park."))
+        raise wrong(Flaw(f"{raw!r} is no name.", "Allowed: a text such as car-park."))
     return raw
 
 
-class Site(Part):
+class Site(SitePart):
     """An installation with its devices and vehicles.
 
     Attributes:

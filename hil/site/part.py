@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 
-class Part(BaseModel):
+class SitePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
 
 
-class Named(Part):
+class Named(SitePart):
     """A part that knows the name under which the site lists it."""
 
     _name: str = PrivateAttr(default="")

@@ -11,11 +11,11 @@ from pydantic import Field, PrivateAttr, ValidationInfo, WithJsonSchema, field_v
 from emulators.kit import family as kit
 from emulators.kit.parameters import ParameterError, ParameterStore, Value
 from emulators.kit.site import SUPPLY
-from hil.site.part import Named, Part
+from hil.site.part import Named, SitePart
 from hil.site.values import (
     Address,
     FeederName,
-    Finding,
+    Flaw,
     NetworkName,
     Number,
     PhaseOrder,
@@ -54,7 +54,7 @@ class _Seat(Named):
             raise wrong(unknown("device type", raw, families_of(cls.role())))
         role = kit.family(str(raw)).role
         if role != cls.role():
-            raise wrong(Finding(f"{raw!r} is a {role}.", f"Write it under '{SECTIONS[role]}:'."))
+            raise wrong(Flaw(f"{raw!r} is a {role}.", f"Write it under '{SECTIONS[role]}:'."))
         return str(raw)
 
     @field_validator("firmware", "variant", mode="after")
@@ -72,7 +72,7 @@ class _Seat(Named):
     @classmethod
     def _typed(cls, raw: object, info: ValidationInfo) -> Mapping[str, Value]:
         if not isinstance(raw, Mapping):
-            raise wrong(Finding(f"{raw!r} is no mapping.", "Allowed: the manual's names and values, 'name: value'."))
+            raise wrong(Flaw(f"{raw!r} is no mapping.", "Allowed: the manual's names and values, 'name: value'."))
         if "type" not in info.data:
             return dict(raw)
         family = kit.family(info.data["type"])
@@ -83,10 +83,10 @@ class _Seat(Named):
                 row = family.parameters.named(name)
                 values[name] = row.parse("" if value is None else value)
             except ParameterError as error:
-                one = Finding(error.message, error.allowed)
+                one = Flaw(error.message, error.allowed)
                 if name not in family.parameters:
                     one = unknown(f"{family.type} parameter", name, family.parameters)
-                findings.append(Finding(one.message, one.allowed, (name,)))
+                findings.append(Flaw(one.message, one.allowed, (name,)))
         if findings:
             raise wrong(*findings)
         return values
@@ -95,13 +95,13 @@ class _Seat(Named):
     def _seat_is_complete(self) -> Self:
         if self.seat == "real" and not self.at:
             raise wrong(
-                Finding("'real' needs the device's address.", "Write 'at: 10.0.0.17' (or a serial port).", ("seat",))
+                Flaw("'real' needs the device's address.", "Write 'at: 10.0.0.17' (or a serial port).", ("seat",))
             )
         if self.seat == "image" and not self.image:
-            raise wrong(Finding("'image' needs an image.", "Write 'image: registry/name:tag'.", ("seat",)))
+            raise wrong(Flaw("'image' needs an image.", "Write 'image: registry/name:tag'.", ("seat",)))
         if self.seat != "real" and self.at:
             raise wrong(
-                Finding(f"only a real device is at {self.at!r}.", "Write 'seat: real', or leave 'at' out.", ("at",))
+                Flaw(f"only a real device is at {self.at!r}.", "Write 'seat: real', or leave 'at' out.", ("at",))
             )
         return self
 
@@ -122,9 +122,9 @@ class _Seat(Named):
         row = self.family.parameters.get(name)
         return None if row is None else row.parse(row.default)
 
-    def offered(self) -> list[str]:
+    def available(self) -> list[str]:
         """Return the parameters that its form offers with these settings."""
-        return ParameterStore(self.family.parameters, self.parameters).offered()
+        return ParameterStore(self.family.parameters, self.parameters).available()
 
     def _config(
         self, phase_order: str, mobile_address: str | None = None, sockets: tuple[kit.SocketConfig, ...] = ()
@@ -142,7 +142,7 @@ class _Seat(Named):
         )
 
 
-class Sim(Part):
+class Sim(SitePart):
     """A SIM card in a charger's modem.
 
     Attributes:
@@ -154,7 +154,7 @@ class Sim(Part):
     address: Address
 
 
-class SocketSpec(Part):
+class SocketSpec(SitePart):
     """A charger's socket where it differs from what the charger says.
 
     Attributes:
@@ -219,7 +219,7 @@ class DeviceSpec(_Seat):
         if self.sockets and len(self.sockets) != (has := self._count()):
             many = "" if len(self.sockets) == 1 else "s"
             text = f"{len(self.sockets)} socket{many}, but {self._config('').variant or self.type} has {has}."
-            raise wrong(Finding(text, f"Allowed: {has}, or nothing when all are alike.", ("sockets",)))
+            raise wrong(Flaw(text, f"Allowed: {has}, or nothing when all are alike.", ("sockets",)))
         return self
 
     @property

@@ -40,7 +40,7 @@ _CURRENT_ALLOWED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Flaw:
     """One thing wrong with a value.
 
     Attributes:
@@ -68,7 +68,7 @@ class Names:
         return info.context if isinstance(info.context, cls) else cls()
 
 
-def wrong(*findings: Finding) -> PydanticCustomError:
+def wrong(*findings: Flaw) -> PydanticCustomError:
     """Return the error that says one or several things about a value."""
     text = " ".join(finding.message for finding in findings)
     return PydanticCustomError(CUSTOM, "{text}", {"text": text, "findings": findings})
@@ -86,7 +86,7 @@ def is_one_of(raw: object, known: Container[str]) -> bool:
     return isinstance(raw, str) and raw in known
 
 
-def unknown(what: str, name: object, known: Iterable[str]) -> Finding:
+def unknown(what: str, name: object, known: Iterable[str]) -> Flaw:
     """Return the finding that a name is not known, with the nearest one or all that are.
 
     >>> unknown("feeder", "F33", ["F3"]).message
@@ -95,8 +95,8 @@ def unknown(what: str, name: object, known: Iterable[str]) -> Finding:
     known = list(known)
     near = nearest(str(name), known)
     if near is not None:
-        return Finding(f"there is no {what} {name!r}. Did you mean {near!r}?")
-    return Finding(
+        return Flaw(f"there is no {what} {name!r}. Did you mean {near!r}?")
+    return Flaw(
         f"there is no {what} {name!r}.", f"Allowed: {', '.join(known)}." if known else f"There is no {what} at all."
     )
 
@@ -124,27 +124,27 @@ def _duration(raw: object) -> int:
         return duration_ns(raw)
     except ValueError:
         raise wrong(
-            Finding(f"{raw!r} is no duration.", "Allowed: a number with a unit: 90 s, 10 min, 1 h 30 min.")
+            Flaw(f"{raw!r} is no duration.", "Allowed: a number with a unit: 90 s, 10 min, 1 h 30 min.")
         ) from None
 
 
 def _number(raw: object) -> float:
     if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
         raise wrong(
-            Finding(f"{raw!r} is not a number.", "Allowed: a number without a unit (the field's name carries it).")
+            Flaw(f"{raw!r} is not a number.", "Allowed: a number without a unit (the field's name carries it).")
         )
     return raw
 
 
 def _count(raw: object) -> int:
     if isinstance(raw, bool) or not isinstance(raw, int):
-        raise wrong(Finding(f"{raw!r} is not a whole number."))
+        raise wrong(Flaw(f"{raw!r} is not a whole number."))
     return raw
 
 
 def _text(raw: object) -> str:
     if not isinstance(raw, str) and not (isinstance(raw, int | float) and not isinstance(raw, bool)):
-        raise wrong(Finding(f"{raw!r} is not a text."))
+        raise wrong(Flaw(f"{raw!r} is not a text."))
     return str(raw)
 
 
@@ -154,14 +154,14 @@ def _address(raw: object) -> str | None:
     try:
         return str(ipaddress.IPv4Address(raw if isinstance(raw, str) else ""))
     except ValueError:
-        raise wrong(Finding(f"{raw!r} is not an IPv4 address.", "Allowed: an address such as 192.168.0.11.")) from None
+        raise wrong(Flaw(f"{raw!r} is not an IPv4 address.", "Allowed: an address such as 192.168.0.11.")) from None
 
 
 def _subnet(raw: object) -> ipaddress.IPv4Network:
     try:
         return ipaddress.IPv4Network(raw if isinstance(raw, str) else "")
     except ValueError:
-        raise wrong(Finding(f"{raw!r} is not an IPv4 network.", "Allowed: a network such as 192.168.0.0/24.")) from None
+        raise wrong(Flaw(f"{raw!r} is not an IPv4 network.", "Allowed: a network such as 192.168.0.0/24.")) from None
 
 
 def _phase_order(raw: object) -> str:
@@ -173,7 +173,7 @@ def _phase_order(raw: object) -> str:
     times = {2: "twice", 3: "three times"}.get(phases.count(twice) if twice else 0, "several times")
     reason = f"uses {twice} {times}." if twice else "is no phase order."
     three, single = ", ".join(THREE_PHASE_ORDERS), ", ".join(SINGLE_PHASE_ORDERS)
-    raise wrong(Finding(f"{text!r} {reason}", f"Allowed: {three} (three-phase) or {single} (single-phase)."))
+    raise wrong(Flaw(f"{text!r} {reason}", f"Allowed: {three} (three-phase) or {single} (single-phase)."))
 
 
 def _per_phase(raw: object) -> PerPhase:
@@ -186,15 +186,13 @@ def _per_phase(raw: object) -> PerPhase:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise wrong(Finding(f"{raw!r} is no current.", _CURRENT_ALLOWED))
+            raise wrong(Flaw(f"{raw!r} is no current.", _CURRENT_ALLOWED))
         if number < 0:
             text = "A load draws and PV generates; both are written as positive numbers."
-            raise wrong(Finding(f"{raw!r} is negative.", f"Allowed: 0 A and above. {text}"))
+            raise wrong(Flaw(f"{raw!r} is negative.", f"Allowed: 0 A and above. {text}"))
         numbers.append(number)
     if len(numbers) not in (1, 3):
-        raise wrong(
-            Finding(f"{raw!r} is {len(numbers)} currents.", "Allowed: one for all phases, or three for L1/L2/L3.")
-        )
+        raise wrong(Flaw(f"{raw!r} is {len(numbers)} currents.", "Allowed: one for all phases, or three for L1/L2/L3."))
     return PerPhase.all(numbers[0]) if len(numbers) == 1 else PerPhase(*numbers)
 
 
@@ -204,11 +202,11 @@ def _from_zero(steps: Sequence[tuple[int, PerPhase]]) -> Profile:
 
 
 def _steps(raw: Sequence[object]) -> Profile:
-    findings: list[Finding] = []
+    findings: list[Flaw] = []
     steps: list[tuple[int, PerPhase]] = []
     for index, step in enumerate(raw):
         if not isinstance(step, dict) or set(step) != {"at", "current_a"}:
-            findings.append(Finding(f"{step!r} is no step.", "Allowed: {at: 10 min, current_a: 16}.", (index,)))
+            findings.append(Flaw(f"{step!r} is no step.", "Allowed: {at: 10 min, current_a: 16}.", (index,)))
             continue
         at_ns: int | None = None
         current_a: PerPhase | None = None
@@ -216,8 +214,8 @@ def _steps(raw: Sequence[object]) -> Profile:
             try:
                 result = check(step[key])
             except PydanticCustomError as error:
-                inner: tuple[Finding, ...] = (error.context or {})["findings"]
-                findings += [Finding(one.message, one.allowed, (index, key)) for one in inner]
+                inner: tuple[Flaw, ...] = (error.context or {})["findings"]
+                findings += [Flaw(one.message, one.allowed, (index, key)) for one in inner]
                 continue
             if isinstance(result, PerPhase):
                 current_a = result
@@ -227,7 +225,7 @@ def _steps(raw: Sequence[object]) -> Profile:
             continue
         if steps and at_ns <= steps[-1][0]:
             findings.append(
-                Finding(
+                Flaw(
                     f"{step['at']!r} is not after the step before.", "Steps stand in the order of time.", (index, "at")
                 )
             )
@@ -254,15 +252,15 @@ def _csv_profile(raw: object) -> Profile:
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "no UTF-8 text"
         raise wrong(
-            Finding(f"{str(raw)!r} cannot be read: {reason}.", "Allowed: a CSV file, relative to the site file.")
+            Flaw(f"{str(raw)!r} cannot be read: {reason}.", "Allowed: a CSV file, relative to the site file.")
         ) from None
     head = f"Allowed: the columns {','.join(_CSV_COLUMNS)}."
     if missing := [column for column in _CSV_COLUMNS if column not in columns]:
-        raise wrong(Finding(f"{str(raw)!r} has no column {', '.join(missing)}.", head))
+        raise wrong(Flaw(f"{str(raw)!r} has no column {', '.join(missing)}.", head))
     if not rows:
-        raise wrong(Finding(f"{str(raw)!r} has no rows.", head))
+        raise wrong(Flaw(f"{str(raw)!r} has no rows.", head))
     steps: list[tuple[int, PerPhase]] = []
-    findings: list[Finding] = []
+    findings: list[Flaw] = []
     for line, row in enumerate(rows, start=2):
         place = f"{str(raw)!r} line {line}: "
         try:
@@ -271,13 +269,13 @@ def _csv_profile(raw: object) -> Profile:
         except (ValueError, TypeError, AttributeError, ZeroDivisionError):
             written = ",".join(value for value in row.values() if isinstance(value, str))
             surplus = "".join(f",{value}" for value in row.get(None, ()))
-            findings.append(Finding(f"{place}{written + surplus!r} are no four numbers.", head))
+            findings.append(Flaw(f"{place}{written + surplus!r} are no four numbers.", head))
             continue
         if not all(math.isfinite(current_a) for current_a in currents_a) or min(currents_a) < 0:
-            findings.append(Finding(f"{place}a current is negative or no number.", "Allowed: 0 A and above."))
+            findings.append(Flaw(f"{place}a current is negative or no number.", "Allowed: 0 A and above."))
         if at_ns < 0 or (steps and at_ns <= steps[-1][0]):
             findings.append(
-                Finding(
+                Flaw(
                     f"{place}time {row['time_s']} s does not increase.", "Rows stand in the order of time, from 0 s on."
                 )
             )

@@ -12,11 +12,11 @@ from pydantic import Field, model_validator
 
 from emulators.ev import model as ev
 from emulators.ev.model import VehicleTraits
-from hil.site.part import Named, Part
-from hil.site.values import Count, DurationNs, Finding, Number, is_one_of, unknown, wrong
+from hil.site.part import Named, SitePart
+from hil.site.values import Count, DurationNs, Flaw, Number, is_one_of, unknown, wrong
 
 
-class Battery(Part):
+class BatterySpec(SitePart):
     """A vehicle's battery.
 
     Attributes:
@@ -72,7 +72,7 @@ class VehicleSpec(Named):
     reaction_s: Number = Field(default=2.0, ge=0, le=5)
     reaction_jitter_s: Number = Field(default=0.0, ge=0, le=5)
     asks_for_a: Number | None = Field(default=None, ge=0)
-    battery: Battery | None = None
+    battery: BatterySpec | None = None
     cable_a: Number = Field(default=32.0, gt=0)
     sleep_after_pause_s: Number | None = Field(default=None, gt=0)
     wake: Literal["new duty", "edge", "state F", "nothing"] = "edge"
@@ -91,16 +91,14 @@ class VehicleSpec(Named):
         rows = _preset_rows()
         if not is_one_of(raw["preset"], rows):
             finding = unknown("vehicle preset", raw["preset"], rows)
-            raise wrong(Finding(finding.message, finding.allowed, ("preset",)))
+            raise wrong(Flaw(finding.message, finding.allowed, ("preset",)))
         return {**rows[raw["preset"]], **raw}
 
     @model_validator(mode="after")
     def _one_demand(self) -> Self:
         if self.asks_for_a is not None and self.battery is not None:
             raise wrong(
-                Finding(
-                    "'asks_for_a' and 'battery' both say what it asks for.", "Allowed: one of them.", ("asks_for_a",)
-                )
+                Flaw("'asks_for_a' and 'battery' both say what it asks for.", "Allowed: one of them.", ("asks_for_a",))
             )
         return self
 

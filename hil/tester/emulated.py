@@ -20,7 +20,7 @@ from hil.tester.roles import AtSocket, Finding, Settings
 
 
 class EmulatedVehicle:
-    """Vehicles that come to a socket (:class:`hil.tester.roles.Vehicle`)."""
+    """Vehicles that come to a socket (:class:`hil.tester.roles.VehicleRole`)."""
 
     def __init__(self, farm: Farm, outlet: Outlet) -> None:
         self._farm, self._outlet = farm, outlet
@@ -88,7 +88,7 @@ class EmulatedContact:
 
 
 class EmulatedLinks:
-    """The farm's own cables (:class:`hil.tester.roles.Links`)."""
+    """The farm's own cables (:class:`hil.tester.roles.LinksRole`)."""
 
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
@@ -222,9 +222,9 @@ class EmulatedForm(_OfDevice):
     sheet says so).
     """
 
-    async def offered(self) -> Sequence[str]:
+    async def available(self) -> Sequence[str]:
         """Return the parameters that it offers."""
-        return await self._seat.offered()
+        return await self._seat.available()
 
     async def shown(self, parameter: str) -> str:
         """Return what it shows for a parameter."""
@@ -285,7 +285,7 @@ class EmulatedRequests(_OfDevice):
 
 
 class EmulatedInstallation:
-    """The plant (:class:`hil.tester.roles.Installation`)."""
+    """The plant (:class:`hil.tester.roles.InstallationRole`)."""
 
     def __init__(self, farm: Farm) -> None:
         self._farm = farm

@@ -96,7 +96,7 @@ class Ports:
     def pseudo_terminal(self, name: str) -> Mapping[str, object] | None:
         """Return path, baud rate and format of where other programs hear what a device sends, None for nowhere."""
         for label, talker in self._site.serial_talkers():
-            if talker == name and (outlet := self._farm.env.serial.outlet(name, label)) is not None:
+            if talker == name and (outlet := self._farm.env.serial.free_end(name, label)) is not None:
                 settings = outlet.settings
                 return {"path": outlet.path, "baudrate": settings.baudrate, "format": settings.format}
         return None

@@ -38,7 +38,7 @@ class AtSocket:
     current_a: PerPhase
 
 
-class Vehicle(Protocol):
+class VehicleRole(Protocol):
     """A vehicle that comes to one socket and leaves it."""
 
     async def plug(self, vehicle: VehicleSpec) -> None:
@@ -86,7 +86,7 @@ class Card(Protocol):
         ...
 
 
-class Links(Protocol):
+class LinksRole(Protocol):
     """The site's cables. ``other`` means the path between two devices only, None the device's own cable."""
 
     async def cut(self, device: str, other: str | None = None) -> None:
@@ -178,7 +178,7 @@ class Page(Protocol):
 class Form(Protocol):
     """A device's parameters: edit, save, restart. What it offers and refuses is the device's."""
 
-    async def offered(self) -> Sequence[str]:
+    async def available(self) -> Sequence[str]:
         """Return the parameters that it offers now."""
         ...
 
@@ -231,7 +231,7 @@ class Finding(Protocol):
     def where(self) -> str: ...
 
 
-class Installation(Protocol):
+class InstallationRole(Protocol):
     """The installation as its judge shows it."""
 
     async def current_a(self, node: str) -> PerPhase:

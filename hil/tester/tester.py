@@ -28,14 +28,14 @@ class Tester:
     def __init__(self, farm: Farm) -> None:
         self._farm, self.site = farm, farm.site
         self.ports = Ports(farm)
-        self.links: roles.Links = emulated.EmulatedLinks(farm)
-        self.installation: roles.Installation = emulated.EmulatedInstallation(farm)
+        self.links: roles.LinksRole = emulated.EmulatedLinks(farm)
+        self.installation: roles.InstallationRole = emulated.EmulatedInstallation(farm)
 
     async def close(self) -> None:
         """Leave: the tester's own connections are closed."""
         await self.ports.close()
 
-    def vehicle(self, socket: str) -> roles.Vehicle:
+    def vehicle(self, socket: str) -> roles.VehicleRole:
         """Return whoever comes to a socket; a charger's name means its only one.
 
         Raises:

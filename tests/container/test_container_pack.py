@@ -11,7 +11,7 @@ import pytest
 from hil.compose.engine import docker
 from hil.compose.plan import Plan
 from hil.compose.render import CONDUCTOR
-from hil.compose.up import Containers
+from hil.compose.up import EngineContainers
 from hil.process.control import PORT
 from hil.run.session import build_site
 from hil.site import Site
@@ -62,7 +62,7 @@ def test_in_scaled_time_broadcasts_reach_all_of_a_container(tmp_path: Path, site
     assert settled(folder) == settled(tmp_path / "embedded")
 
 
-def reached(site: Site, containers: Containers) -> list[str]:
+def reached(site: Site, containers: EngineContainers) -> list[str]:
     """Return which points have their control port at their own address, seen from this machine."""
     plan, found = Plan(site, containers.need(site)), []
     for name in POINTS:
@@ -76,7 +76,7 @@ def reached(site: Site, containers: Containers) -> list[str]:
 @pytest.mark.timeout(300)
 def test_addresses_are_there_again_when_the_container_is_and_no_guest_gets_them(tmp_path: Path) -> None:
     site = build_site("mennekes/car-park", {"pack": "3"})
-    with Containers(tmp_path, print).running() as containers:
+    with EngineContainers(tmp_path, print).running() as containers:
         assert reached(site, containers) == [*POINTS]
         ((project, facts),) = containers.facts["projects"].items()  # type: ignore[attr-defined]
         (container,) = docker("ps", "--quiet", "--filter", f"name={project}-CP1-1").split()

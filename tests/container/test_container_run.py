@@ -173,7 +173,7 @@ def test_a_container_that_never_gets_healthy_shows_its_last_lines(
     monkeypatch.setattr("hil.compose.project.render", wrong)
     with (
         pytest.raises(BenchError, match=r"CP\d.*: never got healthy(?s:.*)there is no device type 'toaster'"),
-        up.Containers(tmp_path, print).running() as containers,
+        up.EngineContainers(tmp_path, print).running() as containers,
     ):
         containers.need(load_site("mennekes/car-park"))
     (file,) = (tmp_path / "compose").iterdir()

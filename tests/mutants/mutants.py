@@ -10,9 +10,11 @@ from mutant import Check, Mutant
 from mutants_alfen import MUTANTS_ALFEN
 from mutants_backend import MUTANTS_BACKEND
 from mutants_lockstep import MUTANTS_LOCKSTEP
+from mutants_meters import MUTANTS_METERS
 from mutants_ocpp import MUTANTS_OCPP
 from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
+from mutants_process import MUTANTS_PROCESS
 from mutants_site import MUTANTS_SITE
 from mutants_sockets import MUTANTS_SOCKETS
 from mutants_start import MUTANTS_START
@@ -29,6 +31,7 @@ FUSE = "hil/plant/fuse.py"
 LINKS = "hil/clock/link_faults.py"
 SOCKETS = "hil/clock/sockets.py"
 FAULTS = "hil/bench/faults.py"
+IN_PROCESS = "hil/bench/in_process.py"
 TESTER = "hil/tester/emulated.py"
 PROBE = "hil/probes/modbus.py"
 JUDGE = "hil/plant/judge.py"
@@ -415,7 +418,7 @@ MUTANTS = (
     Mutant(
         "the fault frozen keeps nothing",
         "emulators/kit/measured.py",
-        "self._is_frozen = fault == FROZEN",
+        "self._is_frozen = fault is not None and fault.name == FROZEN",
         "self._is_frozen = False",
         (Check("tests/protocol/test_protocol_meter.py", "frozen_values"),),
     ),
@@ -428,8 +431,8 @@ MUTANTS = (
     ),
     Mutant(
         "a killed device says goodbye",
-        FAULTS,
-        "self._with_address(name, self._links.power_off)",
+        IN_PROCESS,
+        "self._env.links.here.power_off(ip)",
         "pass",
         (Check("robot/suites/keywords/faults.robot", "A Device Without Power Does Nothing"),),
     ),
@@ -449,8 +452,8 @@ MUTANTS = (
     ),
     Mutant(
         "lost settings come back",
-        FAULTS,
-        "device.parameters.reset()",
+        IN_PROCESS,
+        "self.device.parameters.reset()",
         "pass",
         (suite("dlm_faults", "A Master That Has Lost Its Settings Manages Nobody"), Check(SITE_FAULTS, "settings")),
     ),
@@ -464,8 +467,8 @@ MUTANTS = (
     Mutant(
         "a contact that is closed stays open",
         TESTER,
-        "self._set(closed=True)",
-        "self._set(closed=False)",
+        "move_contact(self._contact, closed=True)",
+        "move_contact(self._contact, closed=False)",
         (Check("tests/site/test_site_tester.py", "contact"),),
     ),
     Mutant(
@@ -506,9 +509,11 @@ MUTANTS = (
     *MUTANTS_ALFEN,
     *MUTANTS_BACKEND,
     *MUTANTS_LOCKSTEP,
+    *MUTANTS_METERS,
     *MUTANTS_OCPP,
     *MUTANTS_OCPP_POINT,
     *MUTANTS_OCPP_LOAD,
+    *MUTANTS_PROCESS,
     *MUTANTS_SOCKETS,
     *MUTANTS_START,
     *MUTANTS_SITE,

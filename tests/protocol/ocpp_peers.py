@@ -13,7 +13,7 @@ from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import serve
 
 from emulators.kit.ocpp.shell.server import Server
-from emulators.kit.ocpp.shell.session import Answer, Session, connect
+from emulators.kit.ocpp.shell.session import Answer, OcppSession, connect
 from emulators.kit.ocpp.wire.rpc import Payload
 from tests.protocol.conftest import FakeHost
 
@@ -29,10 +29,12 @@ def heartbeat(action: str, payload: Payload) -> Answer:
 
 
 @asynccontextmanager
-async def facing(role: Role, host: FakeHost, on_call: OnCall = heartbeat) -> AsyncIterator[tuple[Connection, Session]]:
+async def facing(
+    role: Role, host: FakeHost, on_call: OnCall = heartbeat
+) -> AsyncIterator[tuple[Connection, OcppSession]]:
     """Yield a bare WebSocket and the session of ours that it talks to."""
     if role == "central system":
-        opened: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
+        opened: asyncio.Future[OcppSession] = asyncio.get_running_loop().create_future()
         server = Server(host, on_call=lambda _, action, payload: on_call(action, payload), on_open=opened.set_result)
         await server.start("127.0.0.1", 0)
         async with ws_connect(f"ws://127.0.0.1:{server.port}/CP1", subprotocols=["ocpp1.6"], max_size=None) as bare:

@@ -359,7 +359,7 @@ def test_monitoring_reads_and_does_not_write_and_the_p1_port_is_read(play: Play)
         assert bench.device.page()["Smart meter currents"] == "10/4/-12 A"
         assert await bench.value(SOCKET, 1206, ">f") == 15
         bench.host.receive(telegram("XMX5LGBBFG1009", lines)[:-4] + b"0\r\n")
-        assert bench.device.front.log_lines[-1].endswith("Z P1 Device failure: Read CRC Error")
+        assert bench.device.hmi.log_lines[-1].endswith("Z P1 Device failure: Read CRC Error")
 
     values = EMS | {"source": "Meter + EMS monitoring", "safe": 7}
     assert play(scenario, **values).p1_closed

@@ -14,7 +14,15 @@ from emulators.backend import FAMILY
 from emulators.backend.device import PARAMETERS, Backend
 from emulators.kit.family import DeviceConfig, Service
 from emulators.kit.ocpp.shell.security import Authority, Certificate, Security
-from emulators.kit.ocpp.shell.session import Answer, CallTimeout, ConnectionLost, Refused, Session, Silent, connect
+from emulators.kit.ocpp.shell.session import (
+    Answer,
+    CallTimeout,
+    ConnectionLost,
+    OcppSession,
+    Silent,
+    UpgradeRefused,
+    connect,
+)
 from emulators.kit.ocpp.wire.rpc import CallError, InvalidAnswer, Payload
 from emulators.kit.parameters import ParameterError
 from tests.protocol.conftest import FakeHost
@@ -64,7 +72,7 @@ class Scene:
         assert self.backend._server is not None
         return f"{scheme}://127.0.0.1:{self.backend._server.port}/ocpp"
 
-    async def station(self, identity: str = "CP1", **settings: Any) -> Session:
+    async def station(self, identity: str = "CP1", **settings: Any) -> OcppSession:
         settings = {"on_call": lambda *_: {"status": "Accepted"}} | settings
         return await connect(FakeHost(), settings.pop("url", self.url()), identity=identity, **settings)
 
@@ -225,7 +233,7 @@ def test_only_registered_charge_points_on_the_path_come_in(run: Run, host: FakeH
         async with scene(host, Charge_points="CP1, CP2", Path="/ocpp") as one:
             await one.station("CP2")
             for identity, url in (("CP3", one.url()), ("CP1", one.url().replace("/ocpp", "/other"))):
-                with pytest.raises(Refused, match="HTTP 404"):
+                with pytest.raises(UpgradeRefused, match="HTTP 404"):
                     await one.station(identity, url=url)
             one.backend.parameters.set("Charge points", "CP3")
             assert one.backend.parameters.save() == []
@@ -297,13 +305,13 @@ def test_security_profiles_by_its_settings(run: Run, host: FakeHost, profile: st
             assert found == Service("wss" if profile in "23" else "ws", 8080, "/ocpp")
             url = one.url(found.scheme)
             if told:
-                with pytest.raises(Refused, match=told):
+                with pytest.raises(UpgradeRefused, match=told):
                     await one.station(url=url, security=security)
                 return
             station = await one.station(url=url, security=security)
             await station.call("Heartbeat", {}, timeout_s=5)
             if profile in "12":
-                with pytest.raises(Refused, match="HTTP 401"):
+                with pytest.raises(UpgradeRefused, match="HTTP 401"):
                     await one.station("CP2", url=url, security=security)
 
     run(scenario())

@@ -19,7 +19,7 @@ from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
 from emulators.mennekes_ecu import FAMILY
 from emulators.mennekes_ecu.device import MennekesEcu
-from emulators.mennekes_ecu.dlm import Report
+from emulators.mennekes_ecu.dlm import MemberReport
 from emulators.mennekes_ecu.dlm_link import PORT, SlaveReport, encode
 
 from .conftest import ChargerHost, Raw
@@ -391,7 +391,7 @@ JUNK = [
 
 def told(host: EcuHost, name: str, network: int, **values: object) -> bytes:
     base: dict[str, Any] = {"connected": True, "charging": True, "cap_a": 32, "offered_a": 0, "disconnected_a": 0}
-    report = Report(name=name, order="L1L2L3", currents_a=PerPhase.zero(), **base | values)
+    report = MemberReport(name=name, order="L1L2L3", currents_a=PerPhase.zero(), **base | values)
     return encode(SlaveReport(network, report))
 
 
@@ -463,7 +463,7 @@ def test_a_slave_takes_grants_of_its_own_network_and_master_only(play: Play) -> 
 
 def test_the_led_info_field_follows_the_charge(play: Callable[..., EcuHost]) -> None:
     async def scenario(bench: Bench) -> None:
-        leds = bench.device.front.leds
+        leds = bench.device.hmi.leds
         assert leds["LED info field"] == "Standby: blue steady"
         bench.host.socket.plug(PilotState.C, 32.0)
         assert leds["LED info field"] == "Charging: green steady"

@@ -10,7 +10,7 @@ import pytest
 
 from emulators.kit.family import DeviceConfig
 from emulators.kit.measured import Measured
-from emulators.kit.modbus import ModbusClient, ModbusRefused, ModbusTimeout
+from emulators.kit.modbus.client import ModbusClient, ModbusRefused, ModbusTimeout
 from emulators.kit.modbus.meter import MeterDevice, MeterType
 from emulators.kit.parameters import ParameterStore, ParameterTable
 from emulators.kit.phases import PerPhase
@@ -25,7 +25,7 @@ any,104,2,float32,1,A,R,I3,m,s,low word first
 any,106,2,ascii,1,,R,NAME,m,s,low byte first
 any,108,1,uint16,1,,RW,UNIT,m,s,
 """.replace("any,", "0-255,")
-PARAMETERS = """name,type,allowed,minimum,maximum,default,unit,needs_restart,offered_to,menu,source,note
+PARAMETERS = """name,type,allowed,minimum,maximum,default,unit,needs_restart,available_to,menu,source,note
 Unit,integer,,1,247,9,,yes,,M,a manual,
 """
 READ = bytes.fromhex("000100000006 09 03 0064 0002")

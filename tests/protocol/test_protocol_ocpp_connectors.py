@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from emulators.backend.device import Backend
-from emulators.kit.front import Front
+from emulators.kit.hmi import Hmi
 from emulators.kit.ocpp.point.config import ChargePointConfig
 from emulators.kit.ocpp.point.keys import KeyTable
 from emulators.kit.ocpp.shell.sockets import Sockets
@@ -33,14 +33,14 @@ class DoubleCharger:
 
     def __init__(self, url: str) -> None:
         self.host = VirtualHost("CP1")
-        self.front = Front(self.host)
+        self.hmi = Hmi(self.host)
         self.wirings = {number: Socket() for number in ORDERS}
         sockets = Sockets(self.host, self, self.wirings)
         self.offered_a = dict.fromkeys(ORDERS, 0.0)
         config = ChargePointConfig(vendor="ACME", model="Two", firmware="1", connectors=len(ORDERS))
         self.ocpp = OcppStation(
             self.host, sockets, config, KeyTable.load(),
-            url=url, identity="CP1", settings=sockets.settings | METERED, log=self.front.log,
+            url=url, identity="CP1", settings=sockets.settings | METERED, log=self.hmi.log,
         )  # fmt: skip
         self.ocpp.start()
 
@@ -152,6 +152,6 @@ def test_a_remote_stop_leaves_the_other_running() -> None:
 def test_the_plug_that_is_unlocked_is_named_in_the_log() -> None:
     async def scenario(backend: Backend, charger: DoubleCharger) -> None:
         assert await ask(backend, "UnlockConnector", connectorId=2) == {"status": "Unlocked"}
-        assert "connector 2" in charger.front.log_lines[-1]
+        assert "connector 2" in charger.hmi.log_lines[-1]
 
     play(scenario)

@@ -23,13 +23,13 @@ from emulators.kit.ocpp.shell.session import (
     CallTimeout,
     Closed,
     ConnectionLost,
-    Cut,
-    Garbage,
-    Refused,
-    Session,
+    CutOff,
+    GarbageFrame,
+    OcppSession,
     Silent,
     Unchecked,
     Unreachable,
+    UpgradeRefused,
     connect,
 )
 from emulators.kit.ocpp.wire.rpc import CallError, InvalidAnswer, MessageIds, OwnPayloadInvalid, Payload
@@ -324,10 +324,10 @@ def test_calls_that_nobody_waits_for_close_with_1008(run: Run, host: FakeHost, r
 def test_faults_that_a_handler_returns(run: Run, host: FakeHost, role: Role) -> None:
     faults = {
         "ClearCache": Silent(),
-        "GetLocalListVersion": Garbage("garbage"),
+        "GetLocalListVersion": GarbageFrame("garbage"),
         "Authorize": Unchecked({"x": 1}),
-        "GetConfiguration": Cut({"configurationKey": []}),
-        "Reset": Garbage(b"\x00"),
+        "GetConfiguration": CutOff({"configurationKey": []}),
+        "Reset": GarbageFrame(b"\x00"),
     }
 
     def handle(action: str, _payload: Payload) -> Answer:
@@ -436,7 +436,7 @@ def test_bytes_that_are_no_websocket_and_the_server_goes_on(pieces: list[bytes])
 
 
 def test_a_session_opens_with_identity_subprotocol_and_source(run: Run, host: FakeHost) -> None:
-    opened: list[Session] = []
+    opened: list[OcppSession] = []
 
     async def scenario() -> None:
         server = Server(host, on_call=lambda *_: NOW, on_open=opened.append)
@@ -545,7 +545,7 @@ def test_what_is_no_central_system_is_refused(run: Run, host: FakeHost, answer: 
 
         listener = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
-        with pytest.raises(Refused, match=text):
+        with pytest.raises(UpgradeRefused, match=text):
             await connect(host, f"ws://127.0.0.1:{port}", identity="CP1", on_call=lambda *_: {})
         listener.close()
 

@@ -22,8 +22,8 @@ from emulators.kit.ocpp.shell.security import (
     basic,
     names_in,
 )
-from emulators.kit.ocpp.shell.server import Hello, Server
-from emulators.kit.ocpp.shell.session import Refused, Session, Unreachable, connect
+from emulators.kit.ocpp.shell.server import Server, StationHello
+from emulators.kit.ocpp.shell.session import OcppSession, Unreachable, UpgradeRefused, connect
 from tests.protocol.conftest import AUTHORITY, FakeHost
 from tests.protocol.ocpp_peers import NOW
 
@@ -51,7 +51,7 @@ def server_security(profile: int, certificate: Certificate = HERE) -> ServerSecu
 
 async def attempt(
     host: FakeHost, server: ServerSecurity, station: Security, *, scheme: str = "", identity: str = "CP1"
-) -> Session:
+) -> OcppSession:
     """Open a session, use it, and return it; the server is stopped afterwards."""
     running = Server(host, on_call=lambda *_: NOW, security=server)
     await running.start("127.0.0.1", 0)
@@ -176,7 +176,7 @@ def test_each_profile_refuses_in_words(run: Run, host: FakeHost, case: Case) -> 
     server, station, how, told, traced = case
 
     async def scenario() -> None:
-        with pytest.raises(Refused) as error:
+        with pytest.raises(UpgradeRefused) as error:
             await attempt(host, server, station, **how)
         assert told in error.value.reason
         assert error.value.status == (401 if "401" in told else None)
@@ -202,7 +202,7 @@ def test_a_missing_certificate_is_told_in_either_version_of_tls(
     monkeypatch.setattr(Security, "context", pinned)
 
     async def scenario() -> None:
-        with pytest.raises(Refused, match=r"wants? a certificate of the client"):
+        with pytest.raises(UpgradeRefused, match=r"wants? a certificate of the client"):
             await attempt(host, server_security(3), STATIONS[2])
 
     run(scenario())
@@ -217,7 +217,7 @@ def test_a_missing_certificate_is_told_in_either_version_of_tls(
 )
 def test_a_station_that_has_no_use_for_what_it_was_given_says_so(run: Run, host: FakeHost, station: Security) -> None:
     async def scenario() -> None:
-        with pytest.raises(Refused):
+        with pytest.raises(UpgradeRefused):
             await attempt(host, server_security(3), station)
 
     run(scenario())
@@ -237,7 +237,7 @@ def test_a_signed_request_is_a_certificate_for_the_identity_that_was_proved(
 
     async def scenario() -> None:
         await attempt(host, server_security(3), station, identity=identity)
-        with pytest.raises(Refused, match="HTTP 401"):
+        with pytest.raises(UpgradeRefused, match="HTTP 401"):
             await attempt(host, server_security(3), station, identity="CP9")
 
     run(scenario())
@@ -258,9 +258,9 @@ def test_for_whom_a_certificate_is(certificate: dict[str, Any] | None, names: tu
 
 
 def test_an_identity_that_is_not_admitted_gets_404_before_any_password(run: Run, host: FakeHost) -> None:
-    asked: list[Hello] = []
+    asked: list[StationHello] = []
 
-    def admit(hello: Hello) -> HTTPStatus | None:
+    def admit(hello: StationHello) -> HTTPStatus | None:
         asked.append(hello)
         return HTTPStatus.NOT_FOUND if hello.identity != "CP1" else None
 
@@ -268,7 +268,7 @@ def test_an_identity_that_is_not_admitted_gets_404_before_any_password(run: Run,
         server = Server(host, on_call=lambda *_: NOW, admit=admit, security=server_security(1))
         await server.start("127.0.0.1", 0)
         url = f"ws://127.0.0.1:{server.port}/a/b"
-        with pytest.raises(Refused, match="HTTP 404") as error:
+        with pytest.raises(UpgradeRefused, match="HTTP 404") as error:
             await connect(host, url, identity="CP2", on_call=lambda *_: {}, security=STATIONS[1])
         assert error.value.status == 404
         session = await connect(host, url, identity="CP1", on_call=lambda *_: {}, security=STATIONS[1])
@@ -276,7 +276,7 @@ def test_an_identity_that_is_not_admitted_gets_404_before_any_password(run: Run,
         await server.stop()
 
     run(scenario())
-    assert asked == [Hello("CP2", "/a/b", "CP2"), Hello("CP1", "/a/b", "CP1")]
+    assert asked == [StationHello("CP2", "/a/b", "CP2"), StationHello("CP1", "/a/b", "CP1")]
 
 
 def test_valid_certificates_cover_every_epoch_and_expired_ones_none() -> None:

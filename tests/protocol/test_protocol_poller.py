@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from emulators.kit.host import NS_PER_S, Host
-from emulators.kit.modbus import ModbusClient
+from emulators.kit.modbus.client import ModbusClient
 from emulators.kit.modbus.poller import Poller
 from tests.protocol.conftest import in_virtual_time
 from tests.protocol.test_protocol_ocpp_station import VirtualHost

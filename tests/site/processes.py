@@ -15,7 +15,7 @@ import pytest
 
 from hil.bench.addresses import Slot
 from hil.compose.plan import Plan
-from hil.compose.requests import SOCKET, Requests
+from hil.compose.requests import SOCKET, RequestServer
 from hil.process.containers import Act
 from hil.site import Site
 
@@ -97,7 +97,7 @@ class Processes:
         self.conductor = launch("conductor", "--port", "0")
         assert self.conductor.stdout is not None
         port = self.conductor.stdout.readline().split()[-1]
-        self.requests = Requests(self)
+        self.requests = RequestServer(self)
         self.settings = {
             "HIL_BENCH": "compose",
             "HIL_TOKEN": TOKEN,

@@ -17,7 +17,7 @@ from typing import Any, Self
 from pymodbus.client import ModbusTcpClient
 
 from hil.bench.addresses import Slot
-from hil.compose.requests import SOCKET, Requests
+from hil.compose.requests import SOCKET, RequestServer
 from hil.errors import BenchError
 from hil.process.containers import Act
 from hil.site import Site
@@ -140,7 +140,7 @@ class Devices:
             self.begin(name)
         for name in seats:
             self.wait_for(name)
-        self.requests = Requests(self)
+        self.requests = RequestServer(self)
 
     on_host = False
 

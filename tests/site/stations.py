@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
 
 from emulators.kit.host import NS_PER_S
 from emulators.kit.ocpp.point.config import ChargePointConfig
@@ -15,7 +14,7 @@ from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
 from hil.bench.farm import Farm
-from hil.bench.host import SeatHost
+from hil.bench.host import FarmHost
 from hil.site import Site, load_site
 
 URL = "ws://192.168.0.5:8080/ocpp"
@@ -32,12 +31,17 @@ def site_of_a_backend(folder: Path) -> Site:
     return load_site(file)
 
 
+def host_at(farm: Farm, name: str, address: str) -> FarmHost:
+    """Return what a device finds in a farm that is not of its site."""
+    return FarmHost(farm.env, farm.installation, name, network="", address=address, contacts={})
+
+
 class Charger:
     """A charge point with one socket that offers 16 A whenever it may."""
 
     def __init__(self, farm: Farm, number: int) -> None:
         self.name = f"CP{number:04}"
-        self._host = SeatHost(farm, self.name, "", f"192.168.0.{number % 200 + 20}", {})
+        self._host = host_at(farm, self.name, f"192.168.0.{number % 200 + 20}")
         self._offered_a, self._energy_wh, self._since_ns = 0.0, 0.0, 0
         config = ChargePointConfig(vendor="ACME", model="One", firmware="1", serial=self.name)
         self.ocpp = OcppStation(self._host, self, config, KEYS, url=URL, identity=self.name, settings=SETTINGS)
@@ -107,7 +111,7 @@ async def play(farm: Farm, count: int, duration_s: float, *, away_s: float) -> l
         away_s: How long the backend takes to restart [s].
     """
     chargers = [Charger(farm, number) for number in range(count)]
-    backend: Any = farm.seats["CSMS"]
+    backend = farm.seats["CSMS"]
 
     async def restart() -> None:
         await asyncio.sleep(duration_s / 2)

@@ -35,7 +35,7 @@ class Rig:
 
     def plug(self, phases: int = 3, **traits: Any) -> None:
         spec = VehicleSpec(phases=phases, **traits)
-        self.session.do(lambda: self.farm.plug("CP1", spec.traits(voltage_v=230)))
+        self.session.call(self.session.tester.vehicle("CP1").plug(spec))
 
     def fault(self, kind: str | None) -> None:
         self.session.call(self.farm.seats[self.meter].fault(kind))
@@ -65,7 +65,7 @@ class Rig:
 
     @property
     def log(self) -> list[str]:
-        return [line.partition(" ")[2] for line in self.device.front.log_lines]
+        return [line.partition(" ")[2] for line in self.device.shown.log_lines]
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_an_hour_of_rubbish_leaves_nothing_behind(start: Start, fault: str) -> N
     before = rig.burden()
     rig.fault(fault)
     assert rig.after(3600) == [7, 7, 7]
-    assert rig.device._p1.pending_bytes <= MAX_TELEGRAM
+    assert rig.device.device._p1.pending_bytes <= MAX_TELEGRAM
     assert rig.session.do(lambda: rig.farm.loop.ledger.pty_owed) == 0
     assert len(rig.log) <= 400 * 3  # six lines a minute of each kind of rubbish
     rig.fault(None)
@@ -103,7 +103,7 @@ def test_an_hour_of_rubbish_leaves_nothing_behind(start: Start, fault: str) -> N
     assert rig.log[-1] == "Leave ActiveLB safeMode"
     assert rig.after(60) == [25, 25, 25]
     assert rig.burden() == before  # no task died or was left, nothing piles up
-    assert rig.device._p1.pending_bytes == 0
+    assert rig.device.device._p1.pending_bytes == 0
     assert rig.farm.env.failures == rig.farm.installation.findings == []
     trace = rig.session.trace.path.read_text(encoding="utf-8")
     told = [f'"fault":"{fault}"', "Enter ActiveLB safeMode: 7.0A", '"fault":"none"', "Leave ActiveLB safeMode"]
@@ -115,7 +115,7 @@ def test_a_station_that_is_off_for_an_hour_and_a_program_that_never_reads(start:
     rig = start(P1)
     rig.plug()
     rig.after(100)
-    path = rig.session.do(lambda: rig.farm.env.serial.outlet("P1", "P1").path)  # type: ignore[union-attr]
+    path = rig.session.do(lambda: rig.farm.env.serial.free_end("P1", "P1").path)  # type: ignore[union-attr]
     idle = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     try:
         before = rig.burden()
@@ -167,7 +167,7 @@ def test_a_silent_master_is_disconnected_after_a_minute(start: Start) -> None:
     assert rig.register("nr_of_sockets") == 1
     rig.after(40)
     assert rig.register("modbus_table_version") == 1
-    server = rig.device._server
+    server = rig.device.device._server
     rig.after(59)
     assert len(server.connections) == 1
     rig.after(2)

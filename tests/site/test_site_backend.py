@@ -13,16 +13,20 @@ import pytest
 
 from emulators.backend.device import Backend
 from emulators.kit.ocpp.shell.security import Authority, Certificate, Security
-from emulators.kit.ocpp.shell.session import CallTimeout, Closed, ConnectionLost, Session, Unreachable, connect
+from emulators.kit.ocpp.shell.session import CallTimeout, Closed, ConnectionLost, OcppSession, Unreachable, connect
 from hil.bench.farm import Farm
-from hil.bench.host import SeatHost
+from hil.bench.in_process import LocalSeat
 from hil.cli.backend import payload
 from hil.cli.keep import endpoints
 from hil.clock import VirtualTimeLoop
 from hil.errors import ScenarioError, SiteFileError
 from hil.hand.client import Where, backend_at
+from hil.run.benches import embedded
 from hil.site import load_site
+from hil.tester import Tester
 from hil.trace import TraceWriter
+
+from .stations import host_at
 
 START = {"connectorId": 1, "idTag": "T1", "meterStart": 0, "timestamp": "2026-06-01T06:00:00Z"}
 SITE = """
@@ -52,7 +56,7 @@ def play(
     trace = TraceWriter(written, test="t", site=site.name, level="frames")
 
     async def whole() -> None:
-        farm = Farm(site, loop, seed=7, trace=trace)
+        farm = Farm(embedded("max"), site, loop, seed=7, trace=trace)
         try:
             await farm.start()
             with loop.time_flows():
@@ -69,8 +73,8 @@ def play(
     return written.read_bytes()
 
 
-async def station(farm: Farm, *, profile: int = 0, **settings: Any) -> Session:
-    host = SeatHost(farm, "CP1", "", "192.168.0.11", {})
+async def station(farm: Farm, *, profile: int = 0, **settings: Any) -> OcppSession:
+    host = host_at(farm, "CP1", "192.168.0.11")
     authority = Authority(Certificate(*host.authority()))
     security = Security(
         profile=profile,  # type: ignore[arg-type]
@@ -85,9 +89,9 @@ async def station(farm: Farm, *, profile: int = 0, **settings: Any) -> Session:
 
 
 def backend_of(farm: Farm) -> Backend:
-    found = farm.seats["CSMS"]
-    assert isinstance(found, Backend)
-    return found
+    seat = farm.seats["CSMS"]
+    assert isinstance(seat, LocalSeat) and isinstance(seat.device, Backend)
+    return seat.device
 
 
 @pytest.mark.parametrize("profile", [0, 1, 2, 3])
@@ -113,7 +117,7 @@ def test_a_thousand_charge_points_in_one_process(tmp_path: Path) -> None:
     async def scene(farm: Farm) -> None:
         async def live(number: int) -> None:
             name = f"CP{number:04}"
-            host = SeatHost(farm, name, "", f"192.168.0.{number % 200 + 20}", {})
+            host = host_at(farm, name, f"192.168.0.{number % 200 + 20}")
             one = await connect(host, "ws://192.168.0.5:8080/ocpp", identity=name, on_call=lambda *_: {})
             boot = {"chargePointVendor": "v", "chargePointModel": "m"}
             assert (await one.call("BootNotification", boot, timeout_s=30))["status"] == "Accepted"
@@ -152,7 +156,7 @@ def test_a_cut_line_is_found_by_pings_to_the_second(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["ws://10.9.9.9:80/ocpp", "ws://csms.example/ocpp"])
 def test_an_address_that_the_site_does_not_have(tmp_path: Path, url: str) -> None:
     async def scene(farm: Farm) -> None:
-        host = SeatHost(farm, "CP1", "", "192.168.0.11", {})
+        host = host_at(farm, "CP1", "192.168.0.11")
         with pytest.raises(Unreachable, match="is not known here"):
             await connect(host, url, identity="CP1", on_call=lambda *_: {})
 
@@ -168,8 +172,9 @@ def test_a_setting_that_cannot_be_is_the_sites_fault(tmp_path: Path) -> None:
 
 def test_a_script_at_the_interface_from_the_testers_address(tmp_path: Path) -> None:
     async def scene(farm: Farm) -> None:
-        url = endpoints(farm, "")["devices"]["CSMS"]["api"]["url"]
-        assert endpoints(farm, "")["devices"]["CSMS"]["ocpp"]["url"].endswith(":8080/ocpp")
+        devices = endpoints(Tester(farm), "")["devices"]
+        url = devices["CSMS"]["api"]["url"]
+        assert devices["CSMS"]["ocpp"]["url"].endswith(":8080/ocpp")
         one = await station(farm)
         tester = farm.env.addresses.tester("lan")
         connector = aiohttp.TCPConnector(local_addr=(tester, 0))

@@ -11,6 +11,7 @@ import pytest
 
 from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
+from hil.run.benches import embedded
 from hil.trace import TraceWriter
 from tests.site.stations import play, site_of_a_backend
 
@@ -25,14 +26,15 @@ def test_a_thousand_charge_points_and_a_restart_of_their_backend(tmp_path: Path)
     trace = TraceWriter(tmp_path / "trace.jsonl", test="load", site=site.name)
 
     async def whole() -> None:
-        farm = Farm(site, loop, seed=1, trace=trace)
+        farm = Farm(embedded("max"), site, loop, seed=1, trace=trace)
         try:
             await farm.start()
             with loop.time_flows():
                 chargers = await play(farm, COUNT, DURATION_S, away_s=AWAY_S)
             farm.check(final=True)
             names = sorted(one.name for one in chargers)
-            backend: Any = farm.seats["CSMS"]
+            seat: Any = farm.seats["CSMS"]
+            backend = seat.device
             book = backend.book
             transactions = book.rows("transactions")
             assert sorted(row["charge_point"] for row in transactions) == names

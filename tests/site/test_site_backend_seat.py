@@ -11,10 +11,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from hil.compose.farm import ComposeFarm
 
 from emulators.kit.ocpp.shell.security import Authority, Certificate, Security
 from emulators.kit.ocpp.shell.session import connect
+from hil.bench.farm import Farm
 from hil.run.session import Session
 from hil.site import load_site
 
@@ -35,7 +35,7 @@ class Guest:
     name = "CP1"
     rng = random.Random(1)
 
-    def __init__(self, farm: ComposeFarm) -> None:
+    def __init__(self, farm: Farm) -> None:
         self._farm = farm
 
     def frame_hook(self, _protocol: str) -> None:
@@ -44,13 +44,13 @@ class Guest:
     def trace(self, _event: str, **_fields: object) -> None: ...
 
     def resolve(self, address: str, port: int) -> tuple[str, int]:
-        return self._farm.resolver.local(address), self._farm.resolver.port(port)
+        return self._farm.env.addresses.local(address), self._farm.env.addresses.port(port)
 
     def source_address(self) -> str:
-        return self._farm.resolver.tester("lan")
+        return self._farm.env.addresses.tester("lan")
 
     def spawn(self, work: Any, *, name: str) -> asyncio.Task[None]:
-        return self._farm.spawn(work, name)
+        return self._farm.env.spawn(work, name)
 
 
 @pytest.fixture(params=["max", "20"], ids=["lock-step", "scaled"])
@@ -67,7 +67,6 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 def test_a_day_with_a_central_system_in_its_own_process(session: Session) -> None:
     farm = session.farm
-    assert isinstance(farm, ComposeFarm)
     authority = Authority(Certificate(*farm.env.authority))
     security = Security(profile=3, trusted=authority.root, certificate=authority.issue("CP1"))
     host: Any = Guest(farm)

@@ -20,7 +20,7 @@ from hil.bench.filler import Bench
 from hil.bench.in_process import InProcess, LocalSeat
 from hil.clock import FarmThread, GrantedLoop
 from hil.clock.conductor import RUNNER
-from hil.clock.grants import Hello
+from hil.clock.grants import MemberHello
 from hil.compose.plan import Plan
 from hil.process.processes import Processes
 from hil.process.remote import RemoteSeat
@@ -96,7 +96,7 @@ def mixed(site: Site) -> Iterator[Bench]:
         port = int(conductor.stdout.readline().split()[-1])
         assert point.stdout.readline().startswith("CP1 waits")
         here = (plan.tester("lan"), plan.addresses["M1"], plan.addresses["M2"])
-        hello = Hello(TOKEN, "mixed", "tester", RUNNER, here)
+        hello = MemberHello(TOKEN, "mixed", "tester", RUNNER, here)
         yield Bench(
             name="compose",
             fillers={"emulated": InProcess},

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from emulators.kit.phases import PerPhase
+from hil.bench.in_process import LocalSeat
 from hil.errors import ScenarioError
 from hil.run.session import Session, build_site
 from hil.site import VehicleSpec
@@ -38,9 +39,14 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 def plug(session: Session, *points: str) -> None:
-    traits = VehicleSpec(phases=3).traits(voltage_v=230)
     for point in points:
-        session.do(lambda point=point: session.farm.plug(point, traits))  # type: ignore[misc]
+        session.call(session.tester.vehicle(point).plug(VehicleSpec(phases=3)))
+
+
+def at(session: Session, name: str) -> LocalSeat:
+    seat = session.farm.seats[name]
+    assert isinstance(seat, LocalSeat)
+    return seat
 
 
 def supply_a(session: Session) -> float:
@@ -127,7 +133,7 @@ def test_a_killed_point_carries_no_current_from_that_instant_on(start: Start) ->
 
 def test_settings_are_kept_or_lost_and_edits_are_lost(start: Start) -> None:
     session = start(CAR_PARK)
-    parameters = session.farm.seats["CP2"].parameters
+    parameters = at(session, "CP2").device.parameters
     session.do(lambda: parameters.set("DLM Network Id", "7"))
     restart(session, "CP2")
     assert (parameters["DLM Master/Slave"], parameters["DLM Network Id"]) == ("DLM Slave (Master-Auto-Discovery)", 0)
@@ -143,11 +149,11 @@ def test_settings_are_kept_or_lost_and_edits_are_lost(start: Start) -> None:
 
 def test_what_a_device_keeps_beside_its_settings(start: Start) -> None:
     session = start(CAR_PARK)
-    memory = session.farm.seats["CP2"].host.memory
+    memory = at(session, "CP2").host.memory
     memory.write("diary", "1")
     restart(session, "CP2")
     assert memory.read("diary") == "1"
-    assert session.farm.seats["CP1"].host.memory.read("diary") is None
+    assert at(session, "CP1").host.memory.read("diary") is None
     restart(session, "CP2", "factory")
     assert memory.read("diary") is None
 
@@ -199,6 +205,7 @@ def test_a_fault_is_in_the_trace_by_the_names_of_the_site(start: Start) -> None:
 
 def test_a_device_in_the_farms_own_process_cannot_be_paused(start: Start) -> None:
     session = start(CAR_PARK)
-    for act in (session.farm.faults.pause, session.farm.faults.resume):
-        with pytest.raises(ScenarioError, match=r"CP1 cannot be paused here\. Allowed: on the compose bench"):
-            session.ask(lambda act=act: act("CP1"))  # type: ignore[misc]
+    with pytest.raises(ScenarioError, match=r"CP1 cannot be paused here\. Allowed: on the compose bench"):
+        session.ask(lambda: session.farm.faults.pause("CP1"))
+    with pytest.raises(ScenarioError, match=r"CP1 is not paused\. Paused: none\."):
+        session.ask(lambda: session.farm.faults.resume("CP1"))

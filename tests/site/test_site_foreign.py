@@ -152,7 +152,7 @@ def test_a_script_that_asks_the_farm_is_the_meter_and_is_judged(
     with OwnMeter(bench, phases), running(OWN_METER) as session:
         farm = session.farm
         session.do(lambda: farm.installation.set_load("house", PerPhase(20, 5, 0)))
-        session.do(lambda: farm.plug("CP1", VehicleSpec(phases=1, max_current_a=32).traits()))
+        session.call(session.tester.vehicle("CP1").plug(VehicleSpec(phases=1, max_current_a=32)))
         session.wait(60)
         assert meter_a(session) == pytest.approx(shown)
         drawn = session.do(lambda: farm.installation.plant.currents_a("Q1", farm.env.instants.now_ns()).l1)
@@ -161,18 +161,21 @@ def test_a_script_that_asks_the_farm_is_the_meter_and_is_judged(
 
 def test_what_only_the_farms_own_devices_have_is_refused(bench: Processes) -> None:
     with OwnMeter(bench, "123"), running(OWN_METER) as session:
-        meter = session.farm.seat("M2").device
+        meter = session.farm.seat("M2")
         has_no = r"M2 is a container of your own \(my-meter\): it has no {} for the farm, .*\[Tags\]    needs:{}$"
         for capability, ask in {
-            "display": lambda: meter.front.display,
-            "leds": lambda: meter.front.leds,
-            "log": lambda: meter.front.log_lines,
-            "page": meter.page,
-            "parameters": lambda: meter.parameters.set("CT primary [A]", 100),
+            "display": lambda: meter.shown.display,
+            "leds": lambda: meter.shown.leds,
+            "log": lambda: meter.shown.log_lines,
         }.items():
             with pytest.raises(ScenarioError, match=has_no.format(capability, capability)):
                 ask()
-        for capability, work in {"device-restart": meter.restart, "device-faults": lambda: meter.fault("nan")}.items():
+        for capability, work in {
+            "page": meter.page,
+            "parameters": lambda: meter.edit("CT primary [A]", 100),
+            "device-restart": meter.restart,
+            "device-faults": lambda: meter.fault("nan"),
+        }.items():
             with pytest.raises(ScenarioError, match=has_no.format(capability, capability)):
                 session.ask(work)  # type: ignore[arg-type]
         for fault in (session.farm.faults.kill, session.farm.faults.pause):
@@ -215,7 +218,7 @@ def test_a_foreign_charger_sees_its_vehicle_and_works_its_contactor(bench: Proce
     try:
         with running(site) as session:
             farm, tester = session.farm, plan.tester("lan")
-            session.do(lambda: farm.plug("CP1", VehicleSpec(phases=3, max_current_a=32).traits()))
+            session.call(session.tester.vehicle("CP1").plug(VehicleSpec(phases=3, max_current_a=32)))
             session.wait(5)
             assert asked(tester, "GET", "/wires/CP1")[1]["pilot"] == "B"
             offer = json.dumps({"duty_pct": 26.6667, "contactor": True})  # 16 A
@@ -230,7 +233,7 @@ def test_a_foreign_charger_sees_its_vehicle_and_works_its_contactor(bench: Proce
             assert asked(tester, "PUT", "/wires/CP1", "garbage")[0] == 400
             assert asked(tester, "GET", "/wires/M2")[0] == 404
             assert asked(tester, "GET", "/wires/CP1", token="guessed")[0] == 401
-            assert session.farm.explain("CP1") == "CP1 is a container of your own: what it does is its own."
+            assert session.call(farm.explain("CP1")) == "CP1 is a container of your own: what it does is its own."
     finally:
         port.close()
 

@@ -56,17 +56,17 @@ def test_satellites_reach_the_backend_through_the_gateway_only(bench: str) -> No
     with closing(session):
         session.wait(30)
         assert connected(session) == [True, True, True]
-        session.do(lambda: farm.plug("CS2", farm.site.vehicle("zoe").traits()))
-        session.do(lambda: farm.card("CS2", "ABC"))
+        session.call(session.tester.vehicle("CS2").plug(farm.site.vehicle("zoe")))
+        session.call(session.tester.card("CS2").hold("ABC"))
         session.wait(30)
         assert [one["idTag"] for one in sent(session, "CS2", "StartTransaction")] == ["ABC"]
         assert "Charging" in [one["status"] for one in sent(session, "CS2", "StatusNotification")]
         session.ask(lambda: farm.faults.kill("CS1"))
         session.wait(180)
-        pages = [session.do(lambda name=name: farm.seat(name).device.page()["Backend"]) for name in ("CS2", "CS3")]
+        pages = [session.call(farm.seat(name).page())["Backend"] for name in ("CS2", "CS3")]
         assert all(page.startswith("not connected") for page in pages)
         assert sum(farm.installation.bays["CS2"].currents_a()) > 10
-        session.do(lambda: farm.card("CS2", "ABC"))
+        session.call(session.tester.card("CS2").hold("ABC"))
         session.ask(lambda: farm.faults.restart("CS1", "kept"))
         session.wait(240)
         assert connected(session) == [True, True, True]
@@ -94,5 +94,5 @@ def test_certificates_are_the_runs_own_in_every_process(bench: str) -> None:
     with closing(session):
         session.wait(60)
         assert connected(session) == [True, True, False]
-        page = session.do(lambda: session.farm.seat("CS3").device.page())
+        page = session.call(session.farm.seat("CS3").page())
         assert "HTTP 401" in page["Backend"]

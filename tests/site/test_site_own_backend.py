@@ -91,7 +91,7 @@ def test_our_points_report_to_a_backend_of_the_users(
             while not told.empty():
                 wanted.discard(told.get())
             assert session.now_s() < ANSWER_REAL_S, wanted
-        assert session.do(lambda: session.farm.seat("CP1").device.page()["Backend"]) == "connected"
+        assert session.call(session.farm.seat("CP1").page())["Backend"] == "connected"
         with pytest.raises(ScenarioError, match=f"CP1 reports to {host}, whose interface the farm does not know"):
             session.do(lambda: session.tester.ports.backend_of("CP1"))
 

@@ -13,11 +13,12 @@ import pytest
 
 from emulators.kit import family as kit
 from emulators.kit.host import NS_PER_S, SerialSettings
-from emulators.kit.p1 import Reading, TelegramReader
+from emulators.kit.p1 import P1Reading, TelegramReader
 from emulators.kit.phases import PerPhase
 from hil.bench.farm import Farm
 from hil.clock import VirtualTimeLoop
 from hil.errors import DeviceNonsense, DeviceSilent, ScenarioError
+from hil.run.benches import embedded
 from hil.site import load_site
 from hil.tester.ports import Ports
 from hil.trace import TraceWriter
@@ -54,7 +55,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
         loop = VirtualTimeLoop()
 
         async def main() -> None:
-            farm = Farm(load_site(file), loop, seed=seed, trace=trace)
+            farm = Farm(embedded("max"), load_site(file), loop, seed=seed, trace=trace)
             await farm.start()
             try:
                 with loop.time_flows():
@@ -82,7 +83,7 @@ class Station:
     def __init__(self, farm: Farm) -> None:
         self.farm, self.reader = farm, TelegramReader()
         self.pieces: list[tuple[int, bytes]] = []
-        self.readings: list[tuple[int, Reading]] = []
+        self.readings: list[tuple[int, P1Reading]] = []
 
     @classmethod
     async def plugged(cls, farm: Farm, name: str = "CP1", settings: SerialSettings = P1) -> Station:
@@ -253,7 +254,7 @@ def test_two_meters_on_one_cable_collide(play: Play, tmp_path: Path) -> None:
 @pytest.mark.parametrize("opened", [False, True], ids=["nobody has it open", "open and never read"])
 def test_an_hour_without_a_reader(play: Play, opened: bool) -> None:
     async def scenario(farm: Farm) -> None:
-        outlet = farm.env.serial.outlet("M1", "P1")
+        outlet = farm.env.serial.free_end("M1", "P1")
         assert outlet is not None
         if not opened:
             first = os.open(outlet.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -313,7 +314,7 @@ def test_the_data_request(play: Play) -> None:
         await meter.fault("request_dropped")  # the data stops at once, inside the telegram
         await asyncio.sleep(60)
         assert len(station.heard) == P1.bytes_in(NS_PER_S * 3 // 100)
-        assert meter.page()["Data request"] == "released"
+        assert (await meter.page())["Data request"] == "released"
         await meter.fault(None)
         await asyncio.sleep(1.5)  # at once, and then every period
         assert [at // (NS_PER_S // 100) for at, _ in station.readings] == [6109, 6209]
@@ -343,7 +344,7 @@ def test_a_fault_is_seen_and_heals(play: Play, kind: str, rejected: str | None, 
         assert len(station.readings) == 1
         if rejected:
             assert station.reader.rejected[rejected] >= 4
-        assert kind in meter.explain()
+        assert kind in await meter.explain()
         await meter.fault(None)
         await probe.next(2.5)
         assert len(station.readings) >= 2
@@ -387,7 +388,7 @@ def test_a_frozen_meter_repeats_itself_with_a_new_time(play: Play) -> None:
 
 def test_telegrams_are_in_the_trace_and_paths_are_not(play: Play, tmp_path: Path) -> None:
     async def scenario(farm: Farm) -> None:
-        outlet = farm.env.serial.outlet("M1", "P1")
+        outlet = farm.env.serial.free_end("M1", "P1")
         assert outlet is not None
         await asyncio.sleep(2.5)
 

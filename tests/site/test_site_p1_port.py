@@ -23,6 +23,7 @@ from hil.bench.farm import Farm
 from hil.clock import make_loop
 from hil.errors import ScenarioError
 from hil.lines.adapter import Adapter
+from hil.run.benches import embedded
 from hil.site import load_site, with_serial_port
 from hil.trace import TraceWriter
 from tests.site.null_modem import NullModem
@@ -179,7 +180,7 @@ def refusal(tmp_path: Path, port: str, data_request: str = "cts", speed: float |
     async def main() -> None:
         number = len(list(tmp_path.iterdir()))
         trace = TraceWriter(tmp_path / f"{number}.jsonl", test="port", site="port", seed=0)
-        farm = Farm(load_site(tmp_path / "site.yaml"), loop, seed=0, trace=trace)
+        farm = Farm(embedded(str(speed)), load_site(tmp_path / "site.yaml"), loop, seed=0, trace=trace)
         try:
             await farm.start()
         finally:

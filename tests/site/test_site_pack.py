@@ -9,11 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hil.compose.farm import ComposeFarm
 
 from emulators.kit.pilot import NO_OFFER
 from hil.errors import BenchError, DeviceSilent, ScenarioError
-from hil.process import control
+from hil.process import control, processes
 from hil.process.control import encode
 from hil.run.session import Session, build_site
 
@@ -46,7 +45,7 @@ def car_park(monkeypatch: pytest.MonkeyPatch, devices: Processes, folder: Path, 
 def plug_in_everybody(session: Session) -> None:
     farm = session.farm
     for name in POINTS:
-        session.do(lambda name=name: farm.plug(name, farm.site.vehicle("zoe").traits()))
+        session.call(session.tester.vehicle(name).plug(farm.site.vehicle("zoe")))
 
 
 def signalled_a(session: Session, *names: str) -> list[float]:
@@ -69,14 +68,14 @@ def a_day(session: Session) -> None:
         session.do(lambda: farm.faults.cut("CP1", "CP2"))
         session.wait(60)
         session.do(farm.faults.heal)
-        session.ask(lambda: farm.faults.kill("CP3"))
+        session.ask(session.tester.mains("CP3").kill)
         session.wait(60)
         assert farm.installation.bays["CP3"].offer == NO_OFFER
-        session.ask(lambda: farm.faults.restart("CP3", "kept"))
-        session.ask(farm.seat("CP1").device.restart)
+        session.ask(session.tester.mains("CP3").restart)
+        session.ask(farm.seat("CP1").restart)
         session.wait(120)
         assert signalled_a(session) == [25, 25, 25, 25]
-        assert session.do(lambda: farm.seat("CP4").device.front.leds["LED info field"]) == "Charging: green steady"
+        assert session.do(lambda: farm.seat("CP4").shown.leds["LED info field"]) == "Charging: green steady"
 
 
 def traced(folder: Path) -> tuple[bytes, list[bytes]]:
@@ -124,11 +123,11 @@ def test_in_scaled_time_one_loses_its_power_and_the_others_go_on(
             session.ask(lambda: farm.faults.pause("M1"))
         session.ask(lambda: farm.faults.pause("CP1"))  # nobody is with it
         session.ask(lambda: farm.faults.resume("CP1"))
-        session.ask(lambda: farm.faults.kill("M2"))
+        session.ask(session.tester.mains("M2").kill)
         with pytest.raises(DeviceSilent):
             current_a("M2")
         assert current_a("M1") == pytest.approx(20, abs=0.01)
-        session.ask(lambda: farm.faults.restart("M2", "kept"))
+        session.ask(session.tester.mains("M2").restart)
         assert current_a("M2") == pytest.approx(20, abs=0.01)
         assert farm.lag_s() < 1
 
@@ -149,13 +148,14 @@ def test_a_device_that_a_process_has_not_is_refused(
     devices: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(car_park(monkeypatch, devices, tmp_path, pack=2)) as session:
-        assert isinstance(session.farm, ComposeFarm)
+        (filler,) = session.farm.fillers
+        assert isinstance(filler, processes.Processes)
         where = (devices.last.plan.addresses["CP1"], control.PORT)
         for name, expected in (("CP3", b""), ("CP2", encode("answer", value=None))):
             with socket.create_connection(where, timeout=ANSWER_REAL_S) as guest:
-                guest.sendall(encode("look", token=TOKEN, name=name))
+                guest.sendall(encode("clock", token=TOKEN, name=name))
                 assert guest.recv(1 << 16) == expected
-        begin = {**session.farm.begin("CP2"), "token": TOKEN, "name": "CP2"}
+        begin = {**filler.begin_of("CP2"), "token": TOKEN, "name": "CP2"}
         with socket.create_connection(where, timeout=ANSWER_REAL_S) as guest:
             guest.sendall(encode("begin", **begin))
             assert b"CP2 has begun already" in guest.recv(1 << 16)

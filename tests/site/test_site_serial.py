@@ -66,7 +66,7 @@ def flows_a(session: Session) -> float:
 def test_a_station_follows_its_p1_meter_until_the_cable_is_pulled(session: Session) -> None:
     farm = session.farm
     session.do(lambda: farm.installation.set_load("house", PerPhase.all(10.0)))
-    session.do(lambda: farm.plug("CP1", VehicleSpec(max_current_a=32).traits()))
+    session.call(session.tester.vehicle("CP1").plug(VehicleSpec(max_current_a=32)))
     session.wait(100)
     assert flows_a(session) == pytest.approx(15, abs=0.5)  # 25 A less 10 A of the house
     probe = session.do(lambda: session.tester.ports.p1("P1"))
@@ -75,7 +75,7 @@ def test_a_station_follows_its_p1_meter_until_the_cable_is_pulled(session: Sessi
     session.do(lambda: farm.faults.cut("P1", "CP1"))
     session.wait(45)
     assert flows_a(session) == pytest.approx(7, abs=0.1)  # the safe current
-    assert "P1 lost" in session.do(lambda: farm.seat("CP1").device.front.display)
+    assert "P1 lost" in session.do(lambda: farm.seat("CP1").shown.display)
     before = probe.telegrams
     session.do(lambda: farm.faults.restore("P1", "CP1"))
     session.wait(85)
@@ -115,13 +115,12 @@ def test_nobody_else_is_let_in_as_a_reader_of_the_farm(session: Session, devices
 
 
 def test_a_meter_without_power_says_nothing_and_is_heard_again(session: Session) -> None:
-    farm = session.farm
     probe = session.do(lambda: session.tester.ports.p1("P1"))
     assert session.ask(lambda: probe.next(5)).signed_currents_a() == (0, 0, 0)
-    session.ask(lambda: farm.faults.kill("P1"))
+    session.ask(lambda: session.tester.mains("P1").kill())
     with pytest.raises(DeviceSilent):
         session.ask(lambda: probe.next(5))
-    session.ask(lambda: farm.faults.restart("P1", "kept"))
+    session.ask(lambda: session.tester.mains("P1").restart("kept"))
     assert session.ask(lambda: probe.next(5)).signed_currents_a() == (0, 0, 0)
 
 
@@ -144,7 +143,7 @@ def test_a_real_meter_on_a_cable_takes_the_meters_seat(choose: Callable[[str], N
         real = {"meters.P1.seat": "real", "meters.P1.at": os.ttyname(slave)}
         session = Session(build_site("alfen/alb-p1", SITE | real), "t")
         session.wait(4)
-        shown = session.do(lambda: session.farm.seat("CP1").device.page())
+        shown = session.call(session.farm.seat("CP1").page())
         assert shown["Smart meter currents"] == "11/12/13 A"
         with pytest.raises(ScenarioError, match="P1 is a real device: only its station hears its P1 port"):
             session.do(lambda: session.tester.ports.p1("P1"))

@@ -16,11 +16,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hil.compose.stack_farm import StackFarm
 
 from hil.bench.addresses import Slot
-from hil.compose import stack_farm as stack
+from hil.compose import hosts as stack
 from hil.errors import BenchError, ScenarioError
+from hil.process.processes import Processes
 from hil.run.session import Session, build_site
 
 ROOT = Path(__file__).parents[2]
@@ -92,10 +92,16 @@ def session(hosts: Hosts) -> Iterator[Session]:
         yield one
 
 
+def clocks(session: Session) -> stack.StackHosts:
+    (filler,) = session.farm.fillers
+    assert isinstance(filler, Processes) and isinstance(filler._hosts, stack.StackHosts)
+    return filler._hosts
+
+
 def plug_in_everybody(session: Session) -> None:
     farm = session.farm
     for name in AHEAD_S:
-        session.do(lambda name=name: farm.plug(name, farm.site.vehicle("zoe").traits()))
+        session.call(session.tester.vehicle(name).plug(farm.site.vehicle("zoe")))
 
 
 def signalled_a(session: Session) -> list[float]:
@@ -110,11 +116,10 @@ def signalled_a(session: Session) -> list[float]:
 def test_points_that_find_each_other_by_the_relay_share_what_there_is(hosts: Hosts) -> None:
     with car_park() as session:
         farm = session.farm
-        assert isinstance(farm, StackFarm)
         plug_in_everybody(session)
         session.wait(90)
         assert signalled_a(session) == [25, 25, 25, 25]  # without the others each would take 32 A
-        assert farm.ahead_s == pytest.approx(AHEAD_S, abs=0.2)
+        assert {name: clocks(session).ahead_s(name) for name in AHEAD_S} == pytest.approx(AHEAD_S, abs=0.2)
         assert farm.lag_s() <= 1
     assert hosts.relay.stdout is not None
     said = hosts.relay.stdout.readline()  # when the last one has left
@@ -144,9 +149,9 @@ def test_losses_strike_relayed_datagrams_and_a_killed_point_comes_back(session: 
     session.wait(90)
     assert signalled_a(session) == [32, 32, 32, 0]
     session.do(lambda: farm.faults.restore("CP4"))
-    session.ask(lambda: farm.faults.kill("CP4"))
+    session.ask(session.tester.mains("CP4").kill)
     session.wait(30)
-    session.ask(lambda: farm.faults.restart("CP4", "kept"))
+    session.ask(session.tester.mains("CP4").restart)
     session.wait(120)
     assert signalled_a(session) == [25, 25, 25, 25]
 
@@ -164,9 +169,7 @@ def test_devices_agree_on_farm_time_although_their_clocks_do_not(hosts: Hosts) -
 
 
 def test_a_clock_that_runs_away_ends_the_run(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    farm = session.farm
-    assert isinstance(farm, StackFarm)
-    session.do(lambda: farm.ahead_s.update(CP3=0.5))
+    session.do(lambda: clocks(session)._ahead_s.update(CP3=0.5))
     with pytest.raises(BenchError, match=r"CP3: its host's clock may be 0\.5\d\d s off, 2\.\d s of farm time"):
         session.wait(120)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from emulators.ev.model import VehicleTraits
 from hil.bench.farm import Farm
 from hil.clock import FarmThread, VirtualTimeLoop
-from hil.site import load_site
+from hil.run.benches import embedded
+from hil.site import Site, VehicleSpec, load_site
 from hil.tester import Tester
 from hil.trace import TraceWriter
 
@@ -25,15 +25,15 @@ class Running:
         self.farm = self.thread.run(self._start(site))
         self.tester = Tester(self.farm)
 
-    async def _start(self, site: object) -> Farm:
-        farm = Farm(site, self.thread.loop, seed=1, trace=self.trace)  # type: ignore[arg-type]
+    async def _start(self, site: Site) -> Farm:
+        farm = Farm(embedded("max"), site, self.thread.loop, seed=1, trace=self.trace)
         await farm.start()
         return farm
 
     def plug(self, *names: str) -> None:
         async def act() -> None:
             for name in names:
-                self.farm.plug(name, VehicleTraits())
+                await self.tester.vehicle(name).plug(VehicleSpec())
 
         self.thread.run(act())
 
@@ -54,7 +54,7 @@ class Running:
 
     def page(self, name: str) -> dict[str, str]:
         async def act() -> dict[str, str]:
-            return dict(self.farm.seats[name].page())
+            return dict(await self.farm.seats[name].page())
 
         return self.thread.run(act())
 

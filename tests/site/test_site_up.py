@@ -202,10 +202,10 @@ from hil.cli import main
 async def dies(self):
     raise RuntimeError("planted")
 
-def tick(self, original=MennekesEcu._tick):
+def tick(self, original=MennekesEcu.tick):
     self._host.spawn(dies(self), name=f"{self.name} breaks")
 
-MennekesEcu._tick = tick
+MennekesEcu.tick = tick
 sys.exit(main(["up", "mennekes/car-park", "--speed", "20", "--endpoints", "e.json"]))
 """
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from emulators.kit.family import DeviceConfig
-from emulators.kit.faults import MODBUS_METER, Faults
-from emulators.kit.front import Front
+from emulators.kit.faults import MODBUS_METER, FaultTable
+from emulators.kit.hmi import Hmi
 from emulators.kit.host import Cancel, Host, Phase
 from emulators.kit.measured import MeterModel, Moment
 from emulators.kit.modbus import FUNCTIONS, ModbusServer
@@ -46,7 +46,7 @@ class MeterType:
     port: int = 502
     port_parameter: str = ""
     unit_parameter: str = ""
-    faults: Faults = MODBUS_METER
+    faults: FaultTable = MODBUS_METER
     blocks: Sequence[tuple[int, int]] = ()
     whole_values: bool = False
     functions: frozenset[int] = FUNCTIONS
@@ -76,7 +76,7 @@ class MeterDevice:
         identity: Mapping[int, str] | None = None,
     ) -> None:
         self.name = config.name
-        self.front = Front(host)
+        self.hmi = Hmi(host)
         self.parameters = parameters
         self._host, self._wiring, self._kind, self._model = host, host.meter_wiring(), kind, model
         self._planted: str | None = None  # the fault

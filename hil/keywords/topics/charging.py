@@ -12,7 +12,7 @@ from hil.errors import ScenarioError
 from hil.keywords.comparisons import compare
 from hil.keywords.context import Context
 from hil.keywords.observations import currents_a
-from hil.keywords.values import PLANT_TOLERANCE, Amps, Amps3, Verb
+from hil.keywords.values import PLANT_TOLERANCE, Amps, Amps3, Comparison
 
 EXACT: Final = Amps(0)  #: MEN catalogue: a signalled current is exact.
 
@@ -27,7 +27,7 @@ class Charging:
     def signalled_current(
         self,
         socket: str,
-        verb: Verb,
+        verb: Comparison,
         expected: Amps,
         *,
         within: timedelta = timedelta(seconds=65),
@@ -48,7 +48,7 @@ class Charging:
     @keyword(tags=("Assertion",))
     def signalled_current_of_each_point(
         self,
-        verb: Verb,
+        verb: Comparison,
         *expected: Amps,
         points: str = "",
         within: timedelta = timedelta(seconds=65),
@@ -80,7 +80,7 @@ class Charging:
 
     @keyword(tags=("Assertion",))
     def points_that_charge(
-        self, verb: Verb, count: int, current: Amps, *, within: timedelta = timedelta(seconds=65)
+        self, verb: Comparison, count: int, current: Amps, *, within: timedelta = timedelta(seconds=65)
     ) -> None:
         """Compare how many sockets signal a current, whichever they are; the others have to signal nothing.
 
@@ -98,7 +98,7 @@ class Charging:
     def charging_current(
         self,
         socket: str,
-        verb: Verb,
+        verb: Comparison,
         expected: Amps3,
         *,
         within: timedelta = timedelta(seconds=65),

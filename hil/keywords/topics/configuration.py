@@ -75,31 +75,31 @@ class Configuration:
         return verify(session, what, shown, assertion_operator, assertion_expected, unit=unit)  # type: ignore[no-any-return]
 
     @keyword(tags=("Assertion",))
-    def parameter_should_be_offered(self, device: str, *parameters: str, menu: str | None = None) -> None:
+    def parameter_should_be_available(self, device: str, *parameters: str, menu: str | None = None) -> None:
         """Assert that the device's form has parameters, with ``menu`` in that menu.
 
-        | Parameter Should Be Offered | CP1 | DLM Network Id | |
-        | Parameter Should Be Offered | CP1 | DLM Network Id | menu=Load Management > Dynamic Load Management |
+        | Parameter Should Be Available | CP1 | DLM Network Id | |
+        | Parameter Should Be Available | CP1 | DLM Network Id | menu=Load Management > Dynamic Load Management |
         """
         session = self._context.session
-        offered = session.call(session.tester.form(device).offered())
+        offered = session.call(session.tester.form(device).available())
         table = session.tester.site.require(device).family.parameters
         missing = [name for name in parameters if name not in offered or menu not in (None, table.named(name).menu)]
         if missing:
-            raise AssertionError(f"{device} does not offer {', '.join(missing)}" + (f" in {menu}." if menu else "."))
+            raise AssertionError(f"{device} does not have {', '.join(missing)}" + (f" in {menu}." if menu else "."))
 
     @keyword(tags=("Assertion",))
-    def parameter_should_not_be_offered(self, device: str, *parameters: str) -> None:
+    def parameter_should_not_be_available(self, device: str, *parameters: str) -> None:
         """Assert that the device's form lacks parameters.
 
-        | Parameter Should Not Be Offered | CP2 | EVSE Sub-Distribution Limit (L1/L2/L3) [A] |
+        | Parameter Should Not Be Available | CP2 | EVSE Sub-Distribution Limit (L1/L2/L3) [A] |
         """
         session = self._context.session
-        offered = session.call(session.tester.form(device).offered())
+        offered = session.call(session.tester.form(device).available())
         for name in parameters:
             session.tester.site.require_parameter(device, name)
             if name in offered:
-                raise AssertionError(f"{device} offers {name}.")
+                raise AssertionError(f"{device} has {name}.")
 
     @keyword(tags=("Assertion",))
     def parameter_should_refuse(self, device: str, parameter: str, value: str) -> None:

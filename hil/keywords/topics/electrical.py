@@ -14,7 +14,7 @@ from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.comparisons import compare
 from hil.keywords.context import Context
 from hil.keywords.observations import currents_a
-from hil.keywords.values import PLANT_TOLERANCE, Amps, Amps3, Phase, Verb, to_amps3, to_verb
+from hil.keywords.values import PLANT_TOLERANCE, Amps, Amps3, Comparison, PhaseName, to_amps3, to_verb
 
 
 class Electrical:
@@ -49,7 +49,7 @@ class Electrical:
                 f"'L1    settles at    100 A': got {'    '.join(arguments) or 'nothing'!r}."
             )
         verb, limit_a = to_verb(words[0]), to_amps3(words[1]).a
-        if verb is Verb.SHOULD_NEVER_EXCEED:
+        if verb is Comparison.SHOULD_NEVER_EXCEED:
             for phase in phases:
                 peak_a = self._peak_a(node, phase)
                 if peak_a > limit_a[phase] + tolerance.a:
@@ -68,7 +68,7 @@ class Electrical:
     def get_peak_current(
         self,
         feeder: str,
-        phase: Phase,
+        phase: PhaseName,
         assertion_operator: AssertionOperator = JUST_READ,
         assertion_expected: Any = None,
     ) -> float:
@@ -86,7 +86,7 @@ class Electrical:
     def meter_current(
         self,
         meter: str,
-        verb: Verb,
+        verb: Comparison,
         expected: Amps3,
         *,
         within: timedelta = timedelta(seconds=65),

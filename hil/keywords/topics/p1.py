@@ -11,9 +11,9 @@ from robot.api.deco import keyword
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
 from hil.keywords.observations import FRESH_S, last_telegram
-from hil.keywords.values import Phase
+from hil.keywords.values import PhaseName
 
-_CURRENTS: Final = {Phase.L1: "1-0:31.7.0", Phase.L2: "1-0:51.7.0", Phase.L3: "1-0:71.7.0"}
+_CURRENTS: Final = {PhaseName.L1: "1-0:31.7.0", PhaseName.L2: "1-0:51.7.0", PhaseName.L3: "1-0:71.7.0"}
 
 
 class P1:
@@ -56,7 +56,7 @@ class P1:
     def get_p1_current(
         self,
         meter: str,
-        phase: Phase,
+        phase: PhaseName,
         assertion_operator: AssertionOperator = JUST_READ,
         assertion_expected: Any = None,
     ) -> float:

@@ -34,7 +34,7 @@ A Modbus TCP Meter Is A Source
 There Is No Source By RS485
     [Tags]    ALF-ALB-006
     [Setup]    Start Site    alfen/alb-p1
-    Parameter Should Be Offered    CP1    ${PROTOCOL}
+    Parameter Should Be Available    CP1    ${PROTOCOL}
     Parameter Should Refuse    CP1    ${PROTOCOL}    Modbus RTU (RS485)
     Set Parameter    CP1    ${PROTOCOL}    Modbus TCP/IP
     Set Parameter    CP1    ${PROTOCOL}    DSMR4.x/SMR5.0 (P1)

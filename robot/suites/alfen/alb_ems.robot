@@ -65,7 +65,7 @@ With An EMS Received Measurements Protocol And Maximum Do Not Apply
     [Tags]    ALF-ALB-035
     EMS Sets    16 A
     Vehicle Gets    16 A
-    Parameter Should Not Be Offered    CP1    ${RECEIVED}    ${PROTOCOL}    ${MAXIMUM}
+    Parameter Should Not Be Available    CP1    ${RECEIVED}    ${PROTOCOL}    ${MAXIMUM}
     Steps 6 To 8 Are Changed
     EMS Sets    16 A
     Advance Clock    80 s

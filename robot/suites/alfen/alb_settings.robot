@@ -23,7 +23,7 @@ Meter And Station Answer In One Network
 Without Its Licence It Is Not Offered And Does Nothing
     [Tags]    ALF-ALB-022
     [Setup]    Start Site    alfen/alb-p1    ${CP1}.${LICENCE}=None    ${CP1}.${SWITCH}=On    ${CP1}.${MAXIMUM}=10
-    Parameter Should Not Be Offered    CP1    ${SWITCH}    ${SOURCE}    ${SAFE}
+    Parameter Should Not Be Available    CP1    ${SWITCH}    ${SOURCE}    ${SAFE}
     Parameter Should Refuse    CP1    ${SWITCH}    On
     Plug In Vehicle    CP1    phases=3    max_current=16 A
     Set Load    house    6 A
@@ -36,15 +36,15 @@ The Licence Reboots The Station And Unlocks It
     Save    CP1
     Advance Clock    1 s
     Get Device Log    CP1    matches    (?s)Booted.*Booted
-    Parameter Should Be Offered    CP1    ${SWITCH}    menu=Smart Charging
+    Parameter Should Be Available    CP1    ${SWITCH}    menu=Smart Charging
 
 Its Parameters Appear When It Is Enabled
     [Tags]    ALF-ALB-023
     [Setup]    Start Site    alfen/alb-p1    ${CP1}.${SWITCH}=Off
-    Parameter Should Not Be Offered    CP1    ${SOURCE}    ${RECEIVED}    ${PROTOCOL}    ${MAXIMUM}    ${SAFE}
+    Parameter Should Not Be Available    CP1    ${SOURCE}    ${RECEIVED}    ${PROTOCOL}    ${MAXIMUM}    ${SAFE}
     ...    ${ROTATION}
     Set Parameter    CP1    ${SWITCH}    On
-    Parameter Should Be Offered    CP1    ${SOURCE}    ${RECEIVED}    ${PROTOCOL}    ${MAXIMUM}    ${SAFE}
+    Parameter Should Be Available    CP1    ${SOURCE}    ${RECEIVED}    ${PROTOCOL}    ${MAXIMUM}    ${SAFE}
     ...    ${ROTATION}    menu=Smart Charging > Active Load Balancing
 
 Protocol Selection Chooses The Meter

@@ -25,9 +25,9 @@ An Edit That Was Not Saved Is Lost
 
 What A Form Offers And Refuses
     Start Site    mennekes/car-park
-    Parameter Should Be Offered    CP1    DLM Network Id
-    Parameter Should Be Offered    CP1    DLM Network Id    menu=Load Management > Dynamic Load Management
-    Parameter Should Not Be Offered    CP2    EVSE Sub-Distribution Limit (L1/L2/L3) [A]
+    Parameter Should Be Available    CP1    DLM Network Id
+    Parameter Should Be Available    CP1    DLM Network Id    menu=Load Management > Dynamic Load Management
+    Parameter Should Not Be Available    CP2    EVSE Sub-Distribution Limit (L1/L2/L3) [A]
     ${id} =    Get Parameter    CP1    DLM Network Id
     Should Be Equal    ${id}    0
     Get Parameter    CP1    Installation Current Limit [A]    <=    32 A

@@ -53,6 +53,23 @@ What Cannot Be Is Said
     Run Keyword And Expect Error    *Links with faults: CP1.    Restore Link    CP1    CP2
     Run Keyword And Expect Error    *a link joins two devices: CP1 is there twice.    Cut Link    CP1    CP1
 
+A Fault That A Device Does Not Have Is Said
+    [Documentation]    Each family declares its own, and an argument with a range is held against it.
+    [Setup]    Start Site    mennekes/backend-lan
+    Run Keyword And Expect Error
+    ...    *CP1 has no fault 'smoke'. It has: clock:SECONDS; for all else cut its link or stop it.
+    ...    Plant Fault    CP1    smoke
+    Run Keyword And Expect Error
+    ...    *'clock:soon' is not possible. Allowed: clock:SECONDS with SECONDS from -2000000000 to 2000000000 s.
+    ...    Plant Fault    CP1    clock:soon
+    Run Keyword And Expect Error    *backend has no fault 'frozen'. It has: closed_port, silent.
+    ...    Plant Fault    backend    frozen
+    Set Parameter    CP1    Connection Type    No backend
+    Save    CP1
+    Restart Device    CP1
+    Run Keyword And Expect Error    *CP1 has no backend, and without one no fault 'clock:60'.
+    ...    Plant Fault    CP1    clock:60
+
 A Wrong Value Is Said
     [Documentation]    Two of them come from variables, for a dry run would refuse them.
     Run Keyword And Expect Error    *above 0 % and below 100 %, not 100 %*    Drop    CP1    loss=100 %

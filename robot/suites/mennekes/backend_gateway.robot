@@ -41,7 +41,7 @@ The URL Is Registered In Each ECU Again
 Each Station Offers The OCPP Settings
     [Tags]    MEN-OCPP-004
     FOR    ${point}    IN    CS1    CS2    CS3
-        Parameter Should Be Offered    ${point}    ${MODE}    ${URL}    menu=Backend > OCPP
+        Parameter Should Be Available    ${point}    ${MODE}    ${URL}    menu=Backend > OCPP
     END
 
 The JSON Mode Is Set In Each Station

@@ -33,8 +33,8 @@ Both Kinds Of Address Reach The Backend And Without The Router Nobody Does
 Settings Stand In Two Menus
     [Tags]    MEN-OCPP-009
     FOR    ${point}    IN    CP1    CP2    CP3
-        Parameter Should Be Offered    ${point}    ${TYPE}    menu=Backend > Connection
-        Parameter Should Be Offered    ${point}    ${MODE}    ${URL}    ${PASSWORD}    menu=Backend > OCPP
+        Parameter Should Be Available    ${point}    ${TYPE}    menu=Backend > Connection
+        Parameter Should Be Available    ${point}    ${MODE}    ${URL}    ${PASSWORD}    menu=Backend > OCPP
     END
 
 OCPP Leaves Through The LAN With Connection Type Ethernet

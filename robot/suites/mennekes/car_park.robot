@@ -146,15 +146,15 @@ The Limits Are Set In The Master And The Satellites Follow
     [Tags]    MEN-SUB-008    MEN-SUB-009    MEN-SUB-022
     [Setup]    Start Car Park    50/50/50
     Limits Are Set And Read Back    CP1    100/100/100    100/100/100
-    Parameter Should Be Offered    CP1    ${EVSE}    ${OPERATOR}
+    Parameter Should Be Available    CP1    ${EVSE}    ${OPERATOR}
     Limits Are Not Offered    CP2    CP3    CP4
     Four Vehicles Charge With    25 A
 
 Role And Network Id Are Set In Every Point And The Limits In The Master Only
     [Tags]    MEN-SUB-036
     [Setup]    Start Car Park    60/60/60
-    Parameter Should Be Offered    CP1    ${ROLE}    ${GROUP}    ${EVSE}    ${OPERATOR}
-    Parameter Should Be Offered    CP2    ${ROLE}    ${GROUP}
+    Parameter Should Be Available    CP1    ${ROLE}    ${GROUP}    ${EVSE}    ${OPERATOR}
+    Parameter Should Be Available    CP2    ${ROLE}    ${GROUP}
     Limits Are Not Offered    CP2    CP3    CP4
     Four Vehicles Charge With    15 A
 
@@ -295,7 +295,7 @@ Advance Clock To
 All Satellites Are In The Group Of CP1
     [Documentation]    Each satellite has found its master without an address, and the master lists it.
     FOR    ${point}    IN    CP2    CP3    CP4
-        Parameter Should Not Be Offered    ${point}    DLM Master IP
+        Parameter Should Not Be Available    ${point}    DLM Master IP
         Page Should Show    ${point}    DLM Master    CP1    within=65 s
         Page Should Show    CP1    DLM Connected Slaves    ${point}    within=65 s
     END

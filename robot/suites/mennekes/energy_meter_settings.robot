@@ -10,9 +10,9 @@ Test Tags           mennekes    dlm    meter    parameters
 Meter Settings Are Made In The Master
     [Tags]    MEN-MTR-021
     [Setup]    Start Site    mennekes/meter-excluding
-    Parameter Should Be Offered    CP1    ${METER_SUPPORT}    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}
+    Parameter Should Be Available    CP1    ${METER_SUPPORT}    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}
     ...    ${MAIN_LIMIT}    ${HEADROOM}    ${FALLBACK}    ${LOCATION}    menu=${MENU}
-    Parameter Should Not Be Offered    CP2    ${METER_SUPPORT}    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}
+    Parameter Should Not Be Available    CP2    ${METER_SUPPORT}    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}
     ...    ${MAIN_LIMIT}    ${HEADROOM}    ${FALLBACK}    ${LOCATION}
 
 The Role Makes A Point The Master
@@ -91,10 +91,10 @@ External Meter Support Makes The Meter's Parameters Appear
     [Setup]    Start Site    mennekes/meter-excluding
     Configure    CP1    ${METER_SUPPORT}    Off
     Get Register    CP1    DLM_EXTERNAL_METER_SUPPORT    ==    0
-    Parameter Should Not Be Offered    CP1    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}    ${MAIN_LIMIT}
+    Parameter Should Not Be Available    CP1    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}    ${MAIN_LIMIT}
     Value Is Kept    ${METER_SUPPORT}    On
     Get Register    CP1    DLM_EXTERNAL_METER_SUPPORT    ==    1
-    Parameter Should Be Offered    CP1    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}    ${MAIN_LIMIT}
+    Parameter Should Be Available    CP1    ${METER_TYPE}    ${METER_ADDRESS}    ${METER_PORT}    ${MAIN_LIMIT}
 
 The Meter Configuration Makes The Master Read A PAC2200
     [Tags]    MEN-MTR-030

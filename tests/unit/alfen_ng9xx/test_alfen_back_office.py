@@ -48,7 +48,7 @@ def test_the_display_says_why_it_pauses() -> None:
     assert (display_text(one, 0.0, 32.0), one.binding) == ("Present your card", Binding.NOT_AUTHORISED)
 
 
-def test_who_is_not_permitted_is_offered_nothing() -> None:
+def test_who_is_not_permitted_is_available_nothing() -> None:
     one = station()
     one.permitted = False
     output = one.advance_to(62 * NS_PER_S)

@@ -134,7 +134,7 @@ def test_the_lowest_limit_decides(
     assert rig.station.contactor == (signalled_a > 0)
 
 
-def test_without_a_vehicle_nothing_is_offered_and_the_limit_is_known() -> None:
+def test_without_a_vehicle_nothing_is_available_and_the_limit_is_known() -> None:
     rig = Rig({})
     output = rig.station.advance_to(0)
     assert (output.offer, output.contactor, rig.station.mode_3_state) == (NO_OFFER, False, "A")

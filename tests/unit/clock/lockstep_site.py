@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import ClientSession, TCPConnector, web
 
 from hil.clock import GrantedLoop
-from hil.clock.grants import Hello
+from hil.clock.grants import MemberHello
 
 from .wires import ANSWER, Client, ModbusLike
 
@@ -149,7 +149,7 @@ def main() -> None:
     """Be what the facts say, and print what happened."""
     facts = json.loads(sys.argv[1])
     rank = 0 if facts["what"] else 1
-    hello = Hello("secret", "one", facts["address"], rank, (facts["address"],))
+    hello = MemberHello("secret", "one", facts["address"], rank, (facts["address"],))
     loop = GrantedLoop(("127.0.0.1", facts["conductor"]), hello)
     print("joined", flush=True)
     sys.stdin.readline()

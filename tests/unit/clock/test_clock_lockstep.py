@@ -18,8 +18,20 @@ from typing import Any
 import pytest
 
 from hil.clock import NS_PER_S, GrantedLoop
-from hil.clock.conductor import DEVICE, METER, RUNNER, Conductor, Member, Session
-from hil.clock.grants import Hello, Idle, Kind, Report, Step, Traffic, Turn, Wire, encode, key, message
+from hil.clock.conductor import DEVICE, METER, RUNNER, ConductedProcess, Conductor, TurnOrder
+from hil.clock.grants import (
+    ConductorWire,
+    GrantedStep,
+    Idle,
+    MemberHello,
+    MessageKind,
+    Traffic,
+    Turn,
+    TurnReport,
+    encode,
+    key,
+    message,
+)
 from hil.errors import BenchError
 
 from .wires import busy_processes
@@ -113,7 +125,7 @@ class Guest:
 
     def __init__(self, conductor: Conductor) -> None:
         self.sock = socket.create_connection(conductor.address, timeout=10)
-        self.wire = Wire(self.sock)
+        self.wire = ConductorWire(self.sock)
 
     def hear(self) -> tuple[int, bytes] | None:
         while not self.wire.messages:
@@ -122,10 +134,10 @@ class Guest:
         return self.wire.messages.popleft()
 
     def join(self, name: str, rank: int = RUNNER, *, token: str = "secret") -> None:
-        self.wire.send(Hello(token, "by hand", name, rank, ("127.202.1.1",)).encode())
+        self.wire.send(MemberHello(token, "by hand", name, rank, ("127.202.1.1",)).encode())
         heard = self.hear()
         assert heard is not None
-        assert heard[0] == Kind.WELCOME
+        assert heard[0] == MessageKind.WELCOME
         assert int(heard[1]) in os.sched_getaffinity(0)
 
 
@@ -133,11 +145,11 @@ class Guest:
     ("sent", "why"),
     [
         (b"GET / HTTP/1.1\r\n\r\n", None),
-        (message(Kind.REPORT, b""), "who has not joined"),
-        (message(Kind.HELLO, b"{}"), "no greeting of a member"),
-        (message(Kind.HELLO, b"\xff\x00"), "no greeting of a member"),
-        (Hello("guess", "s", "n", 1, ()).encode(), "wrong token"),
-        (Hello("secret", "s", "n", 1, ("no address",)).encode(), "no greeting of a member"),
+        (message(MessageKind.REPORT, b""), "who has not joined"),
+        (message(MessageKind.HELLO, b"{}"), "no greeting of a member"),
+        (message(MessageKind.HELLO, b"\xff\x00"), "no greeting of a member"),
+        (MemberHello("guess", "s", "n", 1, ()).encode(), "wrong token"),
+        (MemberHello("secret", "s", "n", 1, ("no address",)).encode(), "no greeting of a member"),
         (b"\xff\xff\xff\xff\x01", "no message between a member and its conductor"),
     ],
 )
@@ -150,7 +162,7 @@ def test_garbage_and_strangers_are_refused_and_the_others_go_on(
     answer = guest.hear()
     if why is not None:
         assert answer is not None
-        assert answer[0] == Kind.REFUSED
+        assert answer[0] == MessageKind.REFUSED
         assert why in answer[1].decode()
         assert guest.hear() is None
     assert len(play(conductor, "poll", rounds=2)["log"]) == 6
@@ -159,38 +171,38 @@ def test_garbage_and_strangers_are_refused_and_the_others_go_on(
 def test_a_member_that_talks_out_of_turn_or_takes_a_name_is_refused(conductor: Conductor) -> None:
     one, two = Guest(conductor), Guest(conductor)
     one.join("M1")
-    assert one.hear() == (Kind.STEP, encode(Step(0.0))[5:])
-    two.wire.send(Hello("secret", "by hand", "M1", 1, ()).encode())
-    assert two.hear() == (Kind.REFUSED, b"M1 has joined already.")
-    one.wire.send(encode(Report()))
-    one.wire.send(encode(Report()))
-    assert one.hear() == (Kind.REFUSED, b"M1 reports without having had the turn.")
+    assert one.hear() == (MessageKind.STEP, encode(GrantedStep(0.0))[5:])
+    two.wire.send(MemberHello("secret", "by hand", "M1", 1, ()).encode())
+    assert two.hear() == (MessageKind.REFUSED, b"M1 has joined already.")
+    one.wire.send(encode(TurnReport()))
+    one.wire.send(encode(TurnReport()))
+    assert one.hear() == (MessageKind.REFUSED, b"M1 reports without having had the turn.")
 
 
 def test_nobody_runs_without_a_conductor() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         with pytest.raises(BenchError, match=r"CP1: no conductor at 127\.0\.0\.1"):
-            GrantedLoop(free.getsockname(), Hello("secret", "one", "CP1", 1, ()))
+            GrantedLoop(free.getsockname(), MemberHello("secret", "one", "CP1", 1, ()))
 
 
 class Score:
     """A session whose members do what a test says."""
 
     def __init__(self) -> None:
-        self.session = Session()
-        self.members: dict[str, Member] = {}
+        self.session = TurnOrder()
+        self.members: dict[str, ConductedProcess] = {}
 
     def join(self, name: str, rank: int) -> None:
-        self.members[name] = self.session.join(Hello("", "", name, rank, (ADDRESSES[name],)))
+        self.members[name] = self.session.join(MemberHello("", "", name, rank, (ADDRESSES[name],)))
 
-    def turn(self) -> tuple[str, Step] | None:
+    def turn(self) -> tuple[str, GrantedStep] | None:
         found = self.session.next()
         return None if found is None else (found[0].hello.name, found[1])
 
     def report(self, name: str, next_s: float = math.inf, idle: int = Idle.PLAIN, **sent: int) -> None:
         counts = {key(Traffic.STREAM, (ADDRESSES[name], 1), (ADDRESSES[to], 2)): count for to, count in sent.items()}
-        self.session.reported(self.members[name], Report(next_s, idle, counts))
+        self.session.reported(self.members[name], TurnReport(next_s, idle, counts))
 
 
 ADDRESSES = {"tester": "10.0.0.1", "CP1": "10.0.0.2", "CP2": "10.0.0.3", "M1": "10.0.0.4"}
@@ -231,7 +243,7 @@ def score_turn(score: Score) -> str | None:
 
 
 def test_one_member_runs_at_a_time(score: Score) -> None:
-    assert score.turn() == ("M1", Step(5.0))
+    assert score.turn() == ("M1", GrantedStep(5.0))
     assert score.turn() is None
     score.report("M1")
     assert score.turn() is None  # nobody has a timer
@@ -252,9 +264,9 @@ def test_what_settles_is_told_before_time_moves_and_time_stands_while_nobody_wai
     assert score_turn(score) == "M1"
     assert score.session.wishes(score.members["tester"]) is None  # in its turn
     score.report("M1", 9.0)
-    assert score.turn() == ("tester", Step(5.0))
+    assert score.turn() == ("tester", GrantedStep(5.0))
     score.report("tester", 7.0, Idle.SETTLES)
-    assert score.turn() == ("tester", Step(5.0, Turn.SETTLED))
+    assert score.turn() == ("tester", GrantedStep(5.0, Turn.SETTLED))
     score.report("tester", 7.0)
     assert score.turn() is None
 
@@ -263,11 +275,11 @@ def test_a_device_that_is_asked_gets_a_turn_while_the_runner_has_its_own(score: 
     assert score_turn(score) == "M1"
     score.report("M1", 9.0, tester=1)
     assert score_turn(score) == "tester"
-    assert score.session.wishes(score.members["CP1"]) == Step(5.0, Turn.CALLS_ONLY)
+    assert score.session.wishes(score.members["CP1"]) == GrantedStep(5.0, Turn.CALLS_ONLY)
     score.report("tester", idle=Idle.FLOWS)
     assert score.turn() is None  # CP1 still runs
     score.report("CP1")
-    assert score.turn() == ("M1", Step(9.0))
+    assert score.turn() == ("M1", GrantedStep(9.0))
 
 
 def test_who_waits_for_room_goes_on_when_somebody_has_read(score: Score) -> None:
@@ -283,6 +295,6 @@ def test_who_waits_for_room_goes_on_when_somebody_has_read(score: Score) -> None
 def test_without_the_runner_everybody_is_told_to_go(score: Score) -> None:
     score.session.leave(score.members["tester"])
     for name in ("CP1", "CP2", "M1"):
-        assert score.turn() == (name, Step(0.0, Turn.LEFT))
+        assert score.turn() == (name, GrantedStep(0.0, Turn.LEFT))
         score.report(name)
     assert score.turn() is None

@@ -10,6 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -112,6 +115,28 @@ def test_a_signal_in_the_main_thread_cancels_the_keyword(farm: FarmThread) -> No
         signal.signal(signal.SIGALRM, old)
     assert time.monotonic() - sent[0] < 2
     assert len(cancelled) == 1
+
+
+def test_ctrl_c_never_makes_a_running_farm_look_ended(farm: FarmThread) -> None:
+    """`threading` takes a thread for ended when Ctrl-C interrupts `is_alive()`: here it comes whenever that runs."""
+
+    lines = []
+
+    def interrupt(frame: FrameType, event: str, _argument: object) -> Any:
+        if frame.f_code.co_name == "_wait_for_tstate_lock" and event == "line":
+            lines.append(frame.f_lineno)
+            if len(lines) == 4:  # where it asks for the lock
+                raise KeyboardInterrupt
+        return interrupt
+
+    before = sys.gettrace()
+    with suppress(KeyboardInterrupt):
+        sys.settrace(interrupt)
+        try:
+            farm.run(asyncio.sleep(0))
+        finally:
+            sys.settrace(before)
+    assert farm.run(asyncio.sleep(0, "still there")) == "still there"
 
 
 def test_a_keyword_that_ignores_its_cancellation_does_not_keep_the_caller(farm: FarmThread) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hil.compose.requests import SOCKET, Host, Requests
+from hil.compose.requests import SOCKET, RequestServer, RunChannel
 from hil.errors import BenchError, ScenarioError
 from hil.process.containers import Act
 from hil.run.session import build_site
@@ -45,12 +45,12 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="module")
-def requests(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Requests]:
+def requests(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RequestServer]:
     """Return the channel in a folder whose name is longer than a socket's may be."""
     place = tmp_path_factory.mktemp("x" * 120)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(place))
-        one = Requests(engine)
+        one = RequestServer(engine)
     assert len(str(one.folder / SOCKET)) > 108
     assert one.folder.stat().st_mode & 0o777 == 0o700
     yield one
@@ -59,7 +59,7 @@ def requests(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def short(requests: Requests, tmp_path: Path) -> Iterator[Path]:
+def short(requests: RequestServer, tmp_path: Path) -> Iterator[Path]:
     """Return where the runner finds the socket: its folder is mounted at a short path."""
     link = Path(f"/tmp/hil-{id(requests)}")
     link.symlink_to(requests.folder)
@@ -70,12 +70,12 @@ def short(requests: Requests, tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("ref", shipped_sites())
 def test_a_site_arrives_as_it_was_sent(ref: str, short: Path, engine: Engine) -> None:
     site = build_site(ref, {"epoch": "2026-01-02T03:04:05Z"})
-    assert Host(short).need(site) == {"lan": IPv4Network("198.18.7.0/24")}
+    assert RunChannel(short).need(site) == {"lan": IPv4Network("198.18.7.0/24")}
     assert (engine.sites[-1].sha256, engine.sites[-1].ref) == (site.sha256, ref)
 
 
 def test_acts_are_done_and_errors_come_back_as_what_they_are(short: Path, engine: Engine) -> None:
-    host = Host(short)
+    host = RunChannel(short)
     host.act("kill", "CP1")
     host.act("resume", "CP2")
     assert engine.acts == [("kill", "CP1"), ("resume", "CP2")]
@@ -94,4 +94,4 @@ def test_garbage_gets_an_error_and_the_next_is_served(short: Path, line: bytes) 
         guest.connect(str(short))
         guest.sendall(line.replace(b"\n", b"") + b"\n")
         assert guest.makefile("rb").readline().startswith(b'{"error": ')
-    Host(short).act("pause", "CP1")
+    RunChannel(short).act("pause", "CP1")

@@ -12,7 +12,7 @@ import pytest
 from hil.compose import project as projects
 from hil.compose import up
 from hil.compose.project import Project
-from hil.compose.up import Containers
+from hil.compose.up import EngineContainers
 from hil.errors import BenchError
 from hil.run.session import build_site
 from hil.site import Site, load_site
@@ -26,7 +26,7 @@ class Bench:
     def __init__(self, folder: Path, memory: Path) -> None:
         self.memory, self.said = memory, list[str]()
         self.done: list[str] = []
-        self.containers = Containers(folder, self.said.append)
+        self.containers = EngineContainers(folder, self.said.append)
 
     def memory_mb(self, megabytes: int) -> None:
         self.memory.write_text(f"{megabytes * 1_000_000}")

@@ -18,7 +18,7 @@ from emulators.dsmr_p1.model import Meter, Terminals, spoilt, timestamp
 from emulators.dsmr_p1.versions import VERSIONS
 from emulators.kit.family import families
 from emulators.kit.host import SerialSettings
-from emulators.kit.p1 import Reading, TelegramReader
+from emulators.kit.p1 import P1Reading, TelegramReader
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
 
@@ -45,7 +45,7 @@ def lines(one: Meter) -> Mapping[str, str]:
     return {code: "(" + value for code, _, value in (line.partition("(") for line in body)}
 
 
-def read(one: Meter) -> Reading:
+def read(one: Meter) -> P1Reading:
     (reading,) = TelegramReader(require_crc=one.version.has_crc).feed(one.telegram(NOON))
     return reading
 

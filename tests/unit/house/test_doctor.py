@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from hil.cli import doctor
-from hil.cli.doctor import NEEDED_OPEN_FILES, Finding, examine
+from hil.cli.doctor import NEEDED_OPEN_FILES, Check, examine
 from hil.compose.engine import EngineMissing
 
 
@@ -27,7 +27,7 @@ def raising(error: Exception) -> Callable[..., Any]:
     return call
 
 
-def found(name: str) -> Finding:
+def found(name: str) -> Check:
     (finding,) = (one for one in examine() if one.name == name)
     return finding
 
@@ -47,7 +47,7 @@ LACKS: list[tuple[str, tuple[Any, str, Any], str, str]] = [
     (
         "low ports",
         (socket.socket, "bind", raising(PermissionError(13, "Permission denied"))),
-        "ports below 1024 may not be bound here: they are offered at +20000",
+        "ports below 1024 may not be bound here: they are served at +20000",
         "sudo sysctl net.ipv4.ip_unprivileged_port_start=502",
     ),
     ("open files", (resource, "getrlimit", lambda _: (1024, 65536)), "1024", f"`ulimit -n {NEEDED_OPEN_FILES}`"),
@@ -82,7 +82,7 @@ def test_an_engine_that_may_not_be_used(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
     assert "cannot be used" in found("engine").text
     (tmp_path / "docker.sock").touch()
-    assert found("engine") == Finding("engine", True, "docker")
+    assert found("engine") == Check("engine", True, "docker")
     monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2375")
     assert found("engine").ok
 
@@ -93,7 +93,7 @@ def test_a_real_serial_port_wants_its_group(monkeypatch: pytest.MonkeyPatch, tmp
     assert "no real one here" in found("serial ports").text
     (tmp_path / "ttyUSB0").touch()
     (tmp_path / "ttyS0").touch()  # on every mainboard, with a cable on hardly any
-    assert found("serial ports") == Finding("serial ports", True, f"{tmp_path}/ttyUSB0")
+    assert found("serial ports") == Check("serial ports", True, f"{tmp_path}/ttyUSB0")
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)
     for group, said in ((lambda _: "plugdev", "plugdev"), (raising(KeyError(7)), "dialout")):
         monkeypatch.setattr(Path, "group", group)

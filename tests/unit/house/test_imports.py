@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 #: contract id -> file, line to add, words of the complaint
 PLANTS = {
     "farm-layers": ("hil/site/load.py", "import hil.bench, hil.keywords", "hil.site.load -> hil.keywords"),
-    "no-circles": ("hil/plant/fuse.py", "import hil.plant.judge", "hil.plant"),
+    "no-circles": ("hil/plant/line.py", "import hil.plant.fuse", "hil.plant"),
     "words-without-insides": (
         "hil/keywords/values.py",
         "import emulators.ev.model",
@@ -57,7 +57,7 @@ def test_a_plant_for_every_contract() -> None:
     assert {contract["id"] for contract in contracts} == set(PLANTS)
 
 
-@pytest.mark.parametrize("module", ["hil.bench.farm", "hil.process.remote", "emulators.pac2200", "emulators.kit.front"])
+@pytest.mark.parametrize("module", ["hil.bench.farm", "hil.process.remote", "emulators.pac2200", "emulators.kit.hmi"])
 def test_no_word_and_no_side_band_gets_around_the_tester(clone: Path, module: str) -> None:
     path = clone / "hil/hand/client.py"
     before = path.read_text()

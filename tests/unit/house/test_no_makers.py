@@ -21,7 +21,7 @@ LEFT_OUT = {
 }
 #: Names that are words of everyday language, or of a standard.
 EVERYDAY = {
-    *("meter", "with", "port", "central", "system", "Single"),
+    *("meter", "with", "port", "central", "system", "Single", "Contact"),
     *("DSMR", "P1", "OCPP", "1.6J"),  # standards, not devices
     "IP address",
     "backend",  # the type of the one central system is what everybody calls it

@@ -38,8 +38,8 @@ end, os._exit = os._exit, tell  # argcomplete ends so
 import hil.__main__
 
 if os.environ["SERVES"]:
-    from hil.process.seat import Seat
-    Seat.serve = tell
+    from hil.process.seat import DeviceProcess
+    DeviceProcess.serve = tell
 try:
     hil.__main__.main()
 except SystemExit:

@@ -14,7 +14,7 @@ from hil.errors import ScenarioError
 from hil.keywords import topics
 from hil.keywords.Farm import Farm
 from hil.keywords.names import normal
-from hil.keywords.values import Amps, Amps3, Percent, Verb
+from hil.keywords.values import Amps, Amps3, Comparison, Percent
 
 FOLDER = Path(topics.__file__).parent
 NEW_TOPIC = '''
@@ -73,10 +73,10 @@ def test_every_argument_has_a_type_that_robot_can_use() -> None:
 def test_the_converters_reach_the_keywords() -> None:
     kinds = {kind for name in Farm().get_keyword_names() for kind in Farm().get_keyword_types(name).values()}
     used = {one for kind in kinds for one in (kind, *get_args(kind))}
-    assert used >= {Amps, Amps3, Percent, Verb}
-    assert set(Farm.ROBOT_LIBRARY_CONVERTERS) == {Amps, Amps3, Percent, Verb}
+    assert used >= {Amps, Amps3, Percent, Comparison}
+    assert set(Farm.ROBOT_LIBRARY_CONVERTERS) == {Amps, Amps3, Percent, Comparison}
     documented = {doc.name for doc in LibraryDocumentation("hil.keywords.Farm").type_docs}
-    assert documented >= {"Amps", "Amps3", "Verb", "AssertionOperator"}
+    assert documented >= {"Amps", "Amps3", "Comparison", "AssertionOperator"}
 
 
 def test_each_library_listens_and_has_a_context_of_its_own() -> None:

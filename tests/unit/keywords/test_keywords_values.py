@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emulators.kit.phases import PerPhase
-from hil.keywords.values import Amps, Percent, Verb, to_amps, to_amps3, to_percent, to_verb
+from hil.keywords.values import Amps, Comparison, Percent, to_amps, to_amps3, to_percent, to_verb
 
 
 @pytest.mark.parametrize(("text", "amps"), [("25 A", 25), ("25A", 25), ("25", 25), (" 7.5  A ", 7.5), ("-3 A", -3)])
@@ -54,15 +54,15 @@ def test_no_three_currents(text: str) -> None:
         to_amps3(text)
 
 
-@pytest.mark.parametrize("verb", list(Verb))
-def test_verbs_in_any_case_and_spacing(verb: Verb) -> None:
+@pytest.mark.parametrize("verb", list(Comparison))
+def test_verbs_in_any_case_and_spacing(verb: Comparison) -> None:
     assert to_verb(verb.value.upper().replace(" ", "  ")) is verb
 
 
 def test_an_unknown_verb_is_told_all() -> None:
     with pytest.raises(ValueError, match="no comparison") as caught:
         to_verb("equals")
-    for verb in Verb:
+    for verb in Comparison:
         assert verb.value in str(caught.value)
 
 

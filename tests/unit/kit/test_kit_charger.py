@@ -69,7 +69,7 @@ class Double(Charger):
         self.done.append("tick")
 
     def show(self) -> None:
-        self.front.show(" ".join(f"{one.signalled_a:g}" for one in self.sixteens.values()))
+        self.hmi.show(" ".join(f"{one.signalled_a:g}" for one in self.sixteens.values()))
 
     def parameters_changed(self) -> None:
         raise NotImplementedError
@@ -126,7 +126,7 @@ def test_each_socket_has_its_own_model_and_terminals() -> None:
             ("contactor", {"socket": 2, "closed": True}),
             ("signalled", {"socket": 2, "current_a": 16.0}),
         ]
-        assert bench.charger.front.display == "0 16"
+        assert bench.charger.hmi.display == "0 16"
 
     play(scenario)
 

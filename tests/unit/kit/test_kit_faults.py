@@ -7,14 +7,14 @@ import re
 import pytest
 
 from emulators.kit.family import Family, families
-from emulators.kit.faults import MODBUS_METER, Argument, Fault, Faults, Planted
+from emulators.kit.faults import MODBUS_METER, Argument, Fault, FaultTable, Planted
 
 CLOCK = Fault(
     name="clock", argument=Argument(name="SECONDS", unit="s", minimum=-60, maximum=3600), effect="is ahead", source="x"
 )
 LOST = Fault(name="nan", argument=Argument(name="PHASE", allowed=("L1", "L2")), effect="reads none", source="x")
 FROZEN = Fault(name="frozen", effect="keeps its values", source="x")
-ALL = Faults(FROZEN, LOST, CLOCK)
+ALL = FaultTable(FROZEN, LOST, CLOCK)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_what_is_no_fault_of_the_device_is_said() -> None:
     with pytest.raises(
         ValueError, match=r"^CP1 has no fault 'x'\. It has: frozen; for all else cut its link or stop it\.$"
     ):
-        Faults(FROZEN, otherwise=outside).parse("CP1", "x")
+        FaultTable(FROZEN, otherwise=outside).parse("CP1", "x")
     with pytest.raises(ValueError, match=r"^CP1 has no fault 'x'\. It has none of its own: cut its link or stop it\.$"):
-        Faults(otherwise=outside).parse("CP1", "x")
+        FaultTable(otherwise=outside).parse("CP1", "x")
 
 
 def test_faults_are_added_to() -> None:

@@ -13,7 +13,7 @@ from emulators.kit.parameters import ParameterError, ParameterStore, ParameterTa
 from emulators.kit.phases import PerPhase
 
 TABLE_TEXT = """\
-name,type,allowed,minimum,maximum,default,unit,needs_restart,offered_to,menu,source,note
+name,type,allowed,minimum,maximum,default,unit,needs_restart,available_to,menu,source,note
 Role,enum,Off|Master|Slave,,,Off,,yes,,M,a manual,
 Limit [A],integer,,6,80,32,A,no,,M,a manual,
 Safe [A],decimal,,0,32.5,6,A,no,,M,a manual,
@@ -129,18 +129,18 @@ def test_a_wrong_table_is_refused(tmp_path: Path, old: str, new: str, message: s
         load(tmp_path, TABLE_TEXT.replace(old, new))
 
 
-def test_offered_to(table: ParameterTable) -> None:
+def test_available_to(table: ParameterTable) -> None:
     store = ParameterStore(table, {"Role": "Slave"})
-    assert store.offered() == ["Role", "Limit [A]", "Safe [A]", "Sub Limit [A]", "Schedule", "Label"]
-    with pytest.raises(ParameterError, match=r"is not offered by this device\. It needs Role=Master"):
+    assert store.available() == ["Role", "Limit [A]", "Safe [A]", "Sub Limit [A]", "Schedule", "Label"]
+    with pytest.raises(ParameterError, match=r"is not available on this device\. It needs Role=Master"):
         store.set("Meter", "On")
     store.set("Role", "Master")  # what the form offers follows what it shows
-    assert "Meter" in store.offered() and "Meter IP" not in store.offered()
+    assert "Meter" in store.available() and "Meter IP" not in store.available()
     store.set("Meter", "On")
     store.set("Meter IP", "10.0.0.1")
     store.set("Role", "Off")
-    assert store.offered() == ["Role", "Limit [A]", "Safe [A]", "Schedule", "Label"]
-    with pytest.raises(ParameterError, match="is not offered"):
+    assert store.available() == ["Role", "Limit [A]", "Safe [A]", "Schedule", "Label"]
+    with pytest.raises(ParameterError, match="is not available"):
         store.shown("Meter IP")
 
 

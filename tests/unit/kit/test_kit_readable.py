@@ -9,7 +9,7 @@ import pytest
 
 from emulators.kit.family import families
 from emulators.kit.phases import PerPhase
-from emulators.kit.readable import ORDERS, ReadableMeter, Registers
+from emulators.kit.readable import ORDERS, PhaseRegisters, ReadableMeter
 from emulators.mennekes_ecu.second_meter import KIND, METERS
 
 HEAD = "meter,unit,first,words,quantity,l1,l2,l3,format,order,scale,absent,source\n"
@@ -46,7 +46,7 @@ def test_a_wrong_order_is_another_number(tmp_path: Path) -> None:
 
 
 def test_four_words_low_first() -> None:
-    registers = Registers((0, 0, 0), "int64", "CDAB", 0.001)
+    registers = PhaseRegisters((0, 0, 0), "int64", "CDAB", 0.001)
     low_first = list(struct.unpack(">4H", struct.pack(">q", -12_500)))[::-1]
     assert registers.values(lambda _address, _count: low_first) == pytest.approx((-12.5,) * 3)
 

@@ -84,7 +84,7 @@ def test_a_profile_is_one_more_limit_in_whole_amperes(
     assert (point.signalled_a, point.binding) == (signalled_a, binding)
 
 
-def test_who_is_not_permitted_is_offered_nothing_and_the_contactor_opens() -> None:
+def test_who_is_not_permitted_is_available_nothing_and_the_contactor_opens() -> None:
     point = charging_point()
     assert point.contactor
     point.permitted = False

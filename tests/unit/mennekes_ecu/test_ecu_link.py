@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulators.kit.phases import PHASE_ORDERS, PerPhase
-from emulators.mennekes_ecu.dlm import Report
+from emulators.mennekes_ecu.dlm import MemberReport
 from emulators.mennekes_ecu.dlm_link import (
     MAX_BYTES,
     Beacon,
@@ -26,7 +26,7 @@ amperes = st.integers(0, 9999)
 name = st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=20)
 current = st.floats(-9999, 9999).map(lambda value: round(value, 3))
 reports = st.builds(
-    Report,
+    MemberReport,
     name=name,
     connected=st.booleans(),
     charging=st.booleans(),
@@ -88,7 +88,7 @@ REPORT = json.loads(
     encode(
         SlaveReport(
             1,
-            Report(
+            MemberReport(
                 name="CP2",
                 connected=True,
                 charging=True,

@@ -11,14 +11,24 @@ from hypothesis import strategies as st
 
 from emulators.kit.host import NS_PER_S
 from emulators.kit.phases import PerPhase, grid_phases, to_grid
-from emulators.mennekes_ecu.dlm import RAISE_AFTER_S, REOFFER_S, SILENT_S, Demand, Limits, Master, Mean, Report, Slave
+from emulators.mennekes_ecu.dlm import (
+    RAISE_AFTER_S,
+    REOFFER_S,
+    SILENT_S,
+    Demand,
+    Limits,
+    Master,
+    Mean,
+    MemberReport,
+    Slave,
+)
 
 
 def s(seconds: float) -> int:
     return round(seconds * NS_PER_S)
 
 
-def report(name: str = "CP1", **values: object) -> Report:
+def report(name: str = "CP1", **values: object) -> MemberReport:
     base: dict[str, object] = {
         "name": name,
         "connected": True,
@@ -29,7 +39,7 @@ def report(name: str = "CP1", **values: object) -> Report:
         "order": "L1L2L3",
         "currents_a": PerPhase.zero(),
     }
-    return Report(**base | values)  # type: ignore[arg-type]
+    return MemberReport(**base | values)  # type: ignore[arg-type]
 
 
 def flat(amperes: float) -> Limits:
@@ -59,7 +69,7 @@ def test_a_mean_forgets() -> None:
 # --- Demand
 
 
-def watch(demand: Demand, start: int, end: int, what: Report) -> None:
+def watch(demand: Demand, start: int, end: int, what: MemberReport) -> None:
     for second in range(start, end):
         demand.observe(s(second), what)
 
@@ -96,7 +106,7 @@ def test_a_sleeping_vehicle_keeps_the_minimum_after_half_a_minute() -> None:
     assert demand.seen_a == 6
 
 
-def test_an_awaking_vehicle_is_offered_its_full_share() -> None:
+def test_an_awaking_vehicle_is_available_its_full_share() -> None:
     demand = Demand()
     watch(demand, 0, 40, report(charging=False, offered_a=20))
     demand.observe(s(40), report(charging=True, offered_a=6))
@@ -109,7 +119,7 @@ def test_nothing_offered_is_nothing_learned() -> None:
     assert demand.seen_a is None
 
 
-def test_an_unused_share_is_offered_again_after_five_minutes() -> None:
+def test_an_unused_share_is_available_again_after_five_minutes() -> None:
     demand, slow = Demand(), report(offered_a=32, currents_a=PerPhase.all(10))
     watch(demand, 0, 11, slow)
     demand.reoffer(s(10 + REOFFER_S) - 1)
@@ -158,7 +168,7 @@ class Point:
         )
         return PerPhase(*(float(amperes) if index < self.phases else 0.0 for index in range(3)))
 
-    def said(self) -> Report:
+    def said(self) -> MemberReport:
         return report(
             self.name,
             connected=self.connected,

@@ -11,7 +11,7 @@ from emulators.kit.parameters import ParameterStore
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
 from emulators.mennekes_ecu.device import PARAMETERS
-from emulators.mennekes_ecu.dlm import Limits, Report
+from emulators.mennekes_ecu.dlm import Limits, MemberReport
 from emulators.mennekes_ecu.dlm_link import Beacon, Grant, SlaveReport, Telegram, decode, encode
 from emulators.mennekes_ecu.dlm_member import DlmMember
 from emulators.mennekes_ecu.model import MASTER_ROLES, SLAVE_ROLES, ChargingPoint
@@ -91,7 +91,7 @@ def master(**more: object) -> Rig:
 
 def other(name: str = "CP3", **more: object) -> SlaveReport:
     values = {"connected": False, "charging": False, "cap_a": 32, "offered_a": 0, "disconnected_a": 6}
-    report = Report(name=name, order="L1L2L3", currents_a=PerPhase.zero(), **(values | more))  # type: ignore[arg-type]
+    report = MemberReport(name=name, order="L1L2L3", currents_a=PerPhase.zero(), **(values | more))  # type: ignore[arg-type]
     return SlaveReport(3, report)
 
 

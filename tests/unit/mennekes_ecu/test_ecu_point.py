@@ -38,7 +38,7 @@ def charging(one: ChargingPoint, cable_a: float = 63) -> ChargingPoint:
     return one
 
 
-def test_without_a_vehicle_nothing_is_offered_and_no_contactor_closes() -> None:
+def test_without_a_vehicle_nothing_is_available_and_no_contactor_closes() -> None:
     one = point()
     output = one.advance_to(0)
     assert (output.offer, output.contactor) == (NO_OFFER, False)

@@ -14,7 +14,7 @@ from emulators.kit.host import NS_PER_S, SerialSettings
 from hil.bench.addresses import Slot
 from hil.clock import VirtualTimeLoop
 from hil.clock.instants import Instants
-from hil.lines.serial import Collision, Line, Reader
+from hil.lines.serial import Collision, Reader, SerialLine
 from hil.process.control import encode
 from hil.process.serial_tcp import PORTS, RETRY_S, DevicePorts, FarCable, Talker, welcome
 
@@ -34,7 +34,7 @@ class Bench:
         self.instants = Instants(loop, lambda name, error: (_ for _ in ()).throw(error))
         self.own = f"127.{slot}.1.9"
         self.addresses = {"M1": f"127.{slot}.1.1", "M2": f"127.{slot}.1.2"}
-        self.lines = {name: Line(self.instants, name) for name in self.addresses}
+        self.lines = {name: SerialLine(self.instants, name) for name in self.addresses}
         self.talkers = {name: Talker(line, TOKEN) for name, line in self.lines.items()}
         self.tasks: list[asyncio.Task[None]] = []
 

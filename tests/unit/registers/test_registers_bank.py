@@ -202,7 +202,11 @@ def test_the_shared_tables_are_the_ones_of_the_families() -> None:
 
 @pytest.mark.parametrize(
     ("family", "reference"),
-    [("alfen_ng9xx", "alfen-ng9xx-modbus.csv"), ("countis_e27", "countis-e27-modbus.csv")],
+    [
+        ("alfen_ng9xx", "alfen-ng9xx-modbus.csv"),
+        ("countis_e27", "countis-e27-modbus.csv"),
+        ("eem_mb371", "eem-mb371-modbus.csv"),
+    ],
 )
 def test_a_family_keeps_the_addresses_of_its_reference(family: str, reference: str) -> None:
     root = Path(__file__).resolve().parents[3]
@@ -210,7 +214,18 @@ def test_a_family_keeps_the_addresses_of_its_reference(family: str, reference: s
     def rows(path: Path) -> set[tuple[str, ...]]:
         with path.open(encoding="utf-8", newline="") as file:
             columns = ("address", "words", "scale", "unit_of_measure", "access", "name", "source")
-            return {tuple(row[column] for column in columns) for row in csv.DictReader(file)}
+            return {tuple(row[column].removesuffix(" (reads 0)") for column in columns) for row in csv.DictReader(file)}
 
     theirs = rows(root / "hil" / "requirements" / "reference" / reference)
     assert theirs == rows(root / "emulators" / family / "registers.csv")
+
+
+def test_the_order_of_a_register_is_its_references() -> None:
+    """The reference has the order in the type; the family has a column for it."""
+    root = Path(__file__).resolve().parents[3]
+    with (root / "hil/requirements/reference/eem-mb371-modbus.csv").open(encoding="utf-8", newline="") as file:
+        theirs = {row["name"]: row["type"].partition("_")[2] for row in csv.DictReader(file)}
+    table = RegisterTable.load(root / "emulators/eem_mb371/registers.csv")
+    ours = {row.name: row.order.replace(" ", "") for row in table}
+    assert ours == theirs
+    assert set(ours.values()) == {"", "lowwordfirst", "lowbytefirst"}

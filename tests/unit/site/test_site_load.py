@@ -234,6 +234,17 @@ def test_an_include_is_merged_and_the_including_file_wins(load: Load, write: Wri
     assert (site.lines["devices.CP1"].file, site.lines["devices.CP1"].line) == ("site.yaml", 5)
 
 
+def test_an_including_file_takes_a_variant_and_a_firmware_out(load: Load, write: Write) -> None:
+    """Their texts count as they are written, but null is no text."""
+    write(
+        "site: b\nmeters:\n  M1: {type: pac2200, address: 10.0.0.9, variant: 7KM2200-2EA40-1EA1, firmware: 3.2.2}\n",
+        "base.yaml",
+    )
+    site = load("site: s\ninclude: base.yaml\nmeters: {M1: {variant: null, firmware: ~}}\n")
+    assert (site.meters["M1"].variant, site.meters["M1"].firmware) == ("", "")
+    assert site.meters["M1"].config().variant == "7KM2200-2EA30-1EA1"
+
+
 def test_several_includes_and_a_csv_beside_the_included_file(load: Load, write: Write) -> None:
     write("feeders: {F1: {}}\nloads: {house: {feeder: F1, csv: house.csv}}\n", "parts/house.yaml")
     write("time_s,l1_a,l2_a,l3_a\n0,7,7,7\n", "parts/house.csv")

@@ -18,6 +18,7 @@ SITES = (
     "mennekes/backend-gateway",
     "mennekes/backend-lan",
     "mennekes/car-park",
+    "mennekes/meter-eem-mb371",
     "mennekes/meter-excluding",
     "mennekes/meter-including",
     "mennekes/standalone-excluding",
@@ -44,7 +45,7 @@ def test_a_shipped_site_names_the_schema_for_editors(name: str) -> None:
     assert (path.parent / schema).resolve() == SHIPPED.parent / "schema.json"
 
 
-@pytest.mark.parametrize("name", [name for name in SITES if "/backend-" not in name])
+@pytest.mark.parametrize("name", [name for name in SITES if "/backend-" not in name and "/meter-eem" not in name])
 def test_a_shipped_site_is_right(two_families: None, name: str) -> None:
     site = load_site(name)
     assert site.name == name.removeprefix("mennekes/")
@@ -135,6 +136,16 @@ def test_metered_sites_are_6_3(  # noqa: PLR0917
     assert bool(site.points_behind(m2.node)) is (option == "including")
     if "M1" in meters:
         assert (site.meters["M1"].node, site.meters["M1"].address) == ("supply", "192.168.0.21")
+
+
+def test_the_other_meter_of_6_3_stands_in_the_place_of_the_first() -> None:
+    site, first = load_site("mennekes/meter-eem-mb371"), load_site("mennekes/meter-excluding")
+    meter, other = site.meters["M2"], first.meters["M2"]
+    assert (meter.type, meter.variant, meter.contacts) == ("eem_mb371", "", {})
+    assert (meter.node, meter.address, meter.measures) == (other.node, other.address, other.measures)
+    kind = "Meter configuration (Second)"
+    assert site.devices["CP1"].parameters[kind] == "Modbus Phoenix EEM-MB371 (TCP)"
+    assert site.devices["CP1"].parameters | {kind: ""} == first.devices["CP1"].parameters | {kind: ""}
 
 
 def test_the_schema_knows_types_and_parameters(two_families: None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from emulators.kit.ocpp.profiles.rates import Supply
+from emulators.kit.ocpp.profiles.rates import StationSupply
 from emulators.kit.ocpp.wire.rpc import Payload
 
 LONGEST_ID_TAG: Final = 20  #: Characters (7.28).
@@ -49,7 +49,7 @@ class ChargePointConfig:
     meter_type: str = ""
     meter_serial: str = ""
     connectors: int = 1
-    supply: Supply = field(default_factory=Supply)
+    supply: StationSupply = field(default_factory=StationSupply)
     maximum_a: float = 32.0
     free_id_tag: str | None = None
     transaction_id_needed: bool = False

@@ -125,7 +125,7 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StateReport:
     """A state that has to be told."""
 
     status: Status
@@ -154,8 +154,8 @@ class Connector:
         self.transaction: Transaction | None = None
         self.waiting: Waiting | None = None
         self.reservation: Reservation | None = None
-        self._present = Report(Status.AVAILABLE, "NoError", "", now_ns)
-        self._told: Report | None = None
+        self._present = StateReport(Status.AVAILABLE, "NoError", "", now_ns)
+        self._told: StateReport | None = None
 
     @property
     def plugged(self) -> bool:
@@ -208,9 +208,9 @@ class Connector:
         code = "NoError" if self.fault is None else self.fault[0]
         before = self._present
         if (self.status, code, self.info) != (before.status, before.error_code, before.info):
-            self._present = Report(self.status, code, self.info, now_ns)
+            self._present = StateReport(self.status, code, self.info, now_ns)
 
-    def reports(self, now_ns: int, minimum_ns: int) -> list[Report]:
+    def reports(self, now_ns: int, minimum_ns: int) -> list[StateReport]:
         """Return what has to be told now, and take it as told.
 
         Args:
@@ -239,17 +239,17 @@ class Connector:
             self._told = None
 
     @property
-    def present(self) -> Report:
+    def present(self) -> StateReport:
         """Return its state as it would be told now."""
         return self._present
 
-    def _between(self, before: Report | None) -> list[Report]:
+    def _between(self, before: StateReport | None) -> list[StateReport]:
         after = self._present
         if before is None or before.status is after.status or after.status in TRANSITIONS[before.status]:
             return []
         way = [via for via in _VIA if via in TRANSITIONS[before.status] and after.status in TRANSITIONS[via]]
-        return [Report(way[0], "NoError", "", after.since_ns)]
+        return [StateReport(way[0], "NoError", "", after.since_ns)]
 
 
-def _same(one: Report, other: Report) -> bool:
+def _same(one: StateReport, other: StateReport) -> bool:
     return (one.status, one.error_code, one.info) == (other.status, other.error_code, other.info)

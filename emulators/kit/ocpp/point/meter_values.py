@@ -16,7 +16,7 @@ from emulators.kit.ocpp.point.equipment import Equipment
 from emulators.kit.ocpp.point.keys import Keys
 from emulators.kit.ocpp.point.metering import Sampler, for_transaction_data, thinned
 from emulators.kit.ocpp.point.transactions import TransactionQueue
-from emulators.kit.ocpp.profiles.rates import Supply
+from emulators.kit.ocpp.profiles.rates import StationSupply
 from emulators.kit.ocpp.wire.rpc import Payload
 
 
@@ -41,7 +41,7 @@ class MeterValues:
         connectors: Mapping[int, Connector],
         *,
         equipment: Equipment,
-        supply: Supply,
+        supply: StationSupply,
         keys: Keys,
         clock: DeviceClock,
         outbox: Outbox,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from emulators.kit.ocpp.point.equipment import Readings
 from emulators.kit.ocpp.point.keys import measurand_of
-from emulators.kit.ocpp.profiles.rates import Supply
+from emulators.kit.ocpp.profiles.rates import StationSupply
 from emulators.kit.ocpp.wire.rpc import Payload
-from emulators.kit.phases import PerPhase
+from emulators.kit.phases import PerPhase, line_to_line_v
 
 LINES: Final = ("L1", "L2", "L3")
 #: A transaction's data are thinned out when there are more samples.
@@ -48,7 +47,7 @@ class Sampler:
         inlet: Whether it is the meter at the grid connection (connector 0).
     """
 
-    def __init__(self, supply: Supply, *, inlet: bool) -> None:
+    def __init__(self, supply: StationSupply, *, inlet: bool) -> None:
         self._supply, self._inlet = supply, inlet
         self._since: dict[tuple[str, str], float] = {}
 
@@ -114,8 +113,7 @@ def _of_phase(measured: PerPhase, phase: str) -> float | None:
     by_line = dict(zip(LINES, measured, strict=True))
     first, _, second = phase.partition("-")
     if second in by_line:
-        a, b = by_line[first], by_line[second]
-        return math.sqrt(a * a + b * b + a * b)
+        return line_to_line_v(by_line[first], by_line[second])
     return by_line.get(first)
 
 

@@ -14,7 +14,7 @@ from emulators.kit.host import NS_PER_S
 from emulators.kit.ocpp.point.authorize import IdTagInfo, IdTags
 from emulators.kit.ocpp.point.calls import Outbox
 from emulators.kit.ocpp.point.clock import DeviceClock
-from emulators.kit.ocpp.point.connector import Connector, Report, Reservation, Status, Transaction, Waiting
+from emulators.kit.ocpp.point.connector import Connector, Reservation, StateReport, Status, Transaction, Waiting
 from emulators.kit.ocpp.point.equipment import Equipment
 from emulators.kit.ocpp.point.keys import Keys
 from emulators.kit.ocpp.point.meter_values import MeterValues
@@ -420,17 +420,17 @@ class Sessions:
 
     def _told(self, id_tag: str, info: Payload) -> None:
         if self._id_tags.told(id_tag, info):
-            conflict = Report(self._station.status, "LocalListConflict", "", self._clock.now_ns)
+            conflict = StateReport(self._station.status, "LocalListConflict", "", self._clock.now_ns)
             self._outbox.post("StatusNotification", self._status(self._station, conflict))
 
-    def _notify(self, connector: Connector, report: Report) -> None:
+    def _notify(self, connector: Connector, report: StateReport) -> None:
         def done(answer: Payload | None) -> None:
             if answer is None:
                 connector.forget()
 
         self._outbox.post("StatusNotification", self._status(connector, report), done)
 
-    def _status(self, connector: Connector, report: Report) -> Payload:
+    def _status(self, connector: Connector, report: StateReport) -> Payload:
         payload: Payload = {
             "connectorId": connector.number,
             "errorCode": report.error_code,

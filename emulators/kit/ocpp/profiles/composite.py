@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from emulators.kit.host import NS_PER_S
 from emulators.kit.ocpp.profiles.profile import ChargingProfile, ChargingSchedule, Kind, Period, RateUnit
-from emulators.kit.ocpp.profiles.rates import Limit, Supply, lowest, total
+from emulators.kit.ocpp.profiles.rates import Limit, StationSupply, lowest, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Timetable:
         supply: What its station hangs on.
     """
 
-    def __init__(self, profile: ChargingProfile, supply: Supply) -> None:
+    def __init__(self, profile: ChargingProfile, supply: StationSupply) -> None:
         self.profile = profile
         schedule = profile.schedule
         self._starts_s = [period.start_s for period in schedule.periods]
@@ -162,7 +162,7 @@ def schedule_of(
     duration_s: int,
     *,
     unit: RateUnit,
-    supply: Supply,
+    supply: StationSupply,
     maximum: Limit,
     max_periods: int,
 ) -> ChargingSchedule:

@@ -34,7 +34,7 @@ from emulators.kit.ocpp.profiles.profile import (
     Recurrency,
     SetRequest,
 )
-from emulators.kit.ocpp.profiles.rates import Limit, Supply
+from emulators.kit.ocpp.profiles.rates import Limit, StationSupply
 from emulators.kit.ocpp.wire.payload import Fields, array_of, must
 
 #: A composite schedule looks ahead no further.
@@ -76,7 +76,7 @@ class ProfileKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ProfileVerdict:
     """Whether a station takes a profile.
 
     Attributes:
@@ -119,7 +119,7 @@ class ProfileEngine:
     """
 
     def __init__(
-        self, *, connectors: int, keys: ProfileKeys, supply: Supply, transaction_id_needed: bool = False
+        self, *, connectors: int, keys: ProfileKeys, supply: StationSupply, transaction_id_needed: bool = False
     ) -> None:
         self._connectors = range(1, connectors + 1)
         self._keys, self._supply = keys, supply
@@ -135,25 +135,25 @@ class ProfileEngine:
 
     # --- profiles come and go
 
-    def install(self, request: SetRequest) -> Verdict:
+    def install(self, request: SetRequest) -> ProfileVerdict:
         """Take a profile, in place of one with the same id and of one with the same purpose, level and connector.
 
         Raises:
             PayloadError: The station has no such connector.
         """
         self._must_know(request.connector)
-        verdict = Verdict(
+        verdict = ProfileVerdict(
             self._misplaced(request) or self._not_its_transaction(request) or self._beyond_keys(request.profile)
         )
         return self._keep(request) if verdict.accepted else verdict
 
-    def fits_remote_start(self, profile: ChargingProfile) -> Verdict:
+    def fits_remote_start(self, profile: ChargingProfile) -> ProfileVerdict:
         """Return whether a profile may come with a ``RemoteStartTransaction`` (errata 3.41)."""
         if profile.purpose is not Purpose.TX:
-            return Verdict(f"A remote start takes a TxProfile, not a {profile.purpose}.")
+            return ProfileVerdict(f"A remote start takes a TxProfile, not a {profile.purpose}.")
         if profile.transaction_id is not None:
-            return Verdict("A remote start's profile cannot name a transaction.")
-        return Verdict(self._beyond_keys(profile))
+            return ProfileVerdict("A remote start's profile cannot name a transaction.")
+        return ProfileVerdict(self._beyond_keys(profile))
 
     def clear(self, request: ClearRequest) -> bool:
         """Remove the profiles that are meant; return whether there were any (``Accepted``, else ``Unknown``)."""
@@ -167,7 +167,7 @@ class ProfileEngine:
         at_utc_ns: int,
         transaction_id: int | None = None,
         profile: ChargingProfile | None = None,
-    ) -> Verdict:
+    ) -> ProfileVerdict:
         """Note that a transaction has begun.
 
         Args:
@@ -183,7 +183,7 @@ class ProfileEngine:
             raise ValueError(f"no transaction can begin on connector {connector}")
         self._transactions[connector] = _Transaction(at_utc_ns, transaction_id)
         if profile is None:
-            return Verdict()
+            return ProfileVerdict()
         verdict = self.fits_remote_start(profile)
         return self._keep(SetRequest(connector, profile)) if verdict.accepted else verdict
 
@@ -331,12 +331,12 @@ class ProfileEngine:
             return f"Unit {schedule.unit} is not taken (ChargingScheduleAllowedChargingRateUnit)."
         return ""
 
-    def _keep(self, request: SetRequest) -> Verdict:
+    def _keep(self, request: SetRequest) -> ProfileVerdict:
         others = [one for one in self._installed if not _replaces(request, one.request)]
         if len(others) >= self._keys.max_installed:
-            return Verdict(f"{self._keys.max_installed} profiles are installed (MaxChargingProfilesInstalled).")
+            return ProfileVerdict(f"{self._keys.max_installed} profiles are installed (MaxChargingProfilesInstalled).")
         self._settle([*others, _Installed(request, Timetable(request.profile, self._supply))])
-        return Verdict()
+        return ProfileVerdict()
 
     def _remove(self, meant: Callable[[SetRequest], bool]) -> bool:
         rest = [one for one in self._installed if not meant(one.request)]

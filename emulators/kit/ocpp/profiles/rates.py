@@ -70,7 +70,7 @@ def total(limits: Iterable[Limit | None]) -> Limit | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Supply:
+class StationSupply:
     """What a station hangs on.
 
     Attributes:

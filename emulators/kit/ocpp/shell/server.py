@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 
 from emulators.kit.host import Host
 from emulators.kit.ocpp.shell.security import ServerSecurity, basic, in_words, names_in
-from emulators.kit.ocpp.shell.session import CLOSE_WITHIN_S, LOG, LONGEST_FRAME, SUBPROTOCOL, Answer, Session
+from emulators.kit.ocpp.shell.session import CLOSE_WITHIN_S, LOG, LONGEST_FRAME, SUBPROTOCOL, Answer, OcppSession
 from emulators.kit.ocpp.wire.rpc import MessageIds, Payload
 
 OPEN_WITHIN_S: Final = 10.0
@@ -26,7 +26,7 @@ PROTOCOL_ERROR: Final = 1002
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
+class StationHello:
     """A charge point that wants to come in.
 
     Attributes:
@@ -41,9 +41,9 @@ class Hello:
 
 
 Admit = Callable[
-    [Hello], HTTPStatus | None
+    [StationHello], HTTPStatus | None
 ]  #: None lets it in; 404 is for an unknown identity (OCPP 1.6 erratum 3.68).
-OnCall = Callable[[Session, str, Payload], Answer | Awaitable[Answer]]
+OnCall = Callable[[OcppSession, str, Payload], Answer | Awaitable[Answer]]
 
 
 class Server:
@@ -70,13 +70,13 @@ class Server:
         *,
         on_call: OnCall,
         admit: Admit | None = None,
-        on_open: Callable[[Session], None] | None = None,
-        on_closed: Callable[[Session], None] | None = None,
+        on_open: Callable[[OcppSession], None] | None = None,
+        on_closed: Callable[[OcppSession], None] | None = None,
         security: ServerSecurity | None = None,
         ping_interval_s: float = 0,
         is_validating: bool = True,
     ) -> None:
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, OcppSession] = {}
         self.security = security or ServerSecurity()
         self._host, self._on_call, self._admit = host, on_call, admit
         self._on_open, self._on_closed = on_open, on_closed
@@ -147,7 +147,7 @@ class Server:
         if not identity or len(identity) > LONGEST_IDENTITY or "\ufffd" in identity:
             status = HTTPStatus.NOT_FOUND
         elif self._admit is not None:
-            status = self._admit(Hello(identity, unquote(prefix), basic(shown)[0]))
+            status = self._admit(StationHello(identity, unquote(prefix), basic(shown)[0]))
         if status is None:
             tls = connection.transport.get_extra_info("ssl_object")
             why = self.security.objection(identity, shown, names_in(tls.getpeercert() if tls is not None else None))
@@ -169,7 +169,7 @@ class Server:
             await connection.close(PROTOCOL_ERROR, f"the subprotocol is {SUBPROTOCOL}")
             return
         ids = self._ids.setdefault(identity, MessageIds(f"{self._host.name}-{identity}"))
-        session = Session(
+        session = OcppSession(
             self._host,
             connection,
             identity=identity,

@@ -1,9 +1,10 @@
-"""OCPP-J 1.6 over WebSocket, both roles: one open connection is a :class:`Session`, opened by :func:`connect` or taken
-by a :class:`~emulators.kit.ocpp.shell.server.Server`.
+"""OCPP-J 1.6 over WebSocket, both roles: one open connection is an :class:`OcppSession`, opened by :func:`connect` or
+taken by a :class:`~emulators.kit.ocpp.shell.server.Server`.
 
 Calls of one's own queue up, one is outstanding. The peer's calls are handled one after the other, in order. A handler
 gets action and payload and returns the confirmation, raises a :class:`~emulators.kit.ocpp.wire.rpc.CallError`, or
-returns a :class:`Fault` to answer as no good device would; it may be a coroutine, and the connection goes on meanwhile.
+returns a :class:`FaultyAnswer` to answer as no good device would; it may be a coroutine, and the connection goes on
+meanwhile.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Unreachable(Exception):
     """No connection came about: nobody listens there, or nobody answers."""
 
 
-class Refused(Exception):
+class UpgradeRefused(Exception):
     """Somebody is there and does not open a session.
 
     Attributes:
@@ -95,41 +96,41 @@ class Closed:
     reason: str
 
 
-class Fault:
+class FaultyAnswer:
     """What a handler returns to answer as no good device would."""
 
 
 @dataclass(frozen=True, slots=True)
-class Silent(Fault):
+class Silent(FaultyAnswer):
     """The call is never answered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Garbage(Fault):
+class GarbageFrame(FaultyAnswer):
     """This frame is sent instead of an answer: a text, or bytes for a binary frame."""
 
     frame: str | bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Unchecked(Fault):
+class Unchecked(FaultyAnswer):
     """The confirmation is sent as it is, though it may break the schema."""
 
     payload: Payload
 
 
 @dataclass(frozen=True, slots=True)
-class Cut(Fault):
+class CutOff(FaultyAnswer):
     """The connection is reset in the middle of the confirmation's frame."""
 
     payload: Payload
 
 
-Answer = Payload | Fault
+Answer = Payload | FaultyAnswer
 OnCall = Callable[[str, Payload], Answer | Awaitable[Answer]]
 
 
-class Session:
+class OcppSession:
     """One open connection. Made by :func:`connect` and by the server only.
 
     Attributes:
@@ -297,12 +298,12 @@ class Session:
         match answer:
             case Silent():
                 self._rpc.leave(asked.id)
-            case Garbage(frame=frame):
+            case GarbageFrame(frame=frame):
                 self._rpc.leave(asked.id)
                 await self._send(frame)
             case Unchecked(payload=payload):
                 await self._send(self._rpc.answer(asked.id, payload, is_checked=False))
-            case Cut(payload=payload):
+            case CutOff(payload=payload):
                 self._send_half(self._rpc.answer(asked.id, payload, is_checked=False))
             case dict():
                 try:
@@ -382,7 +383,7 @@ async def connect(
     ids: MessageIds | None = None,
     is_validating: bool = True,
     route: Callable[[], Route | None] = Route,
-) -> Session:
+) -> OcppSession:
     """Open a session with a central system, as a charge point.
 
     Args:
@@ -400,14 +401,14 @@ async def connect(
         route: Returns by which interface, and through which gateway; None for no way. The direct one, unless said.
 
     Raises:
-        Refused: HTTP status or TLS stands against it.
+        UpgradeRefused: HTTP status or TLS stands against it.
         Unreachable: Nobody answers there, or the URL cannot be one.
     """
     security = security or Security()
     scheme, name, port = _parts(url)
     is_tls = scheme == "wss"
     if security.profile >= 2 and not is_tls:
-        raise Refused(f"security profile {security.profile} needs wss://, not {url}")
+        raise UpgradeRefused(f"security profile {security.profile} needs wss://, not {url}")
     way = _way(host, name, port, route())
     opened: list[_Client] = []
 
@@ -442,8 +443,8 @@ async def connect(
         raise _refusal(url, error, *failures) from error
     if connection.subprotocol != SUBPROTOCOL:
         connection.transport.abort()
-        raise Refused(f"{url} does not agree on the subprotocol {SUBPROTOCOL}", 101)
-    session = Session(
+        raise UpgradeRefused(f"{url} does not agree on the subprotocol {SUBPROTOCOL}", 101)
+    session = OcppSession(
         host,
         connection,
         identity=identity,
@@ -487,21 +488,21 @@ def _way(host: Host, name: str, port: int, route: Route | None) -> dict[str, Any
     return {"host": address, "port": port, "proxy": None, "local_addr": (source, 0)}
 
 
-def _refusal(url: str, *errors: Exception) -> Refused | Unreachable:
+def _refusal(url: str, *errors: Exception) -> UpgradeRefused | Unreachable:
     """Return what a station shows when no session came about, by what was raised and what lay behind it."""
     for error in errors:
         if isinstance(error, ssl.SSLError):
             is_certificate = isinstance(error, ssl.SSLCertVerificationError)
-            return Refused(f"{url}: {in_words(error)}", is_certificate=is_certificate)
+            return UpgradeRefused(f"{url}: {in_words(error)}", is_certificate=is_certificate)
     match error := errors[0]:
         case InvalidStatus(response=response):
-            return Refused(f"{url}: HTTP {response.status_code} {response.reason_phrase}", response.status_code)
+            return UpgradeRefused(f"{url}: HTTP {response.status_code} {response.reason_phrase}", response.status_code)
         case TimeoutError():
             return Unreachable(f"{url}: no answer")
         case ConnectionResetError() if url.startswith("wss"):
-            return Refused(f"{url}: the server broke TLS off; it may speak plain ws://")
+            return UpgradeRefused(f"{url}: the server broke TLS off; it may speak plain ws://")
         case OSError():
             return Unreachable(f"{url}: {os.strerror(error.errno) if error.errno else error}")
         case InvalidMessage():
-            return Refused(f"{url}: no HTTP is spoken there; it may want TLS (wss://)")
-    return Refused(f"{url}: {error}")
+            return UpgradeRefused(f"{url}: no HTTP is spoken there; it may want TLS (wss://)")
+    return UpgradeRefused(f"{url}: {error}")

@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from emulators.kit.front import Front
+from emulators.kit.hmi import Hmi
 from emulators.kit.host import ChargerWiring, Host
 from emulators.kit.ocpp.point.equipment import Readings, Unlocked
 from emulators.kit.phases import grid_phases, to_grid
 
 
-class Charger(Protocol):
+class SocketOwner(Protocol):
     """What its sockets need of the device.
 
     Attributes:
         front: Takes what the backend does into the device's log.
     """
 
-    front: Front
+    hmi: Hmi
 
     def phase_order(self, socket: int) -> str:
         """Return how a socket hangs on the grid, as the device believes."""
@@ -45,7 +45,7 @@ class Sockets:
         wirings: Terminals by the number of the socket, which is its connector's.
     """
 
-    def __init__(self, host: Host, device: Charger, wirings: Mapping[int, ChargerWiring]) -> None:
+    def __init__(self, host: Host, device: SocketOwner, wirings: Mapping[int, ChargerWiring]) -> None:
         self._host, self._device, self._wirings = host, device, wirings
 
     @property
@@ -70,7 +70,7 @@ class Sockets:
 
     def unlock(self, connector: int) -> Unlocked:
         """Unlock the plug."""
-        self._device.front.log(f"Plug of connector {connector} unlocked by the backend")
+        self._device.hmi.log(f"Plug of connector {connector} unlocked by the backend")
         return Unlocked.UNLOCKED
 
     def obey(self) -> None:
@@ -79,12 +79,12 @@ class Sockets:
 
     def configured(self, key: str, value: str) -> None:
         """Let a key act that the backend has set."""
-        self._device.front.log(f"{key} set to {value!r} by the backend")
+        self._device.hmi.log(f"{key} set to {value!r} by the backend")
         self._device.refresh()
 
     def reboot(self, *, hard: bool) -> None:
         """Restart for the backend."""
-        self._device.front.log(f"{'Hard' if hard else 'Soft'} reset by the backend")
+        self._device.hmi.log(f"{'Hard' if hard else 'Soft'} reset by the backend")
         self._host.spawn(self._device.restart(), name=f"{self._host.name} restarts for its backend")
 
 

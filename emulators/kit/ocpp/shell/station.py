@@ -27,7 +27,14 @@ from emulators.kit.ocpp.point.keys import KeyTable
 from emulators.kit.ocpp.point.storage import Packer, unpack
 from emulators.kit.ocpp.profiles.rates import Limit
 from emulators.kit.ocpp.shell.security import Certificate, Profile, Security
-from emulators.kit.ocpp.shell.session import CallTimeout, ConnectionLost, Refused, Session, Unreachable, connect
+from emulators.kit.ocpp.shell.session import (
+    CallTimeout,
+    ConnectionLost,
+    OcppSession,
+    Unreachable,
+    UpgradeRefused,
+    connect,
+)
 from emulators.kit.ocpp.wire.rpc import CallError, MessageIds, Payload
 from emulators.kit.pilot import PilotState
 
@@ -96,14 +103,15 @@ class OcppStation:
         if self._given.profile > self.point.keys.integer("SecurityProfile"):
             self.point.keys.give("SecurityProfile", str(self._given.profile))
         self._ids = MessageIds(host.name)
-        self._wake = asyncio.Event()
-        self._session: Session | None = None
+        self._wake = asyncio.Event()  # something may have to be sent
+        self._session: OcppSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._shown: Security | None = None  # what the session was opened with
         self._deadline: Cancel | None = None
-        self._decided = self._decisions()
-        self._is_up = self._is_settling = self._is_rebooting = False
-        self._packer, self._revision = Packer(), -1
+        self._decided = self._decisions()  # what the device was told last
+        self._is_up = self._is_rebooting = False
+        self._is_settling = False  # what an offer of the device changes meanwhile is settled in the same turn
+        self._packer, self._revision = Packer(), -1  # how far the memory is
 
     def start(self) -> None:
         """Begin: connect and stay connected."""
@@ -262,10 +270,10 @@ class OcppStation:
         while True:
             try:
                 session = await self._connect()
-            except (Refused, Unreachable) as error:
+            except (UpgradeRefused, Unreachable) as error:
                 self.trouble = str(error)
                 self._host.trace("ocpp_not_connected", why=self.trouble)
-                if isinstance(error, Refused) and error.is_certificate:
+                if isinstance(error, UpgradeRefused) and error.is_certificate:
                     self.point.events.happened("InvalidCentralSystemCertificate", str(error))
                     self._settle()
             else:
@@ -279,7 +287,7 @@ class OcppStation:
             await asyncio.sleep(pause_s * (1 + self._host.rng.random()))
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    async def _connect(self) -> Session:
+    async def _connect(self) -> OcppSession:
         self._shown = self._security()
         return await connect(
             self._host,
@@ -301,7 +309,7 @@ class OcppStation:
         own = self._given.certificate if certificates.own is None else Certificate(*map(str.encode, certificates.own))
         return replace(self._given, profile=profile, password=password, trusted=trusted, certificate=own)
 
-    async def _serve(self, session: Session) -> None:
+    async def _serve(self, session: OcppSession) -> None:
         """Send one call after the other until the connection ends."""
         self._session = session
         closed = asyncio.ensure_future(session.closed())

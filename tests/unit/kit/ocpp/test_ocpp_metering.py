@@ -58,9 +58,9 @@ def test_measurands(desk: Any, entries: str, expected: list[tuple[str, str | Non
 
 
 def test_a_single_phase_station_tells_one_phase(desk: Any) -> None:
-    from emulators.kit.ocpp.profiles.rates import Supply
+    from emulators.kit.ocpp.profiles.rates import StationSupply
 
-    one = desk(supply=Supply(phases=1)).charge()
+    one = desk(supply=StationSupply(phases=1)).charge()
     assert measured(one, "Current.Import,Voltage") == [
         ("Current.Import", "L1", "16.00", "A"),
         ("Voltage", "L1-N", "229.0", "V"),

@@ -23,7 +23,7 @@ from emulators.kit.ocpp.profiles.profile import (
     Recurrency,
     SetRequest,
 )
-from emulators.kit.ocpp.profiles.rates import Supply
+from emulators.kit.ocpp.profiles.rates import StationSupply
 from emulators.kit.ocpp.wire.payload import PayloadError, Violation, shown
 from emulators.kit.ocpp.wire.timestamps import format_utc, parse_utc
 
@@ -263,7 +263,7 @@ def test_nothing_but_the_documented_error_comes_out(path: str, value: object, an
     engine = ProfileEngine(
         connectors=1,
         keys=ProfileKeys(max_stack_level=9, rate_units=frozenset(RateUnit), max_periods=9, max_installed=9),
-        supply=Supply(),
+        supply=StationSupply(),
     )
     at = parse_utc("2024-06-01T00:00:00Z")
     engine.begin_transaction(1, at, 7)

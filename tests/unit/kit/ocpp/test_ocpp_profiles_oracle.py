@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from emulators.kit.host import NS_PER_S
 from emulators.kit.ocpp.profiles.engine import ProfileEngine, ProfileKeys
 from emulators.kit.ocpp.profiles.profile import ClearRequest, RateUnit, SetRequest
-from emulators.kit.ocpp.profiles.rates import Limit, Supply
+from emulators.kit.ocpp.profiles.rates import Limit, StationSupply
 from emulators.kit.ocpp.wire.timestamps import format_utc, parse_utc
 from emulators.kit.phases import PerPhase
 
@@ -260,7 +260,7 @@ def history(data: bytes) -> tuple[Source, ProfileEngine, Oracle]:
     phases = source.of((3, 1))
     oracle = Oracle(voltage_v, phases)
     engine = ProfileEngine(
-        connectors=len(CONNECTORS), keys=KEYS, supply=Supply(voltage_v=PerPhase(*voltage_v), phases=phases)
+        connectors=len(CONNECTORS), keys=KEYS, supply=StationSupply(voltage_v=PerPhase(*voltage_v), phases=phases)
     )
 
     def begin(connector: int) -> None:
@@ -391,7 +391,7 @@ def test_profiles_go_through_json_and_a_restart(data: bytes) -> None:
     _, engine, oracle = history(data)
     for one in engine.installed:
         assert SetRequest.from_payload(json.loads(json.dumps(one.as_payload()))) == one
-    again = ProfileEngine(connectors=len(CONNECTORS), keys=KEYS, supply=Supply())
+    again = ProfileEngine(connectors=len(CONNECTORS), keys=KEYS, supply=StationSupply())
     again.restore(json.loads(json.dumps(engine.as_json())))
     assert again.installed == tuple(one for one in engine.installed if one.profile.purpose != "TxProfile")
     assert [one.profile.profile_id for one in engine.installed] == [said["id"] for said in oracle.profiles]

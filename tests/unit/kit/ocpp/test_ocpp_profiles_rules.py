@@ -19,7 +19,7 @@ from emulators.kit.ocpp.profiles.profile import (
     Recurrency,
     SetRequest,
 )
-from emulators.kit.ocpp.profiles.rates import Supply
+from emulators.kit.ocpp.profiles.rates import StationSupply
 from emulators.kit.ocpp.wire.payload import PayloadError, Violation
 from emulators.kit.ocpp.wire.timestamps import parse_utc
 from emulators.kit.phases import PerPhase
@@ -45,7 +45,7 @@ def after(seconds: float) -> int:
 
 def station(connectors: int = 1, keys: ProfileKeys = ROOMY, *, running: bool = True, **more: Any) -> ProfileEngine:
     """Return a station; with transactions 71, 72, ... on its connectors since now."""
-    engine = ProfileEngine(connectors=connectors, keys=keys, supply=more.pop("supply", Supply()), **more)
+    engine = ProfileEngine(connectors=connectors, keys=keys, supply=more.pop("supply", StationSupply()), **more)
     for connector in range(1, connectors + 1 if running else 1):
         engine.begin_transaction(connector, NOW, 70 + connector)
     return engine
@@ -382,7 +382,7 @@ def test_watts_are_shared_by_the_phases_of_the_period() -> None:
 
 def test_a_single_phase_station_keeps_the_current_of_a_phase() -> None:
     """Erratum 3.69: more phases than there are change nothing about the current."""
-    engine = station(supply=Supply(phases=1))
+    engine = station(supply=StationSupply(phases=1))
     put(engine, 1, DEFAULT, (0, 13))
     assert (limit := engine.limit(1, NOW)) and limit.per_phase_a == PerPhase(13, 0, 0)
     put(engine, 1, DEFAULT, (0, 6900), unit=RateUnit.W)  # 3 phases are meant where nothing is said
@@ -391,7 +391,7 @@ def test_a_single_phase_station_keeps_the_current_of_a_phase() -> None:
 
 
 def test_voltages_are_the_caller_s() -> None:
-    engine = station(supply=Supply(voltage_v=PerPhase(120, 120, 110)))
+    engine = station(supply=StationSupply(voltage_v=PerPhase(120, 120, 110)))
     put(engine, 1, DEFAULT, (0, 3500), unit=RateUnit.W)
     assert amps(engine, 0) == 10
     put(engine, 1, DEFAULT, (0, 2400), unit=RateUnit.W, phases=2)

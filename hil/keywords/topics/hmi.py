@@ -17,7 +17,7 @@ NOW: Final = timedelta(0)
 NOT_SHOWN: Final = "(not shown)"
 
 
-class Front:
+class Hmi:
     """Words for pages, display, LEDs and log of a device."""
 
     def __init__(self, context: Context) -> None:

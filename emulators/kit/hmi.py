@@ -15,7 +15,7 @@ from emulators.kit.host import Host
 LOG_LINES: Final = 1000  #: A device keeps that many lines; older ones are dropped, as in a ring of flash memory.
 
 
-class Front:
+class Hmi:
     """Display, LEDs and log of one device.
 
     Args:
