@@ -43,7 +43,8 @@ def test_the_walks_are_all_of_the_text(text: str) -> None:
 def test_what_the_text_says_comes_true(text: str, tmp_path: Path) -> None:
     tree = Tree(tmp_path / "tree")
     for title in WALKS:
-        assert tree.follow(section(text, title)) == [], title
+        wrong = tree.follow(section(text, title))
+        assert not wrong, "\n".join(wrong)
 
 
 def test_only_what_the_text_names_is_written(text: str, walked: Tree, tmp_path: Path) -> None:
