@@ -16,7 +16,7 @@ from emulators.kit.host import NS_PER_S
 from hil.bench.environment import Environment
 from hil.bench.filler import Seat
 from hil.bench.memory import AfterPowerLoss
-from hil.clock.link_faults import Cut, Delay, LinkFault, Loss
+from hil.clock.link_faults import Cut, LinkFault
 from hil.errors import ScenarioError
 from hil.site.values import unknown
 
@@ -74,14 +74,6 @@ class Faults:
     def cut(self, name: str, other: str | None = None) -> None:
         """Pull a device's network cable, or break the path between two devices only."""
         self.spoil(name, other, Cut())
-
-    def delay(self, name: str, other: str | None, *, delay_s: float, jitter_s: float) -> None:
-        """Delay what goes over a link, in each direction."""
-        self.spoil(name, other, Delay(delay_s, jitter_s))
-
-    def drop(self, name: str, other: str | None, *, probability: float) -> None:
-        """Lose some of what goes over a link."""
-        self.spoil(name, other, Loss(probability))
 
     async def reset(self, name: str, other: str | None = None) -> None:
         """Reset every TCP connection of a device, or between two devices, now.

@@ -10,6 +10,7 @@ import pytest
 
 from emulators.kit.phases import PerPhase
 from hil.bench.in_process import LocalSeat
+from hil.clock.link_faults import Delay, Loss
 from hil.errors import ScenarioError
 from hil.run.session import Session, build_site
 from hil.site import VehicleSpec
@@ -70,10 +71,10 @@ def everything(session: Session) -> str:
     session.do(lambda: session.farm.installation.set_load("house", PerPhase.all(40)))
     plug(session, "CP1", "CP2", "CP3", "CP4")
     session.wait(40)
-    session.do(lambda: faults.delay("CP1", "M2", delay_s=0.4, jitter_s=0.3))
-    session.do(lambda: faults.drop("CP1", "M2", probability=0.2))
-    session.do(lambda: faults.drop("CP3", None, probability=0.4))
-    session.do(lambda: faults.delay("CP2", None, delay_s=0.05, jitter_s=0.05))
+    session.do(lambda: faults.spoil("CP1", "M2", Delay(0.4, 0.3)))
+    session.do(lambda: faults.spoil("CP1", "M2", Loss(0.2)))
+    session.do(lambda: faults.spoil("CP3", None, Loss(0.4)))
+    session.do(lambda: faults.spoil("CP2", None, Delay(0.05, 0.05)))
     session.wait(120)
     kill(session, "CP4")
     session.wait(60)
@@ -99,7 +100,7 @@ def test_equal_runs_with_every_fault_have_equal_traces(start: Start) -> None:
 
 def test_nothing_is_in_flight_when_everything_is_over(start: Start) -> None:
     session = start(METER_SITE)
-    session.do(lambda: session.farm.faults.delay("CP1", None, delay_s=2.0, jitter_s=0.0))
+    session.do(lambda: session.farm.faults.spoil("CP1", None, Delay(2.0, 0.0)))
     session.wait(30)
     kill(session, "M2")
     session.wait(30)
@@ -176,8 +177,8 @@ def test_a_fault_is_in_the_trace_by_the_names_of_the_site(start: Start) -> None:
     session = start(METER_SITE)
     faults = session.farm.faults
     session.wait(5)
-    session.do(lambda: faults.delay("CP1", "M2", delay_s=0.5, jitter_s=0.25))
-    session.do(lambda: faults.drop("CP3", None, probability=0.2))
+    session.do(lambda: faults.spoil("CP1", "M2", Delay(0.5, 0.25)))
+    session.do(lambda: faults.spoil("CP3", None, Loss(0.2)))
     session.ask(lambda: faults.reset("M2", "CP1"))
     session.do(lambda: faults.cut("CP4"))
     assert faults.cut_links == ["CP4"]

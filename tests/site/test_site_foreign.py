@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from emulators.kit.phases import PerPhase
+from hil.clock.link_faults import Delay, Loss
 from hil.compose.plan import Plan
 from hil.errors import BenchError, ScenarioError, SiteFileError
 from hil.process import foreign
@@ -294,7 +295,7 @@ def test_what_a_foreign_device_sends_is_delayed(ends: Ends) -> None:
     session, container, reader, _ = ends
     container.send(b"at once")
     assert heard_after_s(session, reader, b"at once") < 3
-    session.do(lambda: session.farm.faults.delay("M2", None, delay_s=5, jitter_s=0))
+    session.do(lambda: session.farm.faults.spoil("M2", None, Delay(5, 0)))
     container.send(b"later")
     assert 4 < heard_after_s(session, reader, b"later") < 9
 
@@ -321,7 +322,7 @@ def test_a_path_to_a_foreign_device_is_cut_for_that_neighbour_only(ends: Ends) -
 
 def test_what_a_foreign_device_sends_over_a_lossy_link_comes_late(ends: Ends) -> None:
     session, container, reader, _ = ends
-    session.do(lambda: session.farm.faults.drop("M2", None, probability=0.7))
+    session.do(lambda: session.farm.faults.spoil("M2", None, Loss(0.7)))
 
     def is_late() -> bool:
         container.send(b"again and again")

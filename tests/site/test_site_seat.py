@@ -14,6 +14,7 @@ import pytest
 from emulators.kit.pilot import NO_OFFER
 from hil.bench.memory import AfterPowerLoss
 from hil.clock import FarmLoop
+from hil.clock.link_faults import Delay, Loss
 from hil.errors import BenchError, DeviceFault, DeviceSilent, ScenarioError
 from hil.process import control, processes, remote
 from hil.process.control import decode, encode
@@ -410,17 +411,17 @@ def test_links_are_slow_lossy_and_reset_in_every_process(granted: Session) -> No
     """The master waits 3 s for its meter: two ways of 1 s are in time, of 2 s are not."""
     session, farm = granted, granted.farm
     charging(session)
-    session.do(lambda: farm.faults.delay("CP1", "M2", delay_s=1.0, jitter_s=0.0))
+    session.do(lambda: farm.faults.spoil("CP1", "M2", Delay(1.0, 0.0)))
     session.wait(60)
     assert signalled_a(session) == 15
-    session.do(lambda: farm.faults.delay("M2", None, delay_s=2.0, jitter_s=0.0))
+    session.do(lambda: farm.faults.spoil("M2", None, Delay(2.0, 0.0)))
     session.wait(100)
     assert signalled_a(session) == 0
     session.do(farm.faults.heal)
     session.wait(100)
     assert signalled_a(session) == 15
     session.ask(lambda: farm.faults.reset("CP1", "M2"))
-    session.do(lambda: farm.faults.drop("M2", None, probability=0.3))
+    session.do(lambda: farm.faults.spoil("M2", None, Loss(0.3)))
     session.wait(60)
     assert signalled_a(session) == 15
     assert session.call(farm.seat("CP1").page())["Error(s)"] == "no errors"

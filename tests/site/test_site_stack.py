@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from hil.bench.addresses import Slot
+from hil.clock.link_faults import Loss
 from hil.compose import hosts as stack
 from hil.errors import BenchError, ScenarioError
 from hil.process.processes import Processes
@@ -144,7 +145,7 @@ def test_a_cut_link_parts_members_although_the_relay_reaches_all(session: Sessio
 
 def test_losses_strike_relayed_datagrams_and_a_killed_point_comes_back(session: Session) -> None:
     farm = session.farm
-    session.do(lambda: farm.faults.drop("CP4", None, probability=0.999999))
+    session.do(lambda: farm.faults.spoil("CP4", None, Loss(0.999999)))
     plug_in_everybody(session)
     session.wait(90)
     assert signalled_a(session) == [32, 32, 32, 0]
