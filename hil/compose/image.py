@@ -23,7 +23,7 @@ NAME: Final = "hilfarm"
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 PUBLIC_BASE: Final = f"python:{PYTHON}-slim"
 PACKAGES: Final = ("hil", "emulators")
-BUILT_WITH: Final = ("pyproject.toml", "wheel_backend.py")
+BUILT_WITH: Final = ("pyproject.toml", ".ci/wheel_backend.py")
 SCHEMA: Final = Path("hil", "site", "schema.json")  #: Made by the build from the packages.
 PULL_TIMEOUT_S: Final = 300.0
 
@@ -137,7 +137,8 @@ def _farm(root: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place)
         for name in (*BUILT_WITH, "README.md"):
-            shutil.copy(root / name, copy)
+            (copy / name).parent.mkdir(exist_ok=True)
+            shutil.copy(root / name, copy / name)
         for package in PACKAGES:
             shutil.copytree(root / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
         _call([*_PIP, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), "."], copy)

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 SUITE: Final = "try/double.robot"
 WHEELS: Final = "build/wheels"
-BUILT_FROM: Final = ("compose", "constraints.txt", "wheel_backend.py", "README.md")
+BUILT_FROM: Final = ("compose", "constraints.txt", ".ci", "README.md")
 
 
 @pytest.fixture

@@ -24,8 +24,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("hil", "emulators"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     (source / SCHEMA).unlink(missing_ok=True)  # made by the build
-    for name in ("pyproject.toml", "README.md", "wheel_backend.py"):
-        shutil.copy(ROOT / name, source)
+    for name in ("pyproject.toml", "README.md", ".ci/wheel_backend.py"):
+        (source / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(wheels), str(source)]
     subprocess.run(build, check=True, timeout=240)

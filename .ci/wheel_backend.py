@@ -33,7 +33,7 @@ __all__ = [
     "prepare_metadata_for_build_wheel",
 ]
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 SCHEMA = Path("hil", "site", "schema.json")
 
 
