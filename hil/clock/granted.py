@@ -58,29 +58,25 @@ class Outgoing(Direction):
 class Incoming(Direction):
     """What another process sends to this one on one connection.
 
-    A device that is asked in the middle of this process' turn may send something that is read before the conductor has
-    heard of it.
+    Nobody sends outside of a turn, so nothing is read before it is owed, but for the end: a connection that was reset
+    here may be sent something by a process that has not heard of it yet.
     """
 
-    __slots__ = ("_ahead", "_ended", "key")
+    __slots__ = ("_ended", "key")
 
     def __init__(self, ledger: Ledger, one: bytes) -> None:
         super().__init__(ledger, repr(one))
-        self.key, self._ahead, self._ended = one, 0, False
+        self.key, self._ended = one, False
 
     def expect(self, count: int) -> None:
         """Take into the books what was sent."""
-        read = count if self._ended else min(self._ahead, count)
-        self._ahead -= min(self._ahead, read)
-        self.owed += count - read
-        self.ledger.in_flight += count - read
+        if not self._ended:
+            self.owed += count
+            self.ledger.in_flight += count
 
-    def read_ahead(self, count: int | None) -> None:
-        """Take note of bytes that came before they were owed, None for the end."""
-        if count is None:
-            self._ended = True
-        else:
-            self._ahead += count
+    def ended(self) -> None:
+        """Take note that nothing more is read."""
+        self._ended = True
 
 
 class Outside:
@@ -190,19 +186,6 @@ class GrantedLoop(VirtualTimeLoop):
         self._outside = Outside(self.ledger)
         self.ledger.beyond = self._outside
         self._has_turn = False
-        self._resting: list[asyncio.Future[None]] = []
-
-    async def rest(self) -> None:
-        """Return when this process has nothing more to do in its turn."""
-        waiter = self.create_future()
-        self._resting.append(waiter)
-        await waiter
-
-    def _tell_resting(self) -> None:
-        waiters, self._resting = self._resting, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
 
     def run_forever(self) -> None:
         before = os.sched_getaffinity(0)
@@ -225,9 +208,6 @@ class GrantedLoop(VirtualTimeLoop):
                 return events
             if self._jobs or self._held.count:
                 return self._sleep(None)
-            if self._resting:
-                self._tell_resting()
-                return []
             self._outside.forget_unaccepted()
             self._seat.report(self._report())
             self._take_turn()

@@ -33,11 +33,11 @@ MUTANTS_LOCKSTEP: Final = (
         (Check(LOCKSTEP, "one_member_runs"),),
     ),
     Mutant(
-        "what was read before it was owed is waited for again",
+        "what is sent to a connection that was reset is waited for",
         GRANTED,
-        "            self._ahead += count",
-        "            self._ahead += 0",
-        (Check("tests/site/test_site_seat.py", "parameters_are_edited and lock-step"),),
+        "        self._ended = True",
+        "        self._ended = False",
+        (Check("tests/unit/clock/test_clock_lockstep.py", "sent_to_a_connection_that_was_reset"),),
     ),
     Mutant(
         "datagrams to other processes are not told",

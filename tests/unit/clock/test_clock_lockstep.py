@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 
-from hil.clock import NS_PER_S, GrantedLoop
+from hil.bench.addresses import Slot
+from hil.clock import NS_PER_S, GrantedLoop, VirtualTimeLoop
 from hil.clock.conductor import DEVICE, METER, RUNNER, ConductedProcess, Conductor, TurnOrder
+from hil.clock.granted import Incoming
 from hil.clock.grants import (
     ConductorWire,
     GrantedStep,
@@ -38,7 +40,9 @@ from .wires import busy_processes
 
 ROOT = Path(__file__).parents[3]
 SITE = "tests.unit.clock.lockstep_site"
-TESTER = "127.202.1.254"
+SLOT = Slot()  # two processes that run these tests never meet
+LAN = f"127.{SLOT.number}.1"
+TESTER = f"{LAN}.254"
 
 
 @pytest.fixture
@@ -53,12 +57,12 @@ def conductor() -> Iterator[Conductor]:
 
 def play(conductor: Conductor, *what: str, devices: int = 3, rounds: int = 5, **facts: Any) -> dict[str, Any]:
     """Run a site to its end and return what the runner has seen."""
-    others = [f"127.202.1.{number}" for number in range(11, 11 + devices)]
+    others = [f"{LAN}.{number}" for number in range(11, 11 + devices)]
     common = {"conductor": conductor.address[1], "rounds": rounds, "others": others, **facts}
     with ExitStack() as stack:
         members = []
         for address in (TESTER, *others):
-            own = {**common, "address": address, "what": what if address == TESTER else [], "nobody": "127.202.1.99"}
+            own = {**common, "address": address, "what": what if address == TESTER else [], "nobody": f"{LAN}.99"}
             words = [sys.executable, "-m", SITE, json.dumps(own)]
             member = stack.enter_context(
                 subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -90,19 +94,19 @@ def test_equal_runs_see_the_same_in_the_same_order(conductor: Conductor) -> None
     logs = [play(conductor, "poll", "udp", "refused", "fetch", devices=4, rounds=20, busy_s=0.1)["log"] for _ in "123"]
     assert logs[0] == logs[1] == logs[2]
     answers = [entry for entry in logs[0] if entry[1] == "me"]
-    assert [who for _, _, who in answers] == [f"127.202.1.{number}" for number in range(11, 15)]
+    assert [who for _, _, who in answers] == [f"{LAN}.{number}" for number in range(11, 15)]
     assert [entry[2] for entry in logs[0] if len(entry) == 3 and isinstance(entry[2], int)] == [1 << 20] * 4
     assert sum(entry[-1] == "refused" for entry in logs[0]) == 4
 
 
 def test_a_datagram_and_its_answer_take_no_farm_time(conductor: Conductor) -> None:
     log = play(conductor, "udp", devices=2)["log"]
-    assert log == [[0, "me", "127.202.1.11"], [0, "me", "127.202.1.12"]]
+    assert log == [[0, "me", f"{LAN}.11"], [0, "me", f"{LAN}.12"]]
 
 
 def test_websockets_and_their_heartbeats_go_over_processes(conductor: Conductor) -> None:
     log = play(conductor, "talk", devices=2)["log"]
-    others = ("127.202.1.11", "127.202.1.12")
+    others = (f"{LAN}.11", f"{LAN}.12")
     said = [[second * NS_PER_S, other, f"{second // 100} again"] for second in (0, 100, 200) for other in others]
     assert log == [*said, *([300 * NS_PER_S, other, 1000] for other in others)]
 
@@ -114,10 +118,10 @@ def test_the_same_is_seen_when_the_machine_is_busy(conductor: Conductor) -> None
 
 
 def test_who_has_gone_is_not_waited_for(conductor: Conductor) -> None:
-    log = play(conductor, "poll", devices=3, rounds=5, dies={"127.202.1.12": 2.5})["log"]
-    assert len([who for _, who in log if who == "127.202.1.11"]) == 5
+    log = play(conductor, "poll", devices=3, rounds=5, dies={f"{LAN}.12": 2.5})["log"]
+    assert len([who for _, who in log if who == f"{LAN}.11"]) == 5
     assert [what for _, what in log if what == "lost"] == ["lost"]
-    assert len([who for _, who in log if who == "127.202.1.12"]) == 3
+    assert len([who for _, who in log if who == f"{LAN}.12"]) == 3
 
 
 class Guest:
@@ -134,7 +138,7 @@ class Guest:
         return self.wire.messages.popleft()
 
     def join(self, name: str, rank: int = RUNNER, *, token: str = "secret") -> None:
-        self.wire.send(MemberHello(token, "by hand", name, rank, ("127.202.1.1",)).encode())
+        self.wire.send(MemberHello(token, "by hand", name, rank, (f"{LAN}.1",)).encode())
         heard = self.hear()
         assert heard is not None
         assert heard[0] == MessageKind.WELCOME
@@ -280,6 +284,18 @@ def test_a_device_that_is_asked_gets_a_turn_while_the_runner_has_its_own(score: 
     assert score.turn() is None  # CP1 still runs
     score.report("CP1")
     assert score.turn() == ("M1", GrantedStep(9.0))
+
+
+def test_what_is_sent_to_a_connection_that_was_reset_is_not_waited_for() -> None:
+    loop = VirtualTimeLoop()
+    incoming = Incoming(loop.ledger, b"one")
+    incoming.expect(5)
+    assert (incoming.owed, loop.ledger.in_flight) == (5, 5)
+    incoming.forgive()
+    incoming.ended()
+    incoming.expect(7)  # its sender has not heard of the reset yet
+    assert (incoming.owed, loop.ledger.in_flight) == (0, 0)
+    loop.close()
 
 
 def test_who_waits_for_room_goes_on_when_somebody_has_read(score: Score) -> None:
