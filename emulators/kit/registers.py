@@ -4,7 +4,7 @@ A table is the CSV file of a family with the columns
 
 ``unit,address,words,type,scale,unit_of_measure,access,name,meaning,source``
 
-and, where rows or devices differ, any of ``order,from_fw,to_fw,variant,write_with``:
+and, where rows or devices differ, any of ``order,from_fw,to_fw,variant,read_with,write_with``:
 
 * ``address`` is the number on the wire; physical value = raw x ``scale`` in ``unit_of_measure``.
 * ``type`` is one of :data:`TYPES`. A row longer than its number type is an array of them.
@@ -13,6 +13,8 @@ and, where rows or devices differ, any of ``order,from_fw,to_fw,variant,write_wi
 * ``from_fw`` and ``to_fw`` are the first and the last firmware that has the row, both included (``5.12`` as the last
   includes 5.12.4); ``variant`` lists the variants that have it, separated by ``|``. Empty means all of them, except
   where a variant has a row of its own at the same address.
+* ``read_with`` is the only function code that may read the row: 3 for a holding register, 4 for an input register;
+  empty for both.
 * ``write_with`` is the only function code that may write the row (6 or 16), empty for both.
 
 Values are ``int``, ``float``, ``str`` (ascii; six or eight digits for bcd32), ``bytes`` (struct), a ``tuple`` of
@@ -134,6 +136,7 @@ class Register:
     from_fw: str = ""
     to_fw: str = ""
     variants: tuple[str, ...] = ()
+    read_with: int | None = None
     write_with: int | None = None
     line: int = 0
 
@@ -414,6 +417,7 @@ def _row(raw: Mapping[str, str | None]) -> Register:
         from_fw=cell.get("from_fw", ""),
         to_fw=cell.get("to_fw", ""),
         variants=tuple(filter(None, cell.get("variant", "").split("|"))),
+        read_with=_number("read_with", cell["read_with"]) if cell.get("read_with") else None,
         write_with=_number("write_with", cell["write_with"]) if cell.get("write_with") else None,
     )
 
@@ -448,6 +452,8 @@ def _check(row: Register, earlier: Iterable[Register], file: str) -> None:
         raise ValueError(f"{row.name}: {row.order!r} is for numbers of several words, not for {row.type}")
     if row.access not in ("R", "RW", "W"):
         raise ValueError(f"{row.name}: access {row.access!r} is none of R, RW, W")
+    if row.read_with not in (None, 3, 4):
+        raise ValueError(f"{row.name}: read_with {row.read_with} is none of 3, 4")
     if row.last > 0xFFFF or not 0 <= row.units[0] <= row.units[1] <= 0xFF:
         raise ValueError(f"{row.name}: address {row.address} (unit {row.units}) is outside 0..65535 (0..255)")
     if not row.name or not row.source:
@@ -510,7 +516,7 @@ class RegisterBank:
         absent = {row.address + offset for row in table.lacking for offset in range(row.words)}
         self._zeros = frozenset(address for first, last in blocks for address in range(first, last + 1)) - absent
         self._parts: dict[str, list[int]] = {}
-        self._layouts: dict[tuple[int, int], tuple[_Piece, ...]] = {}
+        self._layouts: dict[tuple[int, int, int], tuple[_Piece, ...]] = {}
 
     def read_words(self, function: int, address: int, count: int) -> list[int]:
         """Return ``count`` words from ``address`` on; as :meth:`read_bytes`."""
@@ -520,17 +526,17 @@ class RegisterBank:
         """Return ``count`` words from ``address`` on as they go over the wire.
 
         Args:
-            function: Modbus function code; 3 and 4 see the same registers, a device that has only one of them says so
-                to its server.
+            function: Modbus function code; 3 and 4 see the same registers, except rows that say ``read_with``. A device
+                that has only one of them says so to its server.
             address: First wire address.
             count: Number of words.
 
         Raises:
             ModbusError: The read is refused.
         """
-        layout = self._layouts.get((address, count))
+        layout = self._layouts.get((function, address, count))
         if layout is None:
-            layout = self._layout(address, count)
+            layout = self._layout(function, address, count)
         nothing = self._absent or _NOTHING
         return b"".join(
             [
@@ -539,7 +545,7 @@ class RegisterBank:
             ]
         )
 
-    def _layout(self, address: int, count: int) -> tuple[_Piece, ...]:
+    def _layout(self, function: int, address: int, count: int) -> tuple[_Piece, ...]:
         """Return which bytes of which rows a read is made of, and remember it: clients ask the same again and again."""
         pieces: list[_Piece] = []
         at, end = address, address + count
@@ -551,13 +557,15 @@ class RegisterBank:
                 pieces.append((None, 0, 2))
                 at += 1
                 continue
+            if row.read_with not in (None, function):
+                raise ModbusError(self._missing, f"{row.name} is read with function {row.read_with}")
             self._check_read(row, offset, end)
             words = min(row.words - offset, end - at)
             pieces.append((None if row.type == "reserved" else row, 2 * offset, 2 * (offset + words)))
             at += words
         if len(self._layouts) >= _LAYOUTS:
             self._layouts.clear()
-        layout = self._layouts[address, count] = tuple(pieces)
+        layout = self._layouts[function, address, count] = tuple(pieces)
         return layout
 
     def _bytes_of(self, row: Register) -> bytes:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
+from emulators.kit.modbus import READ_INPUT
 from emulators.kit.modbus.client import ModbusClient, ModbusConnectionLost, ModbusFault, ModbusRefused, ModbusTimeout
 from emulators.kit.registers import Register, RegisterTable, UnknownRegister, Value
 from hil.errors import DeviceNonsense, DeviceRefused, DeviceSilent, ScenarioError
@@ -80,11 +81,12 @@ class ModbusProbe:
         """
         rows = [self.register(name) for name in names]
         found: dict[Register, Value] = {}
-        for unit in dict.fromkeys(self._unit_of(row, socket) for row in rows):
-            here = [row for row in rows if self._unit_of(row, socket) == unit]
+        for unit, function in dict.fromkeys((self._unit_of(row, socket), row.read_with) for row in rows):
+            here = [row for row in rows if (self._unit_of(row, socket), row.read_with) == (unit, function)]
+            read = self._client.read_input if function == READ_INPUT else self._client.read_holding
             for block in blocks(here, self._served(unit)):
                 first = block[0].address
-                words = await self._asked(self._client.read_holding(first, block[-1].last - first + 1, unit))
+                words = await self._asked(read(first, block[-1].last - first + 1, unit))
                 for row in block:
                     found[row] = row.decode(words[row.address - first : row.last - first + 1])
         return [found[row] for row in rows]

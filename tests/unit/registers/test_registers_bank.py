@@ -229,3 +229,13 @@ def test_the_order_of_a_register_is_its_references() -> None:
     ours = {row.name: row.order.replace(" ", "") for row in table}
     assert ours == theirs
     assert set(ours.values()) == {"", "lowwordfirst", "lowbytefirst"}
+
+
+def test_an_input_register_is_read_with_its_function_alone(tmp_path: Path) -> None:
+    path = tmp_path / "registers.csv"
+    head = "unit,address,words,type,scale,unit_of_measure,access,name,meaning,source,read_with"
+    path.write_text(f"{head}\n1,0,1,uint16,1,V,R,VOLTS,m,s,4\n1,1,1,uint16,1,A,R,AMPERES,m,s,\n", encoding="utf-8")
+    bank = RegisterBank(RegisterTable.load(path), {"VOLTS": 230, "AMPERES": 16}.__getitem__)
+    assert bank.read_words(4, 0, 2) == [230, 16]
+    assert bank.read_words(3, 1, 1) == [16]
+    assert code_of(bank, 0, 2) == 2

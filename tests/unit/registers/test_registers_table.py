@@ -240,3 +240,8 @@ def test_firmware_and_variant_select_rows(tmp_path: Path) -> None:
     assert names("5.22", "Bender") == ["ALL", "NEW", "BENDER_ONLY"]
     assert names("5.33", "Phoenix") == ["NEW", "PHOENIX"]
     assert [register.name for register in table.select("5.12", "MENNEKES").lacking] == ["NEW"]
+
+
+def test_only_reads_read(tmp_path: Path) -> None:
+    with pytest.raises(RegisterFileError, match="X: read_with 6 is none of 3, 4"):
+        load(tmp_path, "1,100,2,float32,1,A,R,X,m,s,6", head=f"{HEAD},read_with")
