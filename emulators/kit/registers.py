@@ -76,6 +76,7 @@ _COLUMNS: Final = (
     *("unit", "address", "words", "type", "scale"),
     *("unit_of_measure", "access", "name", "meaning", "source"),
 )
+_MORE_COLUMNS: Final = ("order", "from_fw", "to_fw", "variant", "read_with", "write_with")
 
 
 class ModbusError(Exception):
@@ -332,7 +333,7 @@ class RegisterTable:
         """Read a family's table.
 
         Raises:
-            RegisterFileError: Columns are missing, or rows are wrong: every finding as ``file:line: what``.
+            RegisterFileError: Columns are missing or unknown, or rows are wrong: every finding as ``file:line: what``.
         """
         findings: list[str] = []
         rows: list[Register] = []
@@ -341,8 +342,15 @@ class RegisterTable:
             absent = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
             if absent:
                 raise RegisterFileError(f"{path.name}:1: column {absent[0]} is missing. Needed: {', '.join(_COLUMNS)}")
+            known = (*_COLUMNS, *_MORE_COLUMNS)
+            strange = [name for name in reader.fieldnames or () if name not in known]
+            if strange:
+                allowed = f"Allowed: {', '.join(known)}"
+                raise RegisterFileError(f"{path.name}:1: there is no column {strange[0]!r}. {allowed}")
             for raw in reader:
                 try:
+                    if None in raw:
+                        raise ValueError("more cells than columns: a text with a comma stands in double quotes")
                     row = replace(_row(raw), line=reader.line_num)
                     _check(row, rows, path.name)
                 except ValueError as error:

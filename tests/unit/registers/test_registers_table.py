@@ -31,6 +31,7 @@ SAMPLES: dict[str, list[Value]] = {
 }
 
 
+REQUIRED = ["unit", "address", "words", "type", "scale", "unit_of_measure", "access", "name", "meaning", "source"]
 NUMBERS = ("uint16", "int16", "uint32", "int32", "uint64")
 
 
@@ -206,6 +207,18 @@ def test_every_finding_is_listed_and_overlaps_name_both(tmp_path: Path) -> None:
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(RegisterFileError, match=r"registers.csv:1: column unit is missing"):
         load(tmp_path, "1,2", head="address,words")
+
+
+def test_an_unknown_column_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        RegisterFileError, match=r"csv:1: there is no column 'ordr'\. Allowed: unit, .*, order"
+    ):
+        load(tmp_path, head=f"{','.join(REQUIRED)},ordr")
+
+
+def test_a_comma_in_a_text_is_found(tmp_path: Path) -> None:
+    with pytest.raises(RegisterFileError, match=r"registers.csv:2: more cells than columns: a text with a comma"):
+        load(tmp_path, "1,0,1,uint16,1,V,R,V,voltage,manual, page 3", head=",".join(REQUIRED))
 
 
 def test_an_unknown_name_finds_the_nearest(tmp_path: Path) -> None:
