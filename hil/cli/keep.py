@@ -256,7 +256,8 @@ async def _headline(tester: Tester, name: str) -> tuple[str, str, str, str]:
         units = modbus.get("sockets", {"": modbus["unit"]}).items()
         where += " -> Modbus TCP {host}:{port} ".format(**modbus)
         where += ", ".join(f"{socket} unit {unit}".lstrip() for socket, unit in units)
-    page = await tester.page(name).fields()
+    has_page = spec.seat == "emulated" and spec.family.headline
+    page = await tester.page(name).fields() if has_page else {}
     seat = [text.format(page[field]) for field, text in spec.family.headline.items() if page.get(field)]
     return name, spec.family.product, where, ", ".join(seat)
 
