@@ -52,6 +52,8 @@ def missing(bench: str, speed: str, needs: Iterable[str], site: Site | None = No
         site: The site, None while it is not known: then any seat of the bench will do.
     """
     rows, foreign = SEATS[bench], others(site) if site is not None else {}
+    if any(spec.seat not in rows for spec in foreign.values()):
+        return ""  # the bench refuses the site itself, with file and line
     seats = rows if site is None else {"emulated", *(spec.seat for spec in foreign.values())}
     there = {VIRTUAL if speed == "max" and not foreign else REAL}.union(*(rows[seat] for seat in seats))
     if site is None or not (unknown := unknown_backends(site)):

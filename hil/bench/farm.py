@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from hil.bench.capabilities import refuse_outside, refuse_seats, refuse_speed
 from hil.bench.environment import Environment
 from hil.bench.faults import Faults
@@ -38,16 +40,19 @@ class Farm:
         refuse_seats(site, bench.name)
         self.bench, self.site, self.loop = bench, site, loop
         addresses = bench.claim_addresses(site)
-        self.env = Environment(site, loop, seed=seed, trace=trace, addresses=addresses, make_lines=bench.make_lines)
-        self.installation = Installation(self.env)
-        self.seats: dict[str, Seat] = {}
-        self.faults = Faults(self.env, self.seats)
-        names: dict[MakeFiller, list[str]] = {}
-        for name, spec in site.seats.items():
-            names.setdefault(bench.filler_of(spec), []).append(name)
-        self._fillers: dict[str, Filler] = {}  # by seat
-        for make, of_it in names.items():
-            self._fillers |= dict.fromkeys(of_it, make(self.env, self.installation, of_it))
+        with ExitStack() as claimed:
+            claimed.callback(addresses.release)
+            self.env = Environment(site, loop, seed=seed, trace=trace, addresses=addresses, make_lines=bench.make_lines)
+            self.installation = Installation(self.env)
+            self.seats: dict[str, Seat] = {}
+            self.faults = Faults(self.env, self.seats)
+            names: dict[MakeFiller, list[str]] = {}
+            for name, spec in site.seats.items():
+                names.setdefault(bench.filler_of(spec), []).append(name)
+            self._fillers: dict[str, Filler] = {}  # by seat
+            for make, of_it in names.items():
+                self._fillers |= dict.fromkeys(of_it, make(self.env, self.installation, of_it))
+            claimed.pop_all()  # from now on it is `stop` that gives them back
 
     async def start(self) -> None:
         """Power up meters, then central systems, then charging points.

@@ -150,9 +150,9 @@ class Faults:
         if name not in self.killed:
             await self.kill(name)
         await self._env.loop.settle()  # its sockets are closed by then
-        del self.killed[name]
         self._env.trace_state(name, "powered_up", settings=settings)
         await self._seats[name].on(settings)
+        self.killed.pop(name, None)  # not before: until it is up it answers nobody
 
     async def pause(self, name: str) -> None:
         """Let a device's process stand still: its connections stay open, its contactor as it is, it does nothing.
@@ -160,8 +160,13 @@ class Faults:
         Raises:
             ScenarioError: It has no process that could, or no power, or only a person can do that.
         """
-        await self._own(name).pause()
-        self.paused[name] = self._env.instants.now_ns()
+        seat = self._own(name)
+        self.paused[name] = self._env.instants.now_ns()  # at once: while it is being stopped it answers nobody
+        try:
+            await seat.pause()
+        except BaseException:
+            del self.paused[name]
+            raise
         self._env.trace_state(name, "paused")
 
     async def resume(self, name: str) -> None:

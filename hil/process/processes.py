@@ -161,7 +161,7 @@ class Processes(Filler):
         if self._foreign:
             wiring, instants = self._installation, self._env.instants
             access = Access(wiring.meters.__getitem__, wiring.bays.__getitem__, lambda: instants.now_ns() / NS_PER_S)
-            self._wires = Wires(access, self._foreign, self._token)
+            self._wires = Wires(access, self._wired(), self._token)
             await self._wires.start(sorted({self._tester(name) for name in self._foreign}))
 
     def fill(self, name: str) -> Seat:
@@ -234,6 +234,15 @@ class Processes(Filler):
             self._env.failures.append(str(error))
 
     # --- inside
+
+    def _wired(self) -> list[str]:
+        """Return what programs of others may ask for: each meter, and each socket of a charger."""
+        devices = self._env.site.devices
+        return [
+            wired
+            for name in self._foreign
+            for wired in ([one.name for one in devices[name].outlets] if name in devices else [name])
+        ]
 
     def _tester(self, name: str) -> str:
         """Return the tester's address on a device's network."""

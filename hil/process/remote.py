@@ -207,10 +207,14 @@ class RemoteSeat:
         except control.Garbage as error:
             why = str(error).rstrip(".")
         gone = BenchError(f"{self.name}: {why}.")
+        self._give_up(gone)
+        self._home.lost(gone)
+
+    def _give_up(self, error: BenchError) -> None:
+        """Let every call that waits for an answer end."""
         for waiting in self._calls.values():
             if not waiting.done():
-                waiting.set_exception(gone)
-        self._home.lost(gone)
+                waiting.set_exception(error)
 
     def _take_answer(self, message: Message) -> None:
         waiting = self._calls.get(message.get("id", BEGIN))
@@ -280,6 +284,7 @@ class RemoteSeat:
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
+        self._give_up(BenchError(f"{self.name}: its process has gone meanwhile."))
 
     async def restart(self) -> None:
         """Restart as after *Save, Restart*."""

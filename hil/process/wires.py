@@ -51,8 +51,8 @@ class Wires:
     def __init__(self, access: Access, names: Collection[str], token: str) -> None:
         self._access, self._names, self._token = access, names, token
         app = web.Application(middlewares=[self._guard])
-        app.router.add_get("/wires/{name}", self._get)
-        app.router.add_put("/wires/{name}", self._put)
+        app.router.add_get("/wires/{name:.+}", self._get)
+        app.router.add_put("/wires/{name:.+}", self._put)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_S)
 
     async def start(self, hosts: Collection[str]) -> None:

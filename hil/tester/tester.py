@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from hil.bench.farm import Farm
+from hil.errors import ScenarioError
 from hil.tester import emulated, roles
 from hil.tester.ports import Ports
 
@@ -53,7 +54,11 @@ class Tester:
 
     def contact(self, device: str, name: str) -> roles.Contact:
         """Return a contact that is wired to a device (raises ScenarioError, as all below, for an unknown device)."""
-        return emulated.EmulatedContact(self._farm, self._known(device), name)
+        wired = self.site.require(device).contacts
+        if name not in wired:
+            text = f"{device} has no contact {name!r}. Wired to it by the site's 'contacts:':"
+            raise ScenarioError(f"{text} {', '.join(wired) or 'none'}.")
+        return emulated.EmulatedContact(self._farm, device, name)
 
     def card(self, device: str) -> roles.Card:
         """Return a card before a device's reader."""

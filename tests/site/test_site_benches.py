@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,14 +15,16 @@ import pytest
 
 from emulators.ev.model import VehicleTraits
 from emulators.kit.phases import PerPhase
-from hil.bench.addresses import Slot
+from hil.bench.addresses import Resolver, Slot
 from hil.bench.farm import Farm
-from hil.bench.filler import Bench
+from hil.bench.filler import Bench, Filler, Seat
 from hil.bench.in_process import InProcess, LocalSeat
+from hil.bench.memory import AfterPowerLoss
 from hil.clock import FarmThread, GrantedLoop
 from hil.clock.conductor import RUNNER
 from hil.clock.grants import MemberHello
 from hil.compose.plan import Plan
+from hil.errors import BenchError, ScenarioError
 from hil.process.processes import Processes
 from hil.process.remote import RemoteSeat
 from hil.run.benches import embedded
@@ -149,3 +152,63 @@ def test_a_bench_of_two_kinds_of_fillers_is_one_table_and_gives_the_same_trace(t
         assert kinds == {"M2": LocalSeat, "M1": LocalSeat, "CP1": RemoteSeat}
         assert a_day(both) == said
         assert sorted(both.close().splitlines()) == sorted(alone.close().splitlines())
+
+
+class Slow:
+    """A seat whose power and processor take a minute each time (the rest as of the seat that it stands for)."""
+
+    by_hand = ""
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._seat, name)
+
+    async def on(self, settings: AfterPowerLoss) -> None:
+        await asyncio.sleep(60)
+        await self._seat.on(settings)
+
+    async def pause(self) -> None:
+        await asyncio.sleep(60)
+
+
+def test_a_device_that_is_being_switched_on_or_stopped_is_asked_nothing(tmp_path: Path) -> None:
+    running = Running(embedded("max"), build_site("mennekes/standalone-excluding", PORTS), tmp_path / "slow")
+    farm = running.farm
+    farm.seats["CP1"] = Slow(farm.seats["CP1"])
+
+    async def meanwhile(work: Coroutine[Any, Any, None]) -> str:
+        task = asyncio.ensure_future(work)
+        await asyncio.sleep(30)
+        said = await farm.explain("CP1")
+        with pytest.raises(ScenarioError):
+            await farm.faults.pause("CP1")
+        await task
+        return said
+
+    assert running.ask(partial(meanwhile, farm.faults.restart("CP1", "kept"))) == "CP1 is switched off."
+    assert running.ask(lambda: farm.explain("CP1")).startswith("CP1 signals")
+    assert running.ask(partial(meanwhile, farm.faults.pause("CP1"))) == "CP1 is paused."
+    running.close()
+
+
+def test_a_farm_that_cannot_be_made_keeps_no_addresses(tmp_path: Path) -> None:
+    site = build_site("mennekes/standalone-excluding", PORTS)
+    bench, claimed = embedded("max"), list[Resolver]()
+
+    def claim(of: Site) -> Resolver:
+        claimed.append(Resolver(of.networks))
+        return claimed[-1]
+
+    def broken(*_what: object) -> Filler:
+        raise BenchError("no such luck")
+
+    thread = FarmThread(bench.make_loop)
+    trace = TraceWriter(tmp_path / "trace.jsonl", test="t", site=site.name, seed=1)
+    table = replace(bench, fillers={"emulated": broken}, claim_addresses=claim)
+    with pytest.raises(BenchError, match="no such luck"):
+        Farm(table, site, thread.loop, seed=1, trace=trace)
+    thread.close()
+    trace.close()
+    assert claimed[0]._claimed._file.closed

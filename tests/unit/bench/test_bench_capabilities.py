@@ -63,3 +63,8 @@ def test_a_backend_of_the_farm_has_an_interface_and_another_has_none() -> None:
     reason = "the farm does not know the interface of the backend at csms.example"
     assert missing("embedded", "1", ["backend-api"], own) == reason
     assert missing("embedded", "1", ["plant"], own) == ""
+
+
+def test_a_seat_that_the_bench_cannot_fill_is_refused_by_the_bench() -> None:
+    assert missing("embedded", "max", ["plant"], own_meter()) == ""
+    assert missing("swarm", "5", ["plant"], own_meter()) == ""

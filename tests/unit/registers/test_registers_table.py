@@ -210,9 +210,7 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_column_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        RegisterFileError, match=r"csv:1: there is no column 'ordr'\. Allowed: unit, .*, order"
-    ):
+    with pytest.raises(RegisterFileError, match=r"csv:1: there is no column 'ordr'\. Allowed: unit, .*, order"):
         load(tmp_path, head=f"{','.join(REQUIRED)},ordr")
 
 
