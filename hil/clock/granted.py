@@ -58,25 +58,29 @@ class Outgoing(Direction):
 class Incoming(Direction):
     """What another process sends to this one on one connection.
 
-    Nobody sends outside of a turn, so nothing is read before it is owed, but for the end: a connection that was reset
-    here may be sent something by a process that has not heard of it yet.
+    Whoever joins in the middle of this process' turn may send something that is read before the conductor has heard of
+    it, and a connection that was reset here may be sent something by a process that has not heard of that yet.
     """
 
-    __slots__ = ("_ended", "key")
+    __slots__ = ("_ahead", "_ended", "key")
 
     def __init__(self, ledger: Ledger, one: bytes) -> None:
         super().__init__(ledger, repr(one))
-        self.key, self._ended = one, False
+        self.key, self._ahead, self._ended = one, 0, False
 
     def expect(self, count: int) -> None:
         """Take into the books what was sent."""
-        if not self._ended:
-            self.owed += count
-            self.ledger.in_flight += count
+        read = count if self._ended else min(self._ahead, count)
+        self._ahead -= min(self._ahead, read)
+        self.owed += count - read
+        self.ledger.in_flight += count - read
 
-    def ended(self) -> None:
-        """Take note that nothing more is read."""
-        self._ended = True
+    def read_ahead(self, count: int | None) -> None:
+        """Take note of bytes that came before they were owed, None for the end."""
+        if count is None:
+            self._ended = True
+        else:
+            self._ahead += count
 
 
 class Outside:

@@ -85,8 +85,8 @@ class Direction:
         self.ledger.in_flight -= self.owed
         self.owed = 0
 
-    def ended(self) -> None:
-        """Take note that nothing more is read: here both ends are in one book."""
+    def read_ahead(self, count: int | None) -> None:
+        """Take note of bytes that came before they were owed, None for the end: here both ends are in one book."""
 
     def finish(self) -> None:
         if not self.fin:

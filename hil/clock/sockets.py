@@ -123,10 +123,9 @@ class StreamSocket(socket.socket):
         rx = self.rx
         if rx is not None:
             owed = rx.owed
-            if count == 0:
-                rx.ended()
+            if count == 0 or count > owed:
+                rx.read_ahead(count - owed if count else None)
                 count = owed
-            count = min(count, owed)  # what a stranger sends is owed by nobody
             rx.owed = owed - count
             rx.ledger.in_flight -= count
 

@@ -33,10 +33,17 @@ MUTANTS_LOCKSTEP: Final = (
         (Check(LOCKSTEP, "one_member_runs"),),
     ),
     Mutant(
+        "what was read before it was owed is waited for again",
+        GRANTED,
+        "            self._ahead += count",
+        "            self._ahead += 0",
+        (Check("tests/unit/clock/test_clock_lockstep.py", "read_before_it_was_owed"),),
+    ),
+    Mutant(
         "what is sent to a connection that was reset is waited for",
         GRANTED,
-        "        self._ended = True",
-        "        self._ended = False",
+        "            self._ended = True",
+        "            self._ended = False",
         (Check("tests/unit/clock/test_clock_lockstep.py", "sent_to_a_connection_that_was_reset"),),
     ),
     Mutant(

@@ -286,13 +286,23 @@ def test_a_device_that_is_asked_gets_a_turn_while_the_runner_has_its_own(score: 
     assert score.turn() == ("M1", GrantedStep(9.0))
 
 
+def test_what_was_read_before_it_was_owed_is_not_waited_for() -> None:
+    loop = VirtualTimeLoop()
+    incoming = Incoming(loop.ledger, b"one")
+    incoming.read_ahead(3)
+    incoming.expect(5)
+    assert (incoming.owed, loop.ledger.in_flight) == (2, 2)
+    incoming.forgive()
+    loop.close()
+
+
 def test_what_is_sent_to_a_connection_that_was_reset_is_not_waited_for() -> None:
     loop = VirtualTimeLoop()
     incoming = Incoming(loop.ledger, b"one")
     incoming.expect(5)
     assert (incoming.owed, loop.ledger.in_flight) == (5, 5)
     incoming.forgive()
-    incoming.ended()
+    incoming.read_ahead(None)
     incoming.expect(7)  # its sender has not heard of the reset yet
     assert (incoming.owed, loop.ledger.in_flight) == (0, 0)
     loop.close()
