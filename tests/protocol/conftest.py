@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
 import pytest
+from pymodbus.client import AsyncModbusTcpClient
 
 from emulators.kit.host import NS_PER_S, Phase
+from emulators.kit.modbus.meter import MeterDevice
 from emulators.kit.ocpp.shell.security import Authority
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import NO_OFFER, Offer, PilotState
@@ -308,3 +310,23 @@ def run() -> Iterator[Callable[[Coroutine[Any, Any, None]], None]]:
 
     yield runner
     assert complaints == []
+
+
+Scenario = Callable[[AsyncModbusTcpClient, MeterDevice], Coroutine[Any, Any, None]]
+Play = Callable[[Scenario], None]
+
+
+def meter_player(run: Callable[[Coroutine[Any, Any, None]], None], device: MeterDevice) -> Play:
+    """Return what plays a scenario with pymodbus' own client on a meter that has power meanwhile."""
+
+    async def whole(scenario: Scenario) -> None:
+        await device.start()
+        client = AsyncModbusTcpClient("127.0.0.1", port=device._server.port, timeout=0.3, retries=0)
+        await client.connect()
+        try:
+            await scenario(client, device)
+        finally:
+            client.close()
+            await device.stop()
+
+    return lambda scenario: run(whole(scenario))

@@ -15,35 +15,17 @@ from emulators.kit.family import DeviceConfig
 from emulators.kit.modbus.meter import MeterDevice
 from emulators.kit.phases import PerPhase
 
-from .conftest import FakeHost
+from .conftest import FakeHost, Play, meter_player
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
-Scenario = Callable[[AsyncModbusTcpClient, MeterDevice], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
-def play(run: Run, host: FakeHost) -> Callable[[Scenario], None]:
-    def player(scenario: Scenario) -> None:
-        async def whole() -> None:
-            config = DeviceConfig(
-                name="M1", address="192.168.0.5", firmware="1.03", variant="", phase_order="L1L2L3", parameters={}
-            )
-            device = countis_e27(host, config)
-            await device.start()
-            client = AsyncModbusTcpClient("127.0.0.1", port=device._server.port, timeout=0.3, retries=0)
-            await client.connect()
-            try:
-                await scenario(client, device)
-            finally:
-                client.close()
-                await device.stop()
-
-        run(whole())
-
-    return player
-
-
-Play = Callable[[Scenario], None]
+def play(run: Run, host: FakeHost) -> Play:
+    config = DeviceConfig(
+        name="M1", address="192.168.0.5", firmware="1.03", variant="", phase_order="L1L2L3", parameters={}
+    )
+    return meter_player(run, countis_e27(host, config))
 
 
 async def words(client: AsyncModbusTcpClient, address: int, count: int) -> bytes:
