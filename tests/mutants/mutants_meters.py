@@ -11,6 +11,7 @@ READABLE = "emulators/mennekes_ecu/meters.csv"
 TERMINALS = "emulators/kit/terminals.py"
 PROTOCOL = "tests/protocol/test_protocol_eem_mb371.py"
 SUITE = "robot/suites/mennekes/energy_meter_rogowski.robot"
+SECOND_METER = "emulators/mennekes_ecu/second_meter.py"
 WORKS = Check(SUITE, "Meter EEM-MB371-EIP With Rogowski Coils Works")
 FED_IN = Check(SUITE, "Energy That Is Fed In At The Meter With Rogowski Coils Is There For The Vehicles")
 
@@ -116,5 +117,19 @@ MUTANTS_METERS = (
         "in _VERSIONS and value is not None",
         "in _VERSIONS and node.value",
         (Check("tests/unit/site/test_site_load.py", "takes_a_variant"),),
+    ),
+    Mutant(
+        "the ECU reads a PAC2200 whatever second meter is set",
+        SECOND_METER,
+        "METERS.get(parameters.text(KIND))",
+        "next(iter(METERS.values()))",
+        (Check(SUITE, "The Meter Configuration Makes The Master Read An EEM-MB371"),),
+    ),
+    Mutant(
+        "the ECU does not notice that its second meter is silent",
+        SECOND_METER,
+        "self.lost = lost",
+        "self.lost = False",
+        (Check(SUITE, "A Meter With Rogowski Coils That Stops Communicating Is Reported"),),
     ),
 )
