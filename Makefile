@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-container test-hosts lint bench mutants environment clean
+.PHONY: demo test test-container test-hosts lint bench mutants mutants-all environment clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,8 +44,17 @@ lint: $(READY)
 bench: $(READY)
 	@for one in benchmarks/*.py; do echo "== $$one"; $(BIN)/python "$$one"; done
 
+# `make mutants` plants what changed since it was last planted; `make mutants MEN-SUB-010 ...` what is named, with all that
+# an id begins; `make mutants-all` every fault.
+ifeq (mutants,$(firstword $(MAKECMDGOALS)))
+NAMED := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+$(eval $(NAMED):;@:)
+endif
 mutants: $(READY)
-	@$(BIN)/python tests/mutants/run.py
+	@$(BIN)/python tests/mutants/run.py $(NAMED)
+
+mutants-all: $(READY)
+	@$(BIN)/python tests/mutants/run.py --all
 
 environment: $(READY) $(SCHEMA)
 

@@ -19,6 +19,11 @@ from mutants_site import MUTANTS_SITE
 from mutants_sockets import MUTANTS_SOCKETS
 from mutants_start import MUTANTS_START
 from mutants_wire import MUTANTS_WIRE
+from statements_alb import STATEMENTS_ALB
+from statements_gw import STATEMENTS_GW
+from statements_mtr import STATEMENTS_MTR
+from statements_pvocpp import STATEMENTS_PVOCPP
+from statements_sub import STATEMENTS_SUB
 
 DLM = "emulators/mennekes_ecu/dlm.py"
 DEVICE = "emulators/mennekes_ecu/device.py"
@@ -518,4 +523,9 @@ MUTANTS = (
     *MUTANTS_START,
     *MUTANTS_SITE,
     *MUTANTS_WIRE,
+    *STATEMENTS_ALB,
+    *STATEMENTS_GW,
+    *STATEMENTS_MTR,
+    *STATEMENTS_PVOCPP,
+    *STATEMENTS_SUB,
 )
