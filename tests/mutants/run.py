@@ -22,8 +22,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1])]  # the source beside this file, not an installed one
+sys.path.insert(1, str(Path(__file__).resolve().parents[2]))  # the source beside this file, not an installed one
 from mutant import Mutant
 from mutants import MUTANTS
 from planting import FAILED, Broken, clean_copy, failed_tests, killer, planted
@@ -32,6 +31,7 @@ from statements import carriers, key
 from hil.requirements.catalogue import Catalogue
 from hil.requirements.proofs import PROOFS, Proof, Proven, proven, read_inexpressible, read_proofs, write_proofs
 
+HERE = Path(__file__).resolve().parent
 SEEN = HERE / "seen.csv"
 PROCESSES = 2
 #: Kinds of statements whose planted fault has to be one that violates just that statement.
