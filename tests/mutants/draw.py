@@ -1,8 +1,8 @@
 """Draws faults that nobody chose and runs every Robot suite on each: ``tests/mutants/draw.py SEED [COUNT]``.
 
 A kind of fault is drawn from a list of generic ones, then a place for it in the models of the emulators (the files
-that the contract ``models-without-io`` names, and what they reckon with). A fault that no test notices is either without effect on any statement,
-which a person has to show, or a test is missing.
+that the contract ``models-without-io`` names, and what they reckon with). A fault that no test notices is either
+without effect on any statement, which a person has to show, or a test is missing.
 
 Exit code: 0 every fault was noticed, 1 one was not.
 """
