@@ -96,6 +96,13 @@ STATEMENTS_ALB = (
         ids=("ALF-ALB-008", "ALF-ALB-040"),
     ),
     Mutant(
+        "ALB: readings are believed while the current moves",
+        ALB,
+        "        if steady or self.available_a is None:\n",
+        "        if True:\n",
+        ids=("ALF-ALB-008",),
+    ),
+    Mutant(
         "ALB: the current that was lowered does not rise again",
         ALB,
         "        if steady or self.available_a is None:\n",
@@ -106,7 +113,7 @@ STATEMENTS_ALB = (
         "ALB: the mean of the phases decides",
         ALB,
         LEFT,
-        "        return None if left_a is None else max(0.0, sum(left_a) / len(left_a))\n",
+        "        return None if left_a is None else max(0.0, sum(left_a) / 3)\n",
         ids=("ALF-ALB-010",),
     ),
     Mutant(
@@ -159,10 +166,11 @@ STATEMENTS_ALB = (
         ids=("ALF-ALB-011",),
     ),
     Mutant(
-        "ALB: feeds on its last reading for half a minute when the house draws more than before",
+        "ALB: half of a change of the house is believed at each reading",
         ALB,
         TAKES + "        else:",
-        "            self.available_a = fresh_a.combine(self.available_a or fresh_a, lambda new, old: (new + old) / 2)\n"
+        "            half = fresh_a.combine(self.available_a or fresh_a, lambda new, old: (new + old) / 2)\n"
+        "            self.available_a = half\n"
         "        else:",
         ids=("ALF-ALB-013",),
     ),
@@ -235,6 +243,20 @@ STATEMENTS_ALB = (
         "if self.connected and not self.probing.done:",
         "if False:",
         ids=("ALF-ALB-039",),
+    ),
+    Mutant(
+        "probing is at 14 A whatever is set",
+        MODEL,
+        'limits[Binding.PROBING] = self._store.number("Chameleon min current (A)")',
+        "limits[Binding.PROBING] = 14.0",
+        ids=("ALF-PRB-017",),
+    ),
+    Mutant(
+        "6 A is not taken for the probing current",
+        PARAMETERS,
+        "Chameleon min current (A),decimal,,6,32,14",
+        "Chameleon min current (A),decimal,,6.1,32,14",
+        ids=("ALF-PRB-017",),
     ),
     # --- the energy management system as the source
     Mutant(
@@ -313,19 +335,18 @@ STATEMENTS_ALB = (
         ids=("ALF-ALB-043",),
     ),
     Mutant(
-        "ALB: the tool shows what is offered for what is drawn",
+        "ALB: the tool shows the most that the socket can give for what is drawn",
         DISPLAY,
         '"Socket currents": f"{currents_a.map(_tenths)} A",',
         '"Socket currents": f"{PerPhase.all(32.0).map(_tenths)} A",',
         ids=("ALF-ALB-044",),
     ),
     Mutant(
-        "ALB: a change by the EMS acts half a minute later",
+        "ALB: a lower setpoint of the EMS lowers the current by 5 A at most",
         MODEL,
-        "setpoint = self.setpoint\n",
-        "setpoint = self.setpoint\n"
-        "            if setpoint and self.setpoint_left_s(self.since_ns) > 570 and self.limit_a > setpoint.current_a > 8:\n"
-        "                return {Binding.EMS: self.limit_a}\n",
+        SETPOINT,
+        "        before_a = self.setpoint.current_a if self.setpoint else 0.0\n"
+        "        self.setpoint = Setpoint(max(current_a, before_a - 5), until_ns)\n",
         ids=("ALF-ALB-044",),
     ),
     # --- losses
@@ -344,10 +365,10 @@ STATEMENTS_ALB = (
         ids=("ALF-ALB-032",),
     ),
     Mutant(
-        "ALB: a setpoint of the EMS never lapses",
+        "ALB: a setpoint of the EMS lapses ten minutes late",
         MODEL,
-        "            self.setpoint = None\n            self._lose()\n",
-        "            pass\n",
+        'round(self._store.number("Validity time (s)") * NS_PER_S)',
+        'round((self._store.number("Validity time (s)") + 600) * NS_PER_S)',
         ids=("ALF-ALB-032", "ALF-ALB-043"),
     ),
     Mutant(
@@ -366,10 +387,10 @@ STATEMENTS_ALB = (
     ),
     # --- settings and what the tool shows
     Mutant(
-        "ALB: the Modbus port stays closed while a meter is the source",
-        MODEL,
-        '"Data Source": (EMS, MONITORED),',
-        '"Data Source": (EMS,),',
+        "ALB: the station answers no request to read",
+        DEVICE,
+        "frozenset({3, 6, 16})",
+        "frozenset({6, 16})",
         ids=("ALF-ALB-021",),
     ),
     Mutant(
@@ -402,13 +423,6 @@ STATEMENTS_ALB = (
         ids=("ALF-ALB-037",),
     ),
     Mutant(
-        "ALB: another maximum of the meter acts before the reboot",
-        PARAMETERS,
-        "Maximum smart meter current (A),decimal,,0,9999,25,A,yes",
-        "Maximum smart meter current (A),decimal,,0,9999,25,A,no",
-        ids=("ALF-ALB-041",),
-    ),
-    Mutant(
         "ALB: the LED does not tell that more is drawn than is offered",
         DISPLAY,
         'return "dark blue flashing"',
@@ -420,7 +434,9 @@ STATEMENTS_ALB = (
         "P1: rubbish on the line counts as a sign of the meter",
         DEVICE,
         "            self.hmi.log(line)\n        for meter_a",
-        "            self.hmi.log(line)\n            self.station._silent_ns = self._host.now_ns()\n        for meter_a",
+        "            self.hmi.log(line)\n"
+        "            self.station._silent_ns = self._host.now_ns()\n"
+        "        for meter_a",
         ids=("ALF-P1-005", "ALF-P1-019"),
     ),
     Mutant(
