@@ -11,6 +11,7 @@ METER = "emulators/alfen_ng9xx/meter.py"
 METERS = "emulators/alfen_ng9xx/meters.csv"
 MODEL = "emulators/alfen_ng9xx/model.py"
 PARAMETERS = "emulators/alfen_ng9xx/parameters.csv"
+SITE_RULES = "emulators/alfen_ng9xx/site_rules.py"
 REGISTERS = "emulators/alfen_ng9xx/registers.py"
 
 TAKES = "        self.available_a = fresh_a\n"
@@ -87,11 +88,11 @@ STATEMENTS_ALB = (
         ids=("ALF-ALB-007",),
     ),
     Mutant(
-        "ALB: the current is lowered by 2 A with each reading",
+        "ALB: the current is lowered by half an ampere with each reading",
         ALB,
         FRESH,
         "        if steady and self.available_a is not None:\n"
-        "            self.available_a = fresh_a.combine(self.available_a, lambda new, old: max(new, old - 2))\n"
+        "            self.available_a = fresh_a.combine(self.available_a, lambda new, old: max(new, old - 0.5))\n"
         "        elif self.available_a is None:\n            self.available_a = fresh_a\n",
         ids=("ALF-ALB-008", "ALF-ALB-040"),
     ),
@@ -252,10 +253,10 @@ STATEMENTS_ALB = (
         ids=("ALF-PRB-017",),
     ),
     Mutant(
-        "6 A is not taken for the probing current",
+        "less than 6 A is taken for the probing current",
         PARAMETERS,
         "Chameleon min current (A),decimal,,6,32,14",
-        "Chameleon min current (A),decimal,,6.1,32,14",
+        "Chameleon min current (A),decimal,,5,32,14",
         ids=("ALF-PRB-017",),
     ),
     # --- the energy management system as the source
@@ -399,6 +400,27 @@ STATEMENTS_ALB = (
         'return self._store.text("License Key features") in LICENCES and self',
         "return self",
         ids=("ALF-ALB-022",),
+    ),
+    Mutant(
+        "ALB: another licence does not reboot the station",
+        DEVICE,
+        "if self.parameters.shown(LICENCE) != self.parameters.text(LICENCE):",
+        "if False:",
+        ids=("ALF-ALB-022",),
+    ),
+    Mutant(
+        "ALB: the site check is silent about where the meter is",
+        SITE_RULES,
+        "    if meter is not None:\n",
+        "    if False:\n",
+        ids=("ALF-ALB-028",),
+    ),
+    Mutant(
+        "ALB: the site check asks for the meter's place with an EMS too",
+        SITE_RULES,
+        "    if RECEIVED not in offered:\n        return\n",
+        "",
+        ids=("ALF-ALB-035",),
     ),
     Mutant(
         "ALB: its switch is offered without a licence",
