@@ -21,9 +21,13 @@ The Lowest Of Profile And Load Balancing Leads
     Charging Profile Is Set    CP1    limits=20 A
     Charging Current    CP1    settles at    15.7 A    within=40 s
     Page Should Show    CP1    Limited by    meter
+
+What Leads Changes With The Load
+    [Tags]    ALF-OCPP-019
+    Charging Profile Is Set    CP1    limits=20 A
     Set Load    house    6.2/16.6/1.4 A
     Charging Current    CP1    settles at    8.4 A    within=40 s
-    Set Load    house    0 A
+    Set Load    house    2.3/1.1/0 A
     Charging Current    CP1    settles at    20 A    within=40 s
     Page Should Show    CP1    Limited by    OCPP smart charging profile
 
