@@ -253,7 +253,7 @@ Current Follows A Profile
         Advance Clock    ${wait}
         Vehicle Draws    ${current}    within=0 s
     END
-    Backend Sends    CP1    ClearChargingProfile    answer=Accepted
+    [Teardown]    Backend Sends    CP1    ClearChargingProfile
 
 Currents Are Sent Often
     [Documentation]    Each 10 s: the guide prints neither measurands nor interval.

@@ -182,7 +182,7 @@ Demand And PV Show As
     Meter Current    M3    is    ${meter}
     Stations Should Read    ${meter}    CP1    CP3
     Every House Draws    ${meter}
-    Every Vehicle Leaves
+    [Teardown]    Every Vehicle Leaves
 
 Meters Without The Vehicle Leave
     [Documentation]    What stations 2 and 4 read, what they allow their vehicle on L1, and what their houses draw then.
@@ -202,7 +202,7 @@ Vehicle On Several Phases Gets
     Advance Clock    100 s
     Every Vehicle Gets    ${left}    ${drawn}
     Every House Draws    ${house}
-    Every Vehicle Leaves
+    [Teardown]    Every Vehicle Leaves
 
 Every Vehicle Leaves
     [Documentation]    A minute later another one comes.
