@@ -29,6 +29,7 @@ _SOCOMEC_W = 'f"P{number}": power_w'
 _P1_A = 'yield f"current_{suffix}", min(amperes, MOST_A)'
 _P1_SIGN = "lambda current, out_w: -current if out_w > 0 else current"
 _SOCOMEC_SIGN = "math.copysign(i, p)"
+_ACTS = "return Outlook(self._limits[index]"  # the times of the next periods stay as they are
 _PROFILE = "limits[Binding.PROFILE] = self.profile_a"
 
 _PV = (
@@ -337,15 +338,16 @@ _PROFILES = (
     Mutant(
         "profiles: only the first period of a schedule acts",
         COMPOSITE,
-        "bisect_right(self._starts_s, (at_utc_ns - start) // NS_PER_S) - 1",
-        "0",
+        _ACTS,
+        "return Outlook(self._limits[0]",
         ids=("ALF-OCPP-005", "ALF-OCPP-009", "ALF-OCPP-014"),
     ),
     Mutant(
         "profiles: a period acts 20 s late",
         COMPOSITE,
-        "bisect_right(self._starts_s, (at_utc_ns - start) // NS_PER_S) - 1",
-        "bisect_right(self._starts_s, max(0, (at_utc_ns - start) // NS_PER_S - 20)) - 1",
+        _ACTS,
+        "late_s = max(0, (at_utc_ns - start) // NS_PER_S - 20)\n"
+        "        return Outlook(self._limits[bisect_right(self._starts_s, late_s) - 1]",
         ids=("ALF-OCPP-005",),
     ),
     Mutant(
@@ -354,7 +356,8 @@ _PROFILES = (
         "return leading(self._stack(Purpose.CHARGE_POINT_MAX, 0), at_utc_ns, None)",
         "stack = self._stack(Purpose.CHARGE_POINT_MAX, 0)\n"
         "        first_utc_ns = max((one.profile.start_utc_ns or 0 for one in stack), default=at_utc_ns)\n"
-        "        return leading(stack, min(at_utc_ns, first_utc_ns), None)",
+        "        first = leading(stack, min(at_utc_ns, first_utc_ns), None)\n"
+        "        return Outlook(first.limit, leading(stack, at_utc_ns, None).until_utc_ns)",
         ids=("ALF-OCPP-005",),
     ),
     Mutant(
@@ -430,8 +433,8 @@ _PROFILES = (
     Mutant(
         "profiles: the last of 100 periods does not act",
         COMPOSITE,
-        "bisect_right(self._starts_s, (at_utc_ns - start) // NS_PER_S) - 1",
-        "min(bisect_right(self._starts_s, (at_utc_ns - start) // NS_PER_S) - 1, 98)",
+        _ACTS,
+        "return Outlook(self._limits[min(index, 98)]",
         ids=("ALF-OCPP-009",),
     ),
     Mutant(
@@ -465,8 +468,8 @@ _PROFILES = (
     Mutant(
         "profiles: no block after the third acts",
         COMPOSITE,
-        "bisect_right(self._starts_s, (at_utc_ns - start) // NS_PER_S) - 1",
-        "min(bisect_right(self._starts_s, (at_utc_ns - start) // NS_PER_S) - 1, 2)",
+        _ACTS,
+        "return Outlook(self._limits[min(index, 2)]",
         ids=("ALF-OCPP-014",),
     ),
     Mutant(
