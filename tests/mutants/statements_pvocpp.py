@@ -174,6 +174,13 @@ _PV = (
         ids=("ALF-PV-018",),
     ),
     Mutant(
+        "PV: a surplus is given above the maximum of station and connector",
+        MODEL,
+        "limits |= self._balanced(self._vehicle_phases())",
+        "limits = self._balanced(self._vehicle_phases()) or limits",
+        ids=("ALF-PV-018",),
+    ),
+    Mutant(
         "PV: what has been allowed once is not lowered",
         ALB,
         "            self.available_a = fresh_a\n",
@@ -542,6 +549,14 @@ _PROFILES = (
         f"{POINT}/metering.py",
         "            measured = of_phases(readings)\n",
         "            measured = of_phases(readings) and PerPhase.all(offered_a)\n",
+        ids=("ALF-OCPP-026",),
+    ),
+    Mutant(
+        "profiles: the currents of L1 and L2 are told for each other",
+        f"{POINT}/metering.py",
+        "            measured = of_phases(readings)\n",
+        "            measured = of_phases(readings)\n"
+        "            measured = measured and PerPhase(measured.l2, measured.l1, measured.l3)\n",
         ids=("ALF-OCPP-026",),
     ),
     Mutant(
