@@ -59,6 +59,9 @@ class Sites:
 
         | Site Check Should Accept | mennekes/car-park |
         """
-        warnings = build_site(site, overrides).warnings
-        if warnings:
-            raise AssertionError("\n".join(str(problem) for problem in warnings))
+        try:
+            said = "\n".join(str(problem) for problem in build_site(site, overrides).warnings)
+        except ScenarioError as error:
+            said = str(error)  # that the site is refused is the verdict here
+        if said:
+            raise AssertionError(f"The site check does not accept this. It says:\n{said}")

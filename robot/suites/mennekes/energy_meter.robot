@@ -146,7 +146,6 @@ The Siemens Meter Keeps Its Text In The Form
     Get Parameter    CP1    ${METER_TYPE}    ==    Modbus Siemens 7KM2200 (TCP)
     Parameter Should Refuse    CP1    ${METER_TYPE}    Modbus Siemens PAC2200 (TCP)
 
-
 The Siemens Meter Shows What Flows On Each Phase
     [Documentation]    Three different loads, one of them covered by more than it needs from the roof; 230 V, cos phi 1.
     [Setup]    Start Site    mennekes/meter-excluding    pv.roof.feeder=F2    pv.roof.current_a=0/50/0

@@ -91,6 +91,11 @@ A Step Of The Consumers Is Taken Back From The Vehicles
     Points And Meter Settle At    10 A    100/90/80 A
     Set Load    house    10/5/0 A
     Points And Meter Settle At    32 A    74/69/64 A
+
+A Step Of Another Phase Is Taken Back Too
+    [Tags]    MEN-MTR-049
+    [Setup]    Start With Load And Vehicles    mennekes/meter-including    10/5/0 A    CP1    CP2
+    Points And Meter Settle At    32 A    74/69/64 A
     Set Load    house    40/50/80.4 A
     Points And Meter Settle At    9 A    58/68/98.4 A
 

@@ -5,13 +5,13 @@ Documentation       The other external energy meter of the list: Phoenix EEM-MB3
 ...                 Currents have no sign in it, the active power has; the low word of a number comes first.
 Resource            energy_meter.resource
 Test Setup          Start Site    mennekes/meter-eem-mb371
-Test Tags           mennekes    dlm    meter    MEN-MTR-012
+Test Tags           mennekes    dlm    meter
 
 
 *** Test Cases ***
 Meter EEM-MB371-EIP With Rogowski Coils Works
-    External Load Is    40/30/20 A
-    Vehicles Come To    CP1    CP2
+    [Tags]    MEN-MTR-012
+    [Setup]    Start With Load And Vehicles    mennekes/meter-eem-mb371    40/30/20 A    CP1    CP2
     Signalled Current Of Each Point    settles at    30 A
     Charging Current    CP1    settles at    30/30/30 A
     Charging Current    CP2    settles at    30/30/30 A
@@ -24,7 +24,7 @@ Meter EEM-MB371-EIP With Rogowski Coils Works
 
 The Meter With Rogowski Coils Measures A Connection Of 100 A
     [Documentation]    Option 2: M2 measures everything, which a meter for 65 A cannot.
-    [Tags]    MEN-MTR-013
+    [Tags]    MEN-MTR-012    MEN-MTR-013
     [Setup]    Start Site With    mennekes/meter-eem-mb371    ${LOCATION}    ${INCLUDING}
     ...    meters.M2.node=supply    meters.M2.measures=including
     External Load Is    40/30/20 A

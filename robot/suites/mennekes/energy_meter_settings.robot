@@ -205,19 +205,16 @@ The Meter Location Including Keeps The Meter At The Limit
     Meter Current    M2    is    100/90/80 A
 
 A Single Point's Limits Are Its Installation Current Limit
-    [Tags]    MEN-MTR-038
     [Documentation]    Before, the limits of the group are higher, and the point's own limit decides.
+    [Tags]    MEN-MTR-038
     [Setup]    Start Site With    mennekes/standalone-excluding    Installation Current Limit [A]    16
     ...    ${EVSE}    24/25/26    ${OPERATOR}    20/21/22
     Vehicles Come To    CP1
     Signalled Current    CP1    settles at    16 A
-    Limit Registers Should Be    CP1    DLM_EVSE_SUB_DISTRIBUTION_LIMIT    24/25/26
-    Limit Registers Should Be    CP1    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    20/21/22
     Available Current Should Be    20/21/22
     Value Is Kept    ${EVSE}    16/16/16
     Value Is Kept    ${OPERATOR}    16/16/16
     Available Current Should Be    16/16/16
-    Signalled Current    CP1    settles at    16 A
     Charging Current    CP1    settles at    16/16/16 A
     Limit Registers Should Be    CP1    DLM_EVSE_SUB_DISTRIBUTION_LIMIT    16/16/16
     Limit Registers Should Be    CP1    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT    16/16/16
@@ -233,7 +230,7 @@ The Meter's Display Shows The Address And The Port That The Master Needs
 
 *** Keywords ***
 A Second Step Waits
-    [Documentation]    Two steps of the load, the second right after a redistribution: what the next one brings, and when.
+    [Documentation]    Two steps of the load, the second right after a redistribution: when the next one takes it up.
     [Arguments]    ${at_least}    ${at_most}
     Signalled Current Of Each Point    settles at    30 A
     Set Load    house    50/40/30 A
