@@ -1,9 +1,9 @@
 """Which planted fault each statement's tests were seen to fail at: what makes a passed test worth something.
 
-``proofs.csv`` is written by ``make mutants`` and read here. One row says that a test was seen to fail (``test``) while a
-fault was planted (``fault``); a row without a test is a fault that every test of the statement survived, a row without
-a fault a test that no planted fault was seen to fail. ``inexpressible.yaml`` has the statements that no fault of a
-device can violate, and why.
+``proofs.csv`` is written by ``make mutants`` and read here. One row says that a test was seen to fail (``test``) while
+a fault was planted (``fault``); a row without a test is a fault that every test of the statement let pass, a row
+without a fault a test that no planted fault was seen to fail. ``inexpressible.yaml`` has the statements that no fault
+of a device can violate, and why.
 """
 
 from __future__ import annotations

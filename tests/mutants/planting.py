@@ -22,6 +22,7 @@ from hil.requirements.proofs import short_name
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("hil", "emulators", "robot", "tests", "docs", "pyproject.toml")
 TIMEOUT_REAL_S = 120
+ALL_TIMEOUT_REAL_S = 600
 FAILED = 1
 
 
@@ -66,7 +67,7 @@ def planted(mutant: Mutant, clean: Path) -> Iterator[Path]:
         shutil.rmtree(tree, ignore_errors=True)
 
 
-def run(words: Sequence[str], tree: Path, what: str) -> int:
+def run(words: Sequence[str], tree: Path, what: str, timeout_s: float = TIMEOUT_REAL_S) -> int:
     """Run a command of the tree's own source; return 0 or 1.
 
     Raises:
@@ -81,11 +82,11 @@ def run(words: Sequence[str], tree: Path, what: str) -> int:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=TIMEOUT_REAL_S,
+            timeout=timeout_s,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise Broken(f"{what} took more than {TIMEOUT_REAL_S} s") from None
+        raise Broken(f"{what} took more than {timeout_s} s") from None
     if done.returncode not in (0, FAILED):
         raise Broken(f"{what} ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
     return done.returncode
@@ -131,3 +132,16 @@ def failed_tests(ids: Sequence[str], suites: Sequence[str], tree: Path) -> dict[
             if test.failed and ID.fullmatch(tag) and tag in failed:
                 failed[tag].append(short_name(test.source, test.name))
     return failed
+
+
+def failures(tree: Path) -> list[str]:
+    """Run all Robot suites; return the tests that fail, as ``Suite / Test``.
+
+    Raises:
+        Broken: They could not be run.
+    """
+    out = Path(tempfile.mkdtemp(dir=tree))
+    if run(["-m", "hil", "run", "--jobs", "1", "--output", str(out)], tree, "all suites", ALL_TIMEOUT_REAL_S) == 0:
+        return []
+    result = ExecutionResult(out / "output.xml", include_keywords=False)
+    return [short_name(test.source, test.name) for test in result.suite.all_tests if test.failed]

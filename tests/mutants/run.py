@@ -17,13 +17,13 @@ import csv
 import sys
 import tempfile
 import textwrap
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1])]  # the source beside this file, not an installed one
+sys.path.insert(1, str(Path(__file__).resolve().parents[2]))  # the source beside this file, not an installed one
 from mutant import Mutant
 from mutants import MUTANTS
 from planting import FAILED, Broken, clean_copy, failed_tests, killer, planted
@@ -32,6 +32,7 @@ from statements import carriers, key
 from hil.requirements.catalogue import Catalogue
 from hil.requirements.proofs import PROOFS, Proof, Proven, proven, read_inexpressible, read_proofs, write_proofs
 
+HERE = Path(__file__).resolve().parent
 SEEN = HERE / "seen.csv"
 PROCESSES = 2
 #: Kinds of statements whose planted fault has to be one that violates just that statement.
@@ -195,12 +196,24 @@ def figures(asked: Sequence[str]) -> str:
     return "\n".join((line("behaviour and limit", own), line("others", [one for one in tested if one not in own])))
 
 
+def junit(done: Mapping[Mutant, Seen], path: Path) -> None:
+    """Write a JUnit file: a fault that survived is a failure, one without a verdict an error."""
+    suite = ET.Element("testsuite", name="mutants")
+    for mutant, seen in done.items():
+        case = ET.SubElement(suite, "testcase", classname=mutant.file, name=mutant.fault)
+        lost = seen.survived(mutant)
+        if seen.broken or lost:
+            ET.SubElement(case, "error" if seen.broken else "failure", message=seen.broken or ", ".join(lost))
+    ET.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+
+
 def main() -> int:
     """Run what is asked for; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", metavar="ID", help="ids, what they begin with, or a text of a fault")
     parser.add_argument("--all", action="store_true", help="plant every fault again, also what is remembered")
     parser.add_argument("--part", default="", metavar="N", help="besides what is new: one fault in N, by turns")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit file, a test case for each fault")
     args = parser.parse_args()
     known = remembered()
     mutants = wanted(args.words, args.part, args.all, known)
@@ -209,6 +222,7 @@ def main() -> int:
         return 2
     broken: list[str] = []
     survived: list[str] = []
+    done: dict[Mutant, Seen] = {}
     with tempfile.TemporaryDirectory(prefix="mutants-") as name, ThreadPoolExecutor(PROCESSES) as pool:
         clean = clean_copy(Path(name) / "clean")
         broken += wrong_on(clean, mutants) if mutants else []
@@ -216,7 +230,7 @@ def main() -> int:
             runs = {pool.submit(attack, mutant, clean): mutant for mutant in mutants}
             for count, run in enumerate(as_completed(runs), start=1):
                 mutant, seen = runs[run], run.result()
-                known[mutant.fault] = seen
+                known[mutant.fault] = done[mutant] = seen
                 lost = seen.survived(mutant)
                 broken += [f"{mutant.fault}: {seen.broken}"] if seen.broken else []
                 survived += [f"{mutant.fault}: {', '.join(lost)}"] if lost and not seen.broken else []
@@ -224,6 +238,8 @@ def main() -> int:
                 by = seen.killed_by or ", ".join(mutant.ids)
                 print(f"[{count:3}/{len(mutants)}] {mutant.fault:68} {verdict} ({by})", flush=True)
     remember(known)
+    if args.junit:
+        junit(done, args.junit)
     for text in broken:
         print(f"error: {text}", file=sys.stderr)
     for text in survived:

@@ -12,9 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 TALLY = ROOT / ".ci" / "tally.py"
-GOOD = {"pytest": (5000, 0, 1, 0), "robot": (5000, 0, 0, 0), "container": (500, 0, 0, 0)}
+GOOD = {"pytest": (5000, 0, 1, 0), "robot": (5000, 0, 0, 0), "container": (500, 0, 0, 0), "mutants": (50, 0, 0, 0)}
 COLLECTED = {"pytest": 5001, "robot": 5000, "container": 500}
-FILES = {"pytest": "pytest.xml", "robot": "robot/junit.xml", "container": "container.xml"}
+FILES = {"pytest": "pytest.xml", "robot": "robot/junit.xml", "container": "container.xml", "mutants": "mutants.xml"}
 
 
 def case(verdict: str) -> str:
@@ -56,6 +56,8 @@ def test_all_is_well(tmp_path: Path) -> None:
         ("robot", (0, 0, 5000, 0), "robot: 0 tests passed, at least"),
         ("container", (499, 1, 0, 1), "container: 1 failed"),
         ("container", (0, 0, 500, 0), "container: 0 tests passed, at least"),
+        ("mutants", (49, 1, 0, 1), "mutants: 1 failed"),
+        ("mutants", (0, 0, 0, 0), "mutants: 0 tests passed, at least"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, kind: str, result: tuple[int, int, int, int], complaint: str) -> None:
