@@ -7,7 +7,7 @@ import os
 from robot.api import SkipExecution
 from robot.api.deco import keyword
 
-from hil.errors import ScenarioError
+from hil.errors import ScenarioError, SiteFileError
 from hil.keywords.context import Context
 from hil.keywords.names import check_names
 from hil.run.needs import lacking
@@ -61,7 +61,7 @@ class Sites:
         """
         try:
             said = "\n".join(str(problem) for problem in build_site(site, overrides).warnings)
-        except ScenarioError as error:
+        except SiteFileError as error:
             said = str(error)  # that the site is refused is the verdict here
         if said:
             raise AssertionError(f"The site check does not accept this. It says:\n{said}")
