@@ -9,6 +9,13 @@ BACKEND = "tests/protocol/test_protocol_backend.py"
 
 MUTANTS_REPAIRS_REP1 = (
     Mutant(
+        "the doctor is glad of a Python that the clock refuses",
+        "hil/cli/doctor.py",
+        "tuple(sys.version_info[:2]) in TESTED_PYTHONS",
+        "sys.version_info >= (3, 11)",
+        (Check("tests/unit/house/test_doctor.py", "what_is_missing"),),
+    ),
+    Mutant(
         "a scripted answer is checked when it is used",
         API,
         "            if body.is_checked:\n                check_own(",
