@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutant import Check, Mutant
 
 API = "emulators/backend/api.py"
+P1_PORT = "tests/site/test_site_p1_port.py"
 BACKEND = "tests/protocol/test_protocol_backend.py"
 
 MUTANTS_REPAIRS_REP1 = (
@@ -49,5 +50,33 @@ MUTANTS_REPAIRS_REP1 = (
         "min(max(utc_ns, 0), LATEST_UTC_NS)",
         "max(utc_ns, 0)",
         (Check("tests/unit/kit/ocpp/test_ocpp_charge_point.py", "last_year"),),
+    ),
+    Mutant(
+        "a pty is asked for a format that it has not",
+        "hil/lines/real.py",
+        "has_format = not _is_pty(port)",
+        "has_format = True",
+        (Check(P1_PORT, "a_pty_takes_any_format"),),
+    ),
+    Mutant(
+        "an error of the terminal is none of the port's",
+        "hil/lines/real.py",
+        "PORT_ERRORS: Final = (OSError, ValueError, termios.error)",
+        "PORT_ERRORS: Final = (OSError, ValueError)",
+        (Check(P1_PORT, "cannot_have_the_format"),),
+    ),
+    Mutant(
+        "a reader on a real port that went away goes on reading it",
+        "hil/lines/real.py",
+        "            self._let_go()\n            self._lost(error)\n            return\n        self._receive",
+        "            return\n        self._receive",
+        (Check("tests/unit/process/test_process_serial_tcp.py", "goes_away"),),
+    ),
+    Mutant(
+        "a reader looks once for a real port that went away",
+        "hil/lines/real.py",
+        "        self._loop.call_later(RETRY_REAL_S, self._look)\n",
+        "            self._loop.call_later(RETRY_REAL_S, self._look)\n",
+        (Check("tests/unit/process/test_process_serial_tcp.py", "goes_away"),),
     ),
 )
