@@ -6,6 +6,7 @@ from mutant import Check, Mutant
 
 API = "emulators/backend/api.py"
 P1_PORT = "tests/site/test_site_p1_port.py"
+OWNERS = "tests/unit/compose/test_compose_owners.py"
 BACKEND = "tests/protocol/test_protocol_backend.py"
 
 MUTANTS_REPAIRS_REP1 = (
@@ -78,5 +79,61 @@ MUTANTS_REPAIRS_REP1 = (
         "        self._loop.call_later(RETRY_REAL_S, self._look)\n",
         "            self._loop.call_later(RETRY_REAL_S, self._look)\n",
         (Check("tests/unit/process/test_process_serial_tcp.py", "goes_away"),),
+    ),
+    Mutant(
+        "clean takes runs that live too",
+        "hil/cli/compose.py",
+        "if one.life is owners.Life.DEAD]",
+        "if one.life is not owners.Life.UNKNOWN]",
+        (Check(OWNERS, "nobody_alive"),),
+    ),
+    Mutant(
+        "clean takes runs of which nobody knows whether they live",
+        "hil/cli/compose.py",
+        "if one.life is owners.Life.DEAD]",
+        "if one.life is not owners.Life.ALIVE]",
+        (Check(OWNERS, "nobody_alive"),),
+    ),
+    Mutant(
+        "with no project to clean everything is cleaned",
+        "hil/compose/engine.py",
+        "if projects is not None:",
+        "if projects:",
+        (Check(OWNERS, "nothing_dead"),),
+    ),
+    Mutant(
+        "clean takes the images that a live run needs",
+        "hil/cli/compose.py",
+        "if args.images and not left:",
+        "if args.images:",
+        (Check(OWNERS, "nobody_alive"),),
+    ),
+    Mutant(
+        "a process that has another's number is taken for it",
+        "hil/compose/owners.py",
+        "Life.ALIVE if _owner(int(pid)) == owner",
+        "Life.ALIVE if _owner(int(pid))",
+        (Check(OWNERS, "lives_here_or_not"),),
+    ),
+    Mutant(
+        "a container that has vanished is not missed",
+        "hil/compose/project.py",
+        "sorted(self._services - states.keys())",
+        "sorted(states.keys() - self._services)",
+        (Check("tests/unit/compose/test_compose_up.py", "no_healthy_one"),),
+    ),
+    Mutant(
+        "a runner that has vanished is started all the same",
+        "hil/compose/up.py",
+        "if not is_usable(self._runner):",
+        "if False:",
+        (Check("tests/unit/compose/test_compose_up.py", "made_anew_and_joins"),),
+    ),
+    Mutant(
+        "a worker elsewhere that dies before its first test fails them all",
+        "hil/run/parallel.py",
+        "self._tries = 1 if command is None else TRIES_ELSEWHERE",
+        "self._tries = 1",
+        (Check("tests/unit/house/test_workers_elsewhere.py", "started_again"),),
     ),
 )
