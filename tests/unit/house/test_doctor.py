@@ -34,7 +34,8 @@ def found(name: str) -> Check:
 
 #: name of the finding, what answers differently and how, what is found, the fix
 LACKS: list[tuple[str, tuple[Any, str, Any], str, str]] = [
-    ("Python", (sys, "version_info", (3, 10, 9)), "", "install Python 3.11 or newer"),
+    ("Python", (sys, "version_info", (3, 10, 9)), "", "install Python 3.11 or 3.12 or 3.13, then"),
+    ("Python", (sys, "version_info", (3, 14, 0)), "", "install Python 3.11 or 3.12 or 3.13, then"),
     ("environment", (sys, "prefix", sys.base_prefix), "no virtual environment", "use .venv/bin/hil"),
     (
         "environment",
