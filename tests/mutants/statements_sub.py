@@ -54,7 +54,7 @@ STATEMENTS_SUB = (
         DLM,
         USED,
         USED + "\n        used = used[:1] if len(used) == 2 else used",
-        ids=("MEN-SUB-004", "MEN-SUB-025"),
+        ids=("MEN-SUB-004", "MEN-SUB-017", "MEN-SUB-025"),
     ),
     Mutant(
         "a group's sum is held on L1 only, where all its vehicles are",
@@ -75,6 +75,13 @@ STATEMENTS_SUB = (
         DLM,
         USED,
         USED + "\n        used = used if len(used) > 1 else tuple((one + 1) % 3 for one in used)",
+        ids=("MEN-SUB-025",),
+    ),
+    Mutant(
+        "what a one-phase vehicle takes is not taken off its phase",
+        DLM,
+        "            share[claim.name] += 1\n            for phase in claim.phases:\n",
+        "            share[claim.name] += 1\n            for phase in claim.phases if len(claim.phases) > 1 else ():\n",
         ids=("MEN-SUB-012", "MEN-SUB-025"),
     ),
     Mutant(
@@ -328,8 +335,8 @@ STATEMENTS_SUB = (
     Mutant(
         "the master shares out at once what a silent satellite may still draw",
         DLM,
-        "if not slave.lost and now_ns - slave.heard_ns >= round(SILENT_S * NS_PER_S):",
-        "if not slave.lost and now_ns - slave.heard_ns >= round(6 * NS_PER_S):",
+        "                slave.obeyed_ns += self._sample_ns",
+        "                slave.obeyed_ns += 0",
         ids=("MEN-DLM-033",),
     ),
     Mutant(
