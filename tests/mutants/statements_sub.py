@@ -92,6 +92,27 @@ STATEMENTS_SUB = (
         ids=("MEN-SUB-025",),
     ),
     Mutant(
+        "a vehicle is counted on the phases of the one before it",
+        DLM,
+        "        if not report.connected:\n            self.phases = None\n",
+        "",
+        ids=("MEN-SUB-025",),
+    ),
+    Mutant(
+        "just the minimum is not enough for a vehicle",
+        DLM,
+        "left[phase] >= MINIMUM_A for",
+        "left[phase] > MINIMUM_A for",
+        checks=(Check("robot/suites/mennekes/car_park.robot", "The Vehicle Draws Only What It Is Offered"),),
+    ),
+    Mutant(
+        "the master counts one satellite more than it has",
+        REGISTERS,
+        "return len(device.member.connected_slaves())",
+        "return len(device.member.connected_slaves()) + 1",
+        ids=("MEN-SUB-021",),
+    ),
+    Mutant(
         "what a vehicle leaves at the end of charging stays with it",
         DLM,
         "cap_a = slave.report.cap_a if seen_a is None else min(slave.report.cap_a, seen_a)",

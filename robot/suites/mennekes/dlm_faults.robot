@@ -13,7 +13,7 @@ ${DISCONNECTED}     Disconnected Limit [A]
 
 *** Test Cases ***
 A Satellite That Loses Its Master Pauses, And The Others Share
-    [Documentation]    Its share stays free for as long as it takes to notice (15 s), and one sample period of 30 s more.
+    [Documentation]    Its share stays free until it has noticed (15 s), and for one sample period of 30 s more.
     [Tags]    MEN-DLM-033
     Four Vehicles Charge
     Cut Link    CP3
