@@ -98,10 +98,13 @@ def _open_files() -> Check:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = soft == resource.RLIM_INFINITY or soft >= NEEDED_OPEN_FILES
     limit = "unlimited" if soft == resource.RLIM_INFINITY else str(soft)
-    target = NEEDED_OPEN_FILES if hard == resource.RLIM_INFINITY else min(NEEDED_OPEN_FILES, hard)
-    return Check(
-        "open files", enough, limit, f"`ulimit -n {target}` in this shell (large sites need {NEEDED_OPEN_FILES})"
-    )
+    fix = f"`ulimit -n {NEEDED_OPEN_FILES}` in this shell (large sites need so many)"
+    if hard != resource.RLIM_INFINITY and hard < NEEDED_OPEN_FILES:  # what a shell may not raise again
+        fix = (
+            f"the hard limit is {hard}: a new shell may have more; otherwise `* hard nofile {NEEDED_OPEN_FILES}` in "
+            "/etc/security/limits.conf, or LimitNOFILE of the service"
+        )
+    return Check("open files", enough, limit, fix)
 
 
 def _ptys() -> Check:

@@ -230,9 +230,10 @@ def test_which_backend_is_meant(tmp_path: Path) -> None:
     devices = {"A": {"api": {"url": "http://a"}}, "B": {"type": "backend", "api": {"url": "http://b"}}, "M": {}}
     file.write_text(json.dumps({"devices": devices}))
     assert backend_at(where, "B") == ("B", "http://b", "backend")
-    for name in ("", "M"):
-        with pytest.raises(ScenarioError, match="Allowed: --backend A or B"):
-            backend_at(where, name)
+    with pytest.raises(ScenarioError, match=r"'M' is no central system\. Allowed: --backend A or B"):
+        backend_at(where, "M")
+    with pytest.raises(ScenarioError, match=r"site x has 2 central systems\. Say which: --backend A or B"):
+        backend_at(where, "")
     file.write_text('{"devices": {"M": {}}}')
     with pytest.raises(ScenarioError, match="has no central system"):
         backend_at(where, "")

@@ -51,7 +51,7 @@ LACKS: list[tuple[str, tuple[Any, str, Any], str, str]] = [
         "sudo sysctl net.ipv4.ip_unprivileged_port_start=502",
     ),
     ("open files", (resource, "getrlimit", lambda _: (1024, 65536)), "1024", f"`ulimit -n {NEEDED_OPEN_FILES}`"),
-    ("open files", (resource, "getrlimit", lambda _: (1024, 2048)), "1024", "`ulimit -n 2048`"),
+    ("open files", (resource, "getrlimit", lambda _: (1024, 2048)), "1024", "the hard limit is 2048:"),
     ("ptys", (pty, "openpty", raising(OSError("out of pty devices"))), "out of pty devices", "mount devpts"),
     ("engine", (shutil, "which", lambda _: None), "no docker command", "install Docker"),
     (
