@@ -128,6 +128,7 @@ class Electrical:
 
 
 def drawn_by(peak: Peak) -> str:
-    """Return who drew, or fed in, at a peak."""
-    words = [f"{name} {'drew' if a > 0 else 'fed in'} {abs(a):.1f} A" for name, a in peak.drawn_by]
+    """Return who drew, or fed in, at a peak: the most first."""
+    most_first = sorted(peak.drawn_by, key=lambda one: -abs(one[1]))
+    words = [f"{name} {'drew' if a > 0 else 'fed in'} {abs(a):.1f} A" for name, a in most_first]
     return ", ".join(words) or "nobody drew anything"
