@@ -64,15 +64,15 @@ class Words:
     def load_later(self, seconds: float, load: str, current_a: float) -> None:
         self.later(seconds, lambda: self.session.farm.installation.set_load(load, PerPhase(current_a, 2, 3)))
 
-    def dip(self, at_s: float, lasts_s: float) -> None:
-        """Let an energy manager tell CP4 10 A for a moment."""
+    def dip(self, at_s: float, lasts_s: float, to_a: int = 10, back_a: int = 32) -> None:
+        """Let an energy manager tell CP4 another current for a moment."""
 
         async def tell() -> None:
             probe = self.session.tester.ports.probe("CP4")
             await asyncio.sleep(at_s)
-            await probe.write("HEMS_CURRENT_LIMIT", 10)
+            await probe.write("HEMS_CURRENT_LIMIT", to_a)
             await asyncio.sleep(lasts_s)
-            await probe.write("HEMS_CURRENT_LIMIT", 32)
+            await probe.write("HEMS_CURRENT_LIMIT", back_a)
 
         self.session.do(lambda: self.session.farm.env.spawn(tell(), "energy manager"))
 
@@ -153,10 +153,13 @@ def test_settles_at_says_since_when_it_is_there_when_that_is_too_late(words: Wor
 
 def test_never_exceeds_fails_on_an_excursion_between_two_samples(words: Words) -> None:
     charging(words)
-    words.dip(0.5, 6)
-    words.session.wait(2)
-    with pytest.raises(AssertionError, match=r"should never exceed 10 A .*: was 32 A at "):
+    words.dip(1, 1, back_a=10)
+    words.session.wait(3)
+    began_s = words.session.now_s()
+    words.dip(6, 1, to_a=32, back_a=10)
+    with pytest.raises(AssertionError, match=r"should never exceed 10 A .*: was 32 A at ") as error:
         words.charging.signalled_current("CP4", NEVER, Amps(10), within=timedelta(seconds=20))
+    assert at_s(error) == pytest.approx(began_s + 6, abs=0.1)
 
 
 def test_a_feeder_is_followed_between_two_samples(words: Words) -> None:

@@ -51,6 +51,18 @@ def test_of_a_station_it_is_what_the_register_shows() -> None:
     assert seen(watch) == [(7, 0, 13.333)]
 
 
+def test_each_socket_of_a_station_is_followed_by_its_number() -> None:
+    outlets = {f"CP1/{number}": SimpleNamespace(device="CP1", number=number) for number in (1, 2, 3)}
+    family = SimpleNamespace(signalled_in_trace="limit_a")
+    charger = SimpleNamespace(family=family, seat="emulated", outlets=list(outlets.values()))
+    site = SimpleNamespace(outlets=outlets, devices={"CP1": charger})
+    env: Any = SimpleNamespace(site=site, watchers=[], instants=SimpleNamespace(now_ns=lambda: 7))
+    watch = SignalledWatch(env, ["CP1/2", "CP1/1"])
+    for socket, limit_a in ((1, 16), (2, 20), (3, 6)):
+        tell(env, "CP1", SIGNALLED, socket=socket, current_a=0, limit_a=limit_a)
+    assert seen(watch) == [(7, 1, 16.0), (7, 0, 20.0)]
+
+
 @pytest.mark.parametrize("sockets", [["CP2"], ["CP1", "CP2", "CP3"]])
 def test_a_real_device_is_not_followed(sockets: list[str]) -> None:
     env, watch = watched("mennekes/car-park", sockets, REAL)
