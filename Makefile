@@ -3,13 +3,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-container test-hosts lint bench mutants environment clean
+.PHONY: demo test test-container test-hosts lint bench mutants mutants-all environment clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SCHEMA := hil/site/schema.json
 OUT := build/test
+FAULTS_PART := 12  # besides what a change touches, `make test` plants one fault in so many, by turns
 PYTEST_DIRS := $(wildcard tests/unit tests/protocol tests/site)
 ROBOT_SUITES := robot/suites
 # Two files at a time: lock-step time uses one core, and what waits in scaled time needs little. Compose v2 is not part of
@@ -24,6 +25,7 @@ test: lint
 	@$(BIN)/python .ci/tally.py collect $(OUT) $(PYTEST_DIRS) -- $(ROBOT_SUITES) -- tests/container
 	@rc=0; $(BIN)/python -m pytest -q -n 2 --junitxml=$(OUT)/pytest.xml $(PYTEST_DIRS) || rc=$$?; echo $$rc > $(OUT)/pytest.rc
 	@rc=0; $(BIN)/hil run --output $(OUT)/robot $(ROBOT_SUITES) || rc=$$?; echo $$rc > $(OUT)/robot.rc
+	@rc=0; $(BIN)/python tests/mutants/run.py --part $(FAULTS_PART) --junit $(OUT)/mutants.xml || rc=$$?; echo $$rc > $(OUT)/mutants.rc
 	@rc=0; $(CONTAINER_TESTS) --junitxml=$(OUT)/container.xml || rc=$$?; echo $$rc > $(OUT)/container.rc
 	@$(BIN)/python .ci/tally.py report $(OUT)
 
@@ -44,8 +46,17 @@ lint: $(READY)
 bench: $(READY)
 	@for one in benchmarks/*.py; do echo "== $$one"; $(BIN)/python "$$one"; done
 
+# `make mutants` plants what changed since it was last planted; `make mutants MEN-SUB-010 ...` what is named, with all that
+# an id begins; `make mutants-all` every fault.
+ifeq (mutants,$(firstword $(MAKECMDGOALS)))
+NAMED := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+$(eval $(NAMED):;@:)
+endif
 mutants: $(READY)
-	@$(BIN)/python tests/mutants/run.py
+	@$(BIN)/python tests/mutants/run.py $(NAMED)
+
+mutants-all: $(READY)
+	@$(BIN)/python tests/mutants/run.py --all
 
 environment: $(READY) $(SCHEMA)
 

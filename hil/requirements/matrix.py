@@ -1,4 +1,8 @@
-"""The traceability matrix: every statement, the tests that carry its id, their verdicts, or why there is none."""
+"""The traceability matrix: every statement, the tests that carry its id, their verdicts, or why there is none.
+
+A statement has *passed* when all of its tests ran and passed, and a planted fault was once seen to fail one of them. It
+has *partly* passed when less is known.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +20,32 @@ from robot.errors import DataError
 
 from hil.errors import ScenarioError
 from hil.requirements.catalogue import FOLDER, ID, Catalogue, Entry, Reason
+from hil.requirements.proofs import Proven, shipped, short_name
 
-#: The worst verdict of an entry's tests is the entry's.
-_SEVERITY: Final = {"FAIL": 0, "SKIP": 1, "PASS": 2}
-GAP: Final = "GAP"
+PASSED: Final = "passed"
+PARTLY: Final = "partly"
+FAILED: Final = "failed"
+SKIPPED: Final = "skipped"
+REASON: Final = "reason"
+GAP: Final = "gap"
+RAN: Final = ("PASS", "FAIL")  #: Robot's words for a test that came to an end.
+VERDICTS: Final = (PASSED, PARTLY, FAILED, SKIPPED, REASON, GAP)
 ANY: Final = "a test of what is emulated already"
 
 
 @dataclass(frozen=True, slots=True)
 class IdVerdict:
-    """One test of the run that carries an id."""
+    """One test of the run that carries an id.
+
+    Attributes:
+        test: Its full name.
+        verdict: Robot's word: PASS, FAIL, SKIP or NOT RUN.
+        short: ``Suite / Test``, as the record of planted faults has it.
+    """
 
     test: str
     verdict: str
+    short: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +56,47 @@ class Row:
         entry: The statement.
         tests: Tests of the run that carry its id.
         reason: Why there is no test, None when there is one or nobody said why.
+        proven: What planted faults have shown about its tests.
     """
 
     entry: Entry
     tests: tuple[IdVerdict, ...]
     reason: Reason | None
+    proven: Proven
 
     @property
     def verdict(self) -> str:
-        """Return FAIL, SKIP or PASS (the worst of its tests), ``reason``, or ``GAP``."""
-        if self.tests:
-            return min((one.verdict for one in self.tests), key=_SEVERITY.__getitem__)
-        return "reason" if self.reason else GAP
+        """Return one of ``VERDICTS``."""
+        verdicts = {one.verdict for one in self.tests}
+        if not verdicts:
+            return REASON if self.reason else GAP
+        if "FAIL" in verdicts:
+            return FAILED
+        if "PASS" not in verdicts:
+            return SKIPPED
+        return PARTLY if self.doubts else PASSED
+
+    @property
+    def ran(self) -> int:
+        """Return how many of the tests ran to an end."""
+        return sum(one.verdict in RAN for one in self.tests)
+
+    @property
+    def known(self) -> int:
+        """Return how many tests there are, in this run or in the product's suites."""
+        return len(self.proven.tests | {one.short for one in self.tests})
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Return why what passed is not the whole statement."""
+        doubts = [f"{self.ran} of {self.known} tests ran"] if self.ran < self.known else []
+        passed = {one.short for one in self.tests if one.verdict == "PASS"}
+        doubts += [f"its tests pass although: {fault}" for fault in self.proven.survivors]
+        if not self.proven.killers and not self.proven.inexpressible:
+            doubts.append("no planted fault has been seen to fail its tests")
+        elif self.proven.killers and not self.proven.killers & passed:
+            doubts.append(f"the test that a planted fault was seen to fail did not run: {min(self.proven.killers)}")
+        return tuple(doubts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +122,7 @@ def matrix(run_dir: Path, prefixes: Sequence[str] = ()) -> Matrix:
     """
     catalogue = Catalogue.load()
     tests = _tests_by_id(run_dir, catalogue)
+    proofs = shipped(frozenset(catalogue))
     for prefix in prefixes:
         if not any(entry_id.startswith(prefix) for entry_id in catalogue):
             areas = sorted({entry_id.rpartition("-")[0] for entry_id in catalogue})
@@ -83,7 +130,12 @@ def matrix(run_dir: Path, prefixes: Sequence[str] = ()) -> Matrix:
     chosen = [entry for entry in catalogue.values() if not prefixes or entry.id.startswith(tuple(prefixes))]
     return Matrix(
         tuple(
-            Row(entry, tuple(tests.get(entry.id, ())), None if entry.id in tests else catalogue.reason(entry.id))
+            Row(
+                entry,
+                tuple(tests.get(entry.id, ())),
+                None if entry.id in tests else catalogue.reason(entry.id),
+                proofs.get(entry.id, Proven()),
+            )
             for entry in chosen
         )
     )
@@ -158,27 +210,33 @@ def _waiting() -> Mapping[str, str]:
 
 
 def _lines(row: Row, width: int) -> Iterable[str]:
-    entry, indent = row.entry, " " * (width + 10)
+    entry, indent = row.entry, " " * (width + 11)
     derived = " [derived numbers]" if entry.derived else ""
     if entry.kind == "erratum":
-        yield f"{entry.id:<{width}}  {row.verdict:<6}  erratum, the document: {entry.statement}"
+        yield f"{entry.id:<{width}}  {row.verdict:<7}  erratum, the document: {entry.statement}"
         yield f"{indent}ours: {'; '.join(entry.then)}{derived}"
         if entry.ambiguity:
             yield f"{indent}reading: {entry.ambiguity}"
     else:
-        yield f"{entry.id:<{width}}  {row.verdict:<6}  {entry.statement}{derived}"
+        yield f"{entry.id:<{width}}  {row.verdict:<7}  {entry.statement}{derived}"
     for one in row.tests:
         yield f"{indent}{one.verdict}  {one.test}"
+    if row.verdict == PARTLY:
+        for doubt in row.doubts:
+            yield f"{indent}partly: {doubt}"
     if row.reason:
         yield f"{indent}{row.reason}"
 
 
 def _summary(rows: Sequence[Row]) -> str:
-    tally = {name: sum(row.verdict == name for row in rows) for name in ("PASS", "FAIL", "SKIP", "reason", GAP)}
+    tally = {name: sum(row.verdict == name for row in rows) for name in VERDICTS}
     derived = sum(row.entry.derived for row in rows)
+    ran = {one.short for row in rows for one in row.tests if one.verdict in RAN}
+    known = {one.short for row in rows for one in row.tests}.union(*(row.proven.tests for row in rows))
     return (
-        f"{len(rows)} ids: {tally['PASS']} passed, {tally['FAIL']} failed, {tally['SKIP']} skipped, "
-        f"{tally['reason']} with a reason, {tally[GAP]} without test or reason; {derived} rest on derived numbers"
+        f"{len(rows)} ids: {tally[PASSED]} passed, {tally[PARTLY]} partly, {tally[FAILED]} failed, "
+        f"{tally[SKIPPED]} skipped, {tally[REASON]} with a reason, {tally[GAP]} without test or reason; "
+        f"{derived} rest on derived numbers; {len(ran)} of {len(known)} tests ran"
     )
 
 
@@ -195,7 +253,7 @@ def _tests_by_id(run_dir: Path, known: Mapping[str, Entry]) -> dict[str, list[Id
     except DataError as error:
         raise ScenarioError(f"{output} cannot be read: {error}") from error
     tagged = [
-        (str(tag), IdVerdict(test.full_name, test.status))
+        (str(tag), IdVerdict(test.full_name, test.status, short_name(test.source, test.name)))
         for test in result.suite.all_tests
         for tag in test.tags
         if ID.fullmatch(str(tag))

@@ -23,15 +23,17 @@ class Mutant:
     """One fault.
 
     Attributes:
-        fault: What is wrong, for people.
+        fault: What is wrong, for people; no two faults have the same words.
         file: Source file.
         old: Text that stands there exactly once.
         new: What becomes of it.
         checks: What is run, in this order, until one fails.
+        ids: Statements that it violates: of each, a Robot test that carries the id has to fail.
     """
 
     fault: str
     file: str
     old: str
     new: str
-    checks: tuple[Check, ...]
+    checks: tuple[Check, ...] = ()
+    ids: tuple[str, ...] = ()

@@ -15,10 +15,16 @@ from mutants_ocpp import MUTANTS_OCPP
 from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
 from mutants_process import MUTANTS_PROCESS
+from mutants_repairs_rep1 import MUTANTS_REPAIRS_REP1
 from mutants_site import MUTANTS_SITE
 from mutants_sockets import MUTANTS_SOCKETS
 from mutants_start import MUTANTS_START
 from mutants_wire import MUTANTS_WIRE
+from statements_alb import STATEMENTS_ALB
+from statements_gw import STATEMENTS_GW
+from statements_mtr import STATEMENTS_MTR
+from statements_pvocpp import STATEMENTS_PVOCPP
+from statements_sub import STATEMENTS_SUB
 
 DLM = "emulators/mennekes_ecu/dlm.py"
 DEVICE = "emulators/mennekes_ecu/device.py"
@@ -514,8 +520,14 @@ MUTANTS = (
     *MUTANTS_OCPP_POINT,
     *MUTANTS_OCPP_LOAD,
     *MUTANTS_PROCESS,
+    *MUTANTS_REPAIRS_REP1,
     *MUTANTS_SOCKETS,
     *MUTANTS_START,
     *MUTANTS_SITE,
     *MUTANTS_WIRE,
+    *STATEMENTS_ALB,
+    *STATEMENTS_GW,
+    *STATEMENTS_MTR,
+    *STATEMENTS_PVOCPP,
+    *STATEMENTS_SUB,
 )

@@ -45,7 +45,7 @@ class Modbus:
         )
 
     @keyword(tags=("Setter",))
-    def write_register(self, place: str, register: str, value: int) -> None:
+    def write_register(self, place: str, register: str, value: int | float) -> None:
         """Write a Modbus register, by its documented name or address, as an energy manager does.
 
         | Write Register | CP1 | DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT_L1 | 60 |

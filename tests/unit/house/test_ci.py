@@ -6,15 +6,19 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+
+from hil.clock import TESTED_PYTHONS
 
 ROOT = Path(__file__).parents[3]
 TALLY = ROOT / ".ci" / "tally.py"
-GOOD = {"pytest": (5000, 0, 1, 0), "robot": (5000, 0, 0, 0), "container": (500, 0, 0, 0)}
+GOOD = {"pytest": (5000, 0, 1, 0), "robot": (5000, 0, 0, 0), "container": (500, 0, 0, 0), "mutants": (50, 0, 0, 0)}
 COLLECTED = {"pytest": 5001, "robot": 5000, "container": 500}
-FILES = {"pytest": "pytest.xml", "robot": "robot/junit.xml", "container": "container.xml"}
+FILES = {"pytest": "pytest.xml", "robot": "robot/junit.xml", "container": "container.xml", "mutants": "mutants.xml"}
 
 
 def case(verdict: str) -> str:
@@ -56,6 +60,8 @@ def test_all_is_well(tmp_path: Path) -> None:
         ("robot", (0, 0, 5000, 0), "robot: 0 tests passed, at least"),
         ("container", (499, 1, 0, 1), "container: 1 failed"),
         ("container", (0, 0, 500, 0), "container: 0 tests passed, at least"),
+        ("mutants", (49, 1, 0, 1), "mutants: 1 failed"),
+        ("mutants", (0, 0, 0, 0), "mutants: 0 tests passed, at least"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, kind: str, result: tuple[int, int, int, int], complaint: str) -> None:
@@ -104,4 +110,21 @@ def test_an_old_python_is_refused_with_a_way_out(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "Python 3.11 or newer is needed" in done.stderr
+    assert "Python 3.11, 3.12 or 3.13 is needed" in done.stderr
+
+
+@pytest.mark.parametrize("version", [(3, 10), *TESTED_PYTHONS, (3, 14), (4, 0)])
+def test_setting_up_and_the_package_take_the_pythons_that_the_clock_takes(
+    tmp_path: Path, version: tuple[int, int]
+) -> None:
+    python = tmp_path / "python"
+    says = f"import sys; sys.version_info = {(*version, 0)}; exec(sys.argv[1])"
+    python.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{says}' \"$2\"\n")
+    python.chmod(0o755)
+    done = subprocess.run(
+        [str(ROOT / ".ci" / "find-python")], env={"PATH": "/usr/bin:/bin", "PYTHON": str(python)},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == (f"{python}\n" if version in TESTED_PYTHONS else "")
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert (".".join(map(str, version)) in SpecifierSet(needed)) == (version in TESTED_PYTHONS)

@@ -20,3 +20,18 @@ def test_each_faults_text_stands_exactly_once_and_its_checks_exist(monkeypatch: 
         assert mutant.old != mutant.new, mutant.fault
         for check in mutant.checks:
             assert (ROOT / check.path).is_file(), (mutant.fault, check.path)
+        assert mutant.checks or mutant.ids, mutant.fault
+    faults = [mutant.fault for mutant in module.MUTANTS]
+    assert len(set(faults)) == len(faults)
+
+
+def test_each_faults_ids_are_carried_by_a_robot_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "mutants"))
+    carriers = importlib.import_module("statements").carriers()
+    unknown = {
+        (mutant.fault, entry_id)
+        for mutant in importlib.import_module("mutants").MUTANTS
+        for entry_id in mutant.ids
+        if entry_id not in carriers
+    }
+    assert not unknown
