@@ -146,12 +146,11 @@ def deciding_limits(limits: Limits, available_a: PerPhase) -> tuple[str, ...]:
     fixed = {
         "EVSE Sub-Distribution Limit": limits.evse_a,
         "Operator EVSE Sub-Distribution Limit": limits.operator_a,
+        "Maximum Current Scheduler": limits.scheduled_a,
     }
-    if limits.scheduled_a is not None:
-        fixed["Maximum Current Scheduler"] = limits.scheduled_a
     rest = "Main Distribution Limit less external load and headroom"
     return tuple(
-        next((name for name, limit_a in fixed.items() if limit_a[phase] == available_a[phase]), rest)
+        next((name for name, limit_a in fixed.items() if limit_a and limit_a[phase] == available_a[phase]), rest)
         for phase in PHASES
     )
 
