@@ -38,6 +38,7 @@ FAMILY = Family(
         "signalled current": ("SIGNALED_CURRENT",),
         "charging current": ("METER_CUR_L1", "METER_CUR_L2", "METER_CUR_L3"),
     },
+    signalled_in_trace="current_a",
     site_rules=site_rules,
     backend=backend_link,
     gateway=gateway_in_use,

@@ -184,6 +184,8 @@ class MennekesEcu(Charger):
         text = f"{self.name} signals {self.point.signalled_a} A, limited by {self.point.binding.value}"
         if self.point.role in SLAVE_ROLES and self.point.master_lost:
             text += f"; it has not heard a DLM master since {self.member.master_heard_ns / NS_PER_S:g} s"
+        if self.member.master is not None:
+            text += f"; as DLM master {self.member.master.explain()}"
         if self._meter is not None and self._meter.lost:
             text += f"; {METER_ERROR}"
         return text + f" (since {self.point.since_ns / NS_PER_S:g} s farm time)."

@@ -77,4 +77,4 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
                 session.raise_findings(final=True)
             except Exception as error:
                 result.status, result.message = "FAIL", str(error)
-        session.finish(result.status)
+        session.finish(result.status, result.message)

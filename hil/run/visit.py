@@ -24,7 +24,7 @@ class Visit(Session):
     def __init__(self, farm: Farm, tester: Tester, thread: FarmThread) -> None:
         self.test, self.suite, self.run_seed = BY_HAND, None, farm.env.seed
         self.farm, self.tester, self.trace = farm, tester, farm.env.trace
-        self.expected = set()
+        self.expected, self._last_told = set(), ""
         self.reported = set(range(len(farm.installation.findings)))  # what happened before is not this keyword's doing
         self._thread = thread
 
@@ -35,7 +35,7 @@ class Visit(Session):
         """Return nothing: what a hand did cannot be run again by one line."""
         return "(by hand)"
 
-    def finish(self, status: str) -> None:
+    def finish(self, status: str, message: str = "") -> None:
         """Leave the farm running."""
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from hil.clock.link_faults import LinkFault
 from hil.errors import ScenarioError
 from hil.site import Outlet, VehicleSpec
 from hil.tester.ports import Ports
-from hil.tester.roles import AtSocket, Finding, Settings
+from hil.tester.roles import AtSocket, Finding, Peak, Settings
 
 
 class EmulatedVehicle:
@@ -294,9 +294,13 @@ class EmulatedInstallation:
         """Return what flows in a node."""
         return self._farm.installation.plant.currents_a(node, self._farm.env.instants.now_ns())
 
-    async def peak_a(self, node: str, phase: str) -> float:
+    async def peak(self, node: str, phase: str) -> Peak:
         """Return the highest current of a node's conductor."""
-        return self._farm.installation.peak_a(node, phase)
+        return self._farm.installation.peak(node, phase)
+
+    async def open_phases(self, node: str) -> Sequence[str]:
+        """Return where a node's fuse is open."""
+        return self._farm.installation.open_phases(node)
 
     @property
     def nodes(self) -> Sequence[str]:

@@ -72,7 +72,9 @@ class Configuration:
         shown = session.call(session.tester.form(device).shown(parameter))
         what = f"Parameter {parameter!r} of {device}"
         unit = session.tester.site.require(device).family.parameters.named(parameter).unit
-        return verify(session, what, shown, assertion_operator, assertion_expected, unit=unit)  # type: ignore[no-any-return]
+        return verify(  # type: ignore[no-any-return]
+            session, what, shown, assertion_operator, assertion_expected, unit=unit, places=[device]
+        )
 
     @keyword(tags=("Assertion",))
     def parameter_should_be_available(self, device: str, *parameters: str, menu: str | None = None) -> None:

@@ -40,7 +40,9 @@ class Modbus:
         session = self._context.session
         ((row, value),) = read_registers(session, place, [register])
         what = f"Register {row.name} ({row.address}) of {place}"
-        return verify(session, what, value, assertion_operator, assertion_expected, unit=row.unit_of_measure)
+        return verify(
+            session, what, value, assertion_operator, assertion_expected, unit=row.unit_of_measure, places=[place]
+        )
 
     @keyword(tags=("Setter",))
     def write_register(self, place: str, register: str, value: int | float) -> None:

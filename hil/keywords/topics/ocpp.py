@@ -264,7 +264,9 @@ class Ocpp:
             raise AssertionError(f"The backend has no {measurand} of {point}.")
         value, unit = float(rows[-1]["value"]), str(rows[-1]["unit"] or "")
         what = f"{measurand} of {point}" + (f" on {phase}" if phase else "")
-        return verify(self._context.session, what, value, assertion_operator, assertion_expected, unit=unit)
+        return verify(
+            self._context.session, what, value, assertion_operator, assertion_expected, unit=unit, places=[point]
+        )
 
     @keyword(tags=("Getter", "Assertion", "Backend"))
     def get_configuration_key(

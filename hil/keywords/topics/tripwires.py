@@ -35,4 +35,4 @@ class Tripwires:
         session = self._context.session
         findings = session.tester.installation.findings
         if not any((finding.kind, finding.where) == (kind, where) for finding in findings):
-            raise AssertionError(f"No tripwire {kind!r} was touched at {where}.\n{session.why()}")
+            raise AssertionError(f"No tripwire {kind!r} was touched at {where}.\n{session.why(where)}")
