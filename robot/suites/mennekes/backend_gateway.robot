@@ -120,7 +120,7 @@ Settings Of The Gateway
     CS1    ${LAN}    Show    Network > LAN
     CS1    ${ETHERNET}    Static    Network > LAN
     CS1    ${STATIC_IP}    192.168.0.2    Network > LAN
-    CS1    ${NETMASK}    255.255.255.0    Network > LAN
+    CS1    ${NETMASK}    255.255.255.0    Network > LAN    255.255.0.0
 
 Settings Of The Other Stations
     [Documentation]    Every emulated station has a modem, the menu with it, and keeps what was saved.
@@ -133,7 +133,7 @@ Settings Of The Other Stations
     CS2    ${LAN}    Show    Network > LAN
     CS2    ${ETHERNET}    Static    Network > LAN
     CS2    ${STATIC_IP}    192.168.0.3    Network > LAN
-    CS2    ${NETMASK}    255.255.255.0    Network > LAN
+    CS2    ${NETMASK}    255.255.255.0    Network > LAN    255.255.0.0
     CS2    ${GATEWAY}    192.168.0.2    Network > LAN
 
 A Further Station Is Set Up Like The Others
