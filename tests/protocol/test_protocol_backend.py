@@ -123,7 +123,7 @@ def test_a_day_at_the_interface(run: Run, host: FakeHost) -> None:
             assert described["info"]["title"] == "hilfarm central system"
             assert "/v1/send" in described["paths"]
             assert "security" not in described
-            assert one.backend.page() == {"CP1": "connected"}
+            assert one.backend.page() == {"CP1": "connected from 127.0.0.1"}
             assert one.backend.explain() == "CSMS is connected with CP1."
             await one.api.ask("disconnect", charge_point="CP1", code=1012, reason="restart")
             assert (await station.closed()).code == 1012

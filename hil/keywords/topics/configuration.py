@@ -7,6 +7,8 @@ from typing import Any
 from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 
+from emulators.kit.parameters import Parameter, ParameterError, as_text
+from hil.errors import ScenarioError
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
 
@@ -53,6 +55,36 @@ class Configuration:
         self.set_parameter(device, parameter, value)
         self.save(device)
         self.restart_device(device)
+
+    @keyword(tags=("Configuration", "Assertion"))
+    def setting_is_saved_and_read_back(
+        self, device: str, parameter: str, value: str, menu: str | None = None, another: str | None = None
+    ) -> None:
+        """Assert that a parameter is offered (with ``menu``: there), and that what is saved is there after a restart.
+
+        A value that is in force already proves nothing. So the parameter first gets another value in the same way,
+        which has to be read back too: ``another``, or without it the factory value or another allowed one. Where the
+        device has something else anyway, and no ``another`` is given, the parameter is set once.
+
+        | Setting Is Saved And Read Back | CP1 | DLM Network Id | 5 | menu=Load Management > Dynamic Load Management | |
+        | Setting Is Saved And Read Back | CP1 | Installation Current Limit [A] | 32 | another=20 | |
+        """
+        row = self._context.session.tester.site.require(device).family.parameters.named(parameter)
+        try:
+            wanted = as_text(row.parse(value))
+            before = None if another is None else as_text(row.parse(another))
+        except ParameterError as error:
+            raise ScenarioError(str(error)) from error
+        self.parameter_should_be_available(device, parameter, menu=menu)
+        if before is None and self.get_parameter(device, parameter) == wanted:
+            before = _anything_but(row, wanted)
+        if before == wanted or (before is None and self.get_parameter(device, parameter) == wanted):
+            why = f"{device} has {parameter} = {wanted!r} before it is set, so reading it back shows nothing."
+            raise ScenarioError(f"{why} Give another value with 'another='.")
+        for one in (before, wanted):
+            if one is not None:
+                self.configure(device, parameter, one)
+                self.get_parameter(device, parameter, AssertionOperator["=="], one)
 
     @keyword(tags=("Getter", "Assertion"))
     def get_parameter(
@@ -113,3 +145,13 @@ class Configuration:
         session.tester.site.require_parameter(device, parameter)
         if not session.call(session.tester.form(device).refuses(parameter, value)):
             raise AssertionError(f"{device} takes {parameter} = {value!r}.")
+
+
+def _anything_but(row: Parameter, value: str) -> str | None:
+    """Return an allowed value that is not this one, the factory value if it may be; None when the table names none."""
+    ends = [str(end) for end in (row.minimum, row.maximum) if end is not None]
+    if row.type == "per_phase":
+        ends = ["/".join([end] * 3) for end in ends]
+    named = {"enum": list(row.allowed), "switch": ["On", "Off"], "table": []}.get(row.type, ends)
+    texts = (as_text(row.parse(one)) for one in (row.default, *named))
+    return next((text for text in texts if text != value), None)
