@@ -406,6 +406,7 @@ class Master:
                 slave.lost = True
                 slave.target_a = min(slave.report.disconnected_a, slave.report.cap_a)
                 slave.cut(now_ns, slave.target_a)
+                slave.obeyed_ns += self._sample_ns  # it may have heard us later than we heard it (MEN-DLM-033)
 
     def _hand_out(self, now_ns: int) -> dict[str, int]:
         changed: dict[str, int] = {}

@@ -59,7 +59,7 @@ class ProcessHost:
         self.contacts: dict[str, bool] = begin["contacts"]
         self._neighbours: list[str] = begin["neighbours"]
         self._authority: list[str] = begin["authority"]
-        self.serial = DevicePorts(loop, self.instants, name, self.spawn, begin)
+        self.serial = DevicePorts(loop, self.instants, name, spawn=self.spawn, trace=self.trace, begin=begin)
 
     def died(self, name: str, error: BaseException) -> None:
         """Tell the bench that something of this device failed."""

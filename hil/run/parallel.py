@@ -14,13 +14,14 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
 import hil
+from hil.errors import BenchError
 from hil.run import worker
 from hil.run.folder import RunFolder
 from hil.run.forked import Forked
@@ -34,6 +35,7 @@ USUAL_S: Final = 0.5  #: What a test takes that nobody has seen yet.
 SHORTEST_PART_S: Final = 2.0  #: A part below this is not worth a process.
 PARTS_PER_JOB: Final = 4  #: The more parts, the closer together the workers end.
 ROBOTS_ADVICE: Final = "Second signal will force exit."  #: From each worker; the pool says it for all.
+TRIES_ELSEWHERE: Final = 3  #: A container may be on its way out when it is started: then the next one is another.
 LAST_WORDS_REAL_S: Final = 2.0  #: How long a dead process's children may keep its standard error open.
 LINE_BYTES: Final = 1 << 24  #: Longest message of a test that a pipe carries.
 
@@ -92,7 +94,8 @@ class Pool:
         queue: The parts.
         folder: Where their outputs go.
         progress: Told what happens.
-        command: Starts a worker elsewhere; None starts it beside this process.
+        command: Returns what starts a worker elsewhere, each time that one is started; None starts it beside this
+            process.
         fork: Make the worker from this process as it is: at once, with everything that is imported.
 
     Attributes:
@@ -106,12 +109,13 @@ class Pool:
         queue: Sequence[tuple[Case, ...]],
         folder: Path,
         progress: Progress,
-        command: Sequence[str] | None = None,
+        command: Callable[[], Sequence[str]] | None = None,
         *,
         fork: bool = False,
     ) -> None:
         self._fork = fork
-        self._command = command or (sys.executable, "-P", "-m", "hil.run.worker")
+        self._command = command or (lambda: (sys.executable, "-P", "-m", "hil.run.worker"))
+        self._tries = 1 if command is None else TRIES_ELSEWHERE
         self.parts: list[RunPart] = []
         self.stopped = False
         self._facts = {
@@ -152,8 +156,13 @@ class Pool:
 
     async def _work(self) -> None:
         """Run parts in one process; a process that dies costs the test that it ran, and another one goes on."""
+        fruitless = 0  # how many processes in a row died before they came as far as a test
         while self._queue and not self.stopped:
-            process = await self._start()
+            try:
+                process = await self._start()
+            except BenchError as error:  # no worker can be had any more: no test behind this one would run either
+                self._give_up(str(error))
+                return
             said = deque[str](maxlen=20)
             reader = asyncio.create_task(self._listen(process, said))
             try:
@@ -162,7 +171,8 @@ class Pool:
                     if not await self._run_part(process, part):
                         await asyncio.wait({reader}, timeout=LAST_WORDS_REAL_S)
                         if not self.stopped:
-                            self._died(part, _how(await process.wait(), said))
+                            fruitless = 0 if part.ended or part.running else fruitless + 1
+                            self._died(part, _how(await process.wait(), said), again=fruitless < self._tries)
                         break
             finally:
                 await _end(process)
@@ -172,6 +182,7 @@ class Pool:
     async def _start(self) -> Process | Forked:
         root = str(Path(hil.__file__).parent.parent)
         paths = [root, os.environ.get("PYTHONPATH", "")]
+        command = self._command()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the worker takes it from its first order on
         process: Process | Forked
         try:
@@ -179,7 +190,7 @@ class Pool:
                 process = await Forked.start(worker.run, limit=LINE_BYTES)
             else:
                 process = await asyncio.create_subprocess_exec(
-                    *self._command,
+                    *command,
                     stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_BYTES,
                     start_new_session=True,  # the terminal's Ctrl-C comes once, from here
                     env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
@@ -214,9 +225,18 @@ class Pool:
                 return True
         return False
 
-    def _died(self, part: RunPart, how: str) -> None:
-        """Fail what ran when a process died; what it had not begun runs elsewhere."""
+    def _died(self, part: RunPart, how: str, *, again: bool) -> None:
+        """Fail what ran when a process died; what it had not begun runs elsewhere.
+
+        Args:
+            part: What it ran.
+            how: It died.
+            again: Try another process also where this one never came as far as a test.
+        """
         left = [case for case in part.cases if case.id not in part.ended]
+        if again and not part.running and len(left) == len(part.cases):
+            self._queue.appendleft(part.cases)
+            return
         # Where it never came as far as a test, another process would not either.
         lost = [case for case in left if case.id == part.running] or left
         for case in lost:
@@ -226,6 +246,12 @@ class Pool:
             self._note(part, PartEvent("end", case.id, "FAIL", text))
         if rest := tuple(case for case in left if case not in lost):
             self._queue.appendleft(rest)
+
+    def _give_up(self, why: str) -> None:
+        """Fail the next test; those behind it do not run."""
+        part = self._next_part()
+        self._queue.clear()
+        self._note(part, PartEvent("end", part.cases[0].id, "FAIL", f"BenchError: the run ends here: {why}"))
 
     def _note(self, part: RunPart, event: PartEvent) -> None:
         part.note(event)

@@ -44,7 +44,7 @@ class Modbus:
         return verify(session, what, value, assertion_operator, assertion_expected, unit=row.unit_of_measure)
 
     @keyword(tags=("Setter",))
-    def write_register(self, place: str, register: str, value: int) -> None:
+    def write_register(self, place: str, register: str, value: int | float) -> None:
         """Write a Modbus register, by its documented name or address, as an energy manager does.
 
         | Write Register | CP1 | DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT_L1 | 60 |

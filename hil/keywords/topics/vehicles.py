@@ -16,6 +16,8 @@ from hil.site import VehicleSpec, vehicle_flaws
 
 NOTHING: Final = Amps(0)
 FULL: Final = Amps(32)
+#: Random vehicles: those of 32 A are the more frequent, so that limits are reached; one is no whole number.
+RANDOM_CURRENTS: Final = (Amps(16), Amps(23.4), FULL, FULL)
 
 
 class Vehicles:
@@ -70,7 +72,7 @@ class Vehicles:
     def random_vehicles_come_and_go(
         self, *, duration: timedelta, seed_name: str = "arrivals", load: str | None = None, max_load: Amps = NOTHING
     ) -> None:
-        """Let seeded vehicles, one- and three-phase, arrive at free sockets and leave again, for a time.
+        """Let seeded vehicles of one, two or three phases arrive at free sockets and leave again, for a time.
 
         With ``load``, that consumer draws a new random current up to ``max_load`` on each phase now and then.
 
@@ -83,7 +85,7 @@ class Vehicles:
         while session.now_s() < until_s:
             socket = rng.choice(list(tester.site.outlets))
             if session.call(tester.vehicle(socket).look()).phases is None:
-                self.plug_in_vehicle(socket, phases=rng.choice((1, 3)), max_current=Amps(rng.choice((16, 20, 32))))
+                self.plug_in_vehicle(socket, phases=rng.choice((1, 2, 3)), max_current=rng.choice(RANDOM_CURRENTS))
             elif rng.random() < 0.5:
                 self.unplug_vehicle(socket)
             if load is not None and rng.random() < 0.5:

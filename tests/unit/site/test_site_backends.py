@@ -133,3 +133,11 @@ def test_where_a_device_looks_for_its_backend() -> None:
     assert (link.scheme, link.host, link.identity, link.network(site)) == ("ws", "10.64.0.200", "+49*839*1", "mobile")
     assert backend_link(build_site("mennekes/car-park", {}).devices["CP1"]) is None
     assert backend_link(build_site("alfen/alb-p1", {}).devices["CP1"]) is None
+
+
+def test_a_load_profile_has_its_time_from_a_backend() -> None:
+    profile = SETTING.format("CP1", "Maximum Current Scheduler")
+    assert warnings("mennekes/car-park", **{profile: "0 64/64/64; 12 32/32/32"}) == [
+        (profile, "CP1 has a load profile but no backend that sets its clock.")
+    ]
+    assert warnings("mennekes/backend-lan", **{profile: "0 64/64/64; 12 32/32/32"}) == []
