@@ -87,6 +87,8 @@ class Charging:
         """
         session = self._context.session
         names = list(session.tester.site.outlets)
+        if not 0 <= count <= len(names):
+            raise ScenarioError(f"count={count}: the site has {len(names)} sockets. Allowed: 0 to {len(names)}.")
         wanted = sorted([current.a] * count + [0.0] * (len(names) - count))
         signalled = replace(self._signalled("Signalled Currents, sorted,", names), as_compared=sorted)
         compare(session, signalled, verb, wanted, within=within, tolerance_a=EXACT.a)
