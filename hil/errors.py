@@ -8,7 +8,7 @@ HilError
  |    +-- DeviceRefused   it said no (a Modbus exception, a refused parameter)
  |    +-- DeviceSilent    it did not answer in time (also a TimeoutError)
  |    +-- DeviceNonsense  it answered something that makes no sense
- +-- ControllerViolation  the load management under test broke a limit; carries when, what, why
+ +-- ControllerViolation  the load management under test broke a limit; its text says when, what and why
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ FAMILY = Family(
         "signalled current": ("actual_applied_max_current",),
         "charging current": ("current_l1", "current_l2", "current_l3"),
     },
+    signalled_in_trace="limit_a",
     site_rules=site_rules,
     backend=backend_link,
     has_card_reader=True,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field
 
+from emulators.backend.model import TAKEN
 from emulators.backend.script import Step
 from emulators.kit.http_api import Body, Refused, Verb
 from emulators.kit.ocpp.shell.session import CallTimeout, ConnectionLost
-from emulators.kit.ocpp.wire.rpc import ERROR_CODES, CallError, OwnPayloadInvalid
+from emulators.kit.ocpp.wire.rpc import ERROR_CODES, CallError, OwnPayloadInvalid, check_json, check_own
 from emulators.kit.ocpp.wire.schemas import ACTIONS
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 POINT = "the identity of a charge point, or null for all"
 ACTION = "the name of a message, such as BootNotification, or null for all"
+
+AS_IT_IS: Final = " It goes over as it is with is_checked=false."
+SHOWN: Final = ("answer", "cut")  #: Manners in which a scripted payload is sent.
 
 
 class Transactions(Body):
@@ -123,7 +127,7 @@ def verbs(backend: Backend) -> dict[str, Verb[Any]]:
                 body.charge_point, body.action, body.payload, timeout_s=body.timeout_s, is_checked=body.is_checked
             )
         except OwnPayloadInvalid as error:
-            raise Refused(f"{error} It goes over as it is with is_checked false.") from error
+            raise Refused(f"{error}{AS_IT_IS if body.is_checked else ''}") from error
         except CallError as error:
             return {"outcome": "refused", "error": as_payload(error)}
         except CallTimeout:
@@ -133,8 +137,17 @@ def verbs(backend: Backend) -> dict[str, Verb[Any]]:
         return {"outcome": "answered", "answer": answer}
 
     def script(body: ScriptBody) -> None:
-        if body.action not in ACTIONS:
-            raise Refused(f"action: {body.action!r} is none. Allowed: {', '.join(sorted(ACTIONS))}.")
+        if body.action not in TAKEN:
+            what = "is none that charge points send" if body.action in ACTIONS else "is none"
+            raise Refused(f"action: {body.action!r} {what}. Allowed: {', '.join(sorted(TAKEN))}.")
+        if body.payload and body.manner not in SHOWN:
+            raise Refused(f"payload: the manner {body.manner!r} has none. Allowed: with {' or '.join(SHOWN)}.")
+        try:
+            check_json(body.payload)
+            if body.is_checked:
+                check_own(body.action, "confirmation", body.payload, is_part=True)
+        except OwnPayloadInvalid as error:
+            raise Refused(f"{error}{AS_IT_IS if body.is_checked else ''}") from error
         fields = body.model_dump(exclude={"charge_point", "action", "times"})
         backend.system.script.add(body.charge_point or "", body.action, Step(**fields), body.times)
 

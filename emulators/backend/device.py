@@ -260,8 +260,12 @@ class Backend:
         }
 
     def page(self) -> Mapping[str, str]:
-        """Return each charge point with its state."""
-        return {one: "connected" if one in self.sessions else "not connected" for one in self._known}
+        """Return each charge point with its state, and where its connection comes from."""
+        sessions = self.sessions
+        return {
+            one: f"connected from {self._host.site_address(sessions[one].peer)}" if one in sessions else "not connected"
+            for one in self._known
+        }
 
     def explain(self) -> str:
         """Return in one sentence what the central system does now."""

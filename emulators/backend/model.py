@@ -18,6 +18,10 @@ NOTED: Final = (
     *("DiagnosticsStatusNotification", "FirmwareStatusNotification", "StatusNotification"),
     *("SecurityEventNotification", "LogStatusNotification", "SignedFirmwareStatusNotification"),
 )
+#: Messages that a charge point sends to a central system.
+TAKEN: Final = frozenset(
+    {*TRANSACTION, *NOTED, "BootNotification", "Heartbeat", "Authorize", "DataTransfer", "SignCertificate"}
+)
 
 
 class CentralSystem:

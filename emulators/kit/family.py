@@ -131,6 +131,7 @@ class Family:
         tables: Further tables of its interface by title (CSV), for the sheet: telegrams, versions.
         observations: Where a tester reads a quantity through the public port: names of registers, or OBIS references of
             a meter with a P1 port. A ``meter power`` gives its sign to a ``meter current`` that has none.
+        signalled_in_trace: Field of a charger's trace event ``signalled`` that is what its signalled current shows [A].
         site_rules: What a site can get wrong with a charger's parameters; asked once for a site.
         backend: Returns where a charger with these settings looks for its central system, None when it looks for none.
         gateway: Returns the gateway that its way to a central system in another network goes through, empty for none;
@@ -166,6 +167,7 @@ class Family:
     serial_ports: Mapping[str, SerialSettings] = field(default_factory=dict)
     tables: Mapping[str, Path] = field(default_factory=dict)
     observations: Mapping[Quantity, tuple[str, ...]] = field(default_factory=dict)
+    signalled_in_trace: str = ""
     site_rules: Rule = _no_rules
     backend: Callable[[Setting], BackendLink | None] = _no_backend
     gateway: Callable[[SiteView, ChargerSeen, Setting], str] | None = None

@@ -246,6 +246,14 @@ class Host(Protocol):
         """Return where a site address and documented port are reached on this bench."""
         ...
 
+    def reaches(self, address: str) -> bool:
+        """Return whether a site address is in a network of one of this device's interfaces: others take a gateway."""
+        ...
+
+    def site_address(self, local: str) -> str:
+        """Return the site address that an address of this bench stands for, such as that of who has connected."""
+        ...
+
     def source_address(self) -> str:
         """Return the local address this device's own connections come from."""
         ...

@@ -16,7 +16,7 @@ import csv
 import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -230,10 +230,14 @@ class ParameterStore:
         values: What is saved at first, where it is not the default.
 
     Attributes:
+        lacks: Parameters of the family that this device's model does not have; they keep what they have.
+        refuse: Returns why this device takes no such value of a parameter in its form, nothing when it takes it.
         keep: Told after each change of what is saved, for whoever keeps it in a file; the store itself writes none.
         acts: Told when other values may be in force.
     """
 
+    lacks: Collection[str] = frozenset()
+    refuse: Callable[[str, Value], str] | None = None
     keep: Callable[[], None] | None = None
     acts: Callable[[], None] | None = None
 
@@ -313,7 +317,10 @@ class ParameterStore:
             ParameterError: Unknown, not available here, or not an allowed value.
         """
         row = self._check(name)
-        self._edited[name] = row.parse(raw)
+        value = row.parse(raw)
+        if self.refuse is not None and (why := self.refuse(name, value)):
+            raise ParameterError(name, f"{as_text(value)!r} is not possible here.", why)
+        self._edited[name] = value
 
     def save(self) -> list[str]:
         """Keep the edits; return the names that wait for a restart."""
@@ -360,10 +367,13 @@ class ParameterStore:
     def _check(self, name: str) -> Parameter:
         row = self._table.named(name)
         if not self._is_available(row):
-            raise ParameterError(name, "is not available on this device.", f"It needs {row.available_to}.")
+            needs = "Its model does not have it." if name in self.lacks else f"It needs {row.available_to}."
+            raise ParameterError(name, "is not available on this device.", needs)
         return row
 
     def _is_available(self, row: Parameter) -> bool:
+        if row.name in self.lacks:
+            return False
         if not row.available_to:
             return True
         for condition in row.available_to.split("&"):

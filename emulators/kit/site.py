@@ -138,6 +138,11 @@ class ChargerSeen(Protocol):
         ...
 
     @property
+    def variant(self) -> str:
+        """Return its family's variant, empty for the default."""
+        ...
+
+    @property
     def sim(self) -> SimCard | None:
         """Return the SIM card in its modem, None without one."""
         ...

@@ -11,6 +11,7 @@ import asyncio
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from emulators.kit.host import Host
@@ -43,10 +44,11 @@ class WanRouter:
     Args:
         host: The gateway.
         uplink: Its own address in the other network, as the site has it.
+        lan: Its LAN by its own netmask: what it answers to any other client would go out by the other network.
     """
 
-    def __init__(self, host: Host, uplink: str) -> None:
-        self._host, self._uplink = host, uplink
+    def __init__(self, host: Host, uplink: str, lan: IPv4Network) -> None:
+        self._host, self._uplink, self._lan = host, uplink, lan
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
 
@@ -76,6 +78,10 @@ class WanRouter:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_writer: asyncio.StreamWriter | None = None
         try:
+            client = self._host.site_address(writer.get_extra_info("peername")[0])
+            if IPv4Address(client) not in self._lan:
+                self._host.trace("wan_not_answered", client=client)
+                return
             target = await self._wanted(reader)
             if target is None:
                 writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -86,7 +92,7 @@ class WanRouter:
                     far_reader, far_writer = await asyncio.open_connection(
                         *self._host.resolve(*target), local_addr=(source, 0)
                     )
-            except (OSError, TimeoutError) as error:
+            except (OSError, TimeoutError, ValueError) as error:  # ValueError: no address of the site
                 self._host.trace("wan_unreachable", to=f"{target[0]}:{target[1]}", why=type(error).__name__)
                 writer.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
                 return

@@ -9,7 +9,7 @@ from emulators.kit.host import Host
 from emulators.kit.parameters import ParameterTable
 from emulators.mennekes_ecu.faults import FAULTS
 from emulators.mennekes_ecu.registers import BLOCKS
-from emulators.mennekes_ecu.site_backend import backend_link, gateway_in_use
+from emulators.mennekes_ecu.site_backend import VARIANTS, backend_link, gateway_in_use
 from emulators.mennekes_ecu.site_rules import POINT_LIMIT, site_rules
 
 FOLDER: Final = Path(__file__).parent
@@ -27,6 +27,7 @@ FAMILY = Family(
     maker="MENNEKES",
     product="AMTRON Professional (ECU)",
     firmware=("5.22", "5.12", "5.33"),
+    variants=VARIANTS,
     limit_parameter=POINT_LIMIT,
     parameters=ParameterTable.load(FOLDER / "parameters.csv"),
     registers=FOLDER / "registers.csv",
@@ -38,6 +39,7 @@ FAMILY = Family(
         "signalled current": ("SIGNALED_CURRENT",),
         "charging current": ("METER_CUR_L1", "METER_CUR_L2", "METER_CUR_L3"),
     },
+    signalled_in_trace="current_a",
     site_rules=site_rules,
     backend=backend_link,
     gateway=gateway_in_use,

@@ -19,7 +19,17 @@ from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.parameters import ParameterStore
 from emulators.kit.wan_router import Route, WanRouter
 from emulators.mennekes_ecu.dhcp import Dhcp
-from emulators.mennekes_ecu.site_backend import IDENTITY, PASSWORD, URL
+from emulators.mennekes_ecu.site_backend import (
+    DHCP_CLIENT,
+    DHCP_SERVER,
+    ETHERNET_MODE,
+    GATEWAY,
+    IDENTITY,
+    NETMASK,
+    PASSWORD,
+    STATIC_IP,
+    URL,
+)
 
 KEYS: Final = Path(__file__).parent / "ocpp_keys.csv"
 VENDOR, MODEL = "MENNEKES", "CC612_2S0R"
@@ -53,6 +63,20 @@ class Uplink:
     route: Route | None
 
 
+def lan_of(parameters: ParameterStore, config: DeviceConfig) -> IPv4Interface | None:
+    """Return a point's address and netmask in its LAN, None while it has none there (application note 3.2, 4.3).
+
+    Static addresses are entered by hand: without one, or with one that the site does not give the point, nobody finds
+    it there. Otherwise the site's address counts, which a DHCP server would have handed out.
+    """
+    if parameters.text(ETHERNET_MODE) == "Static" and parameters.text(STATIC_IP) != config.address:
+        return None
+    try:
+        return IPv4Interface(f"{config.address}/{parameters.text(NETMASK)}")
+    except ValueError:  # no address at all, or a netmask with gaps
+        return None
+
+
 def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str = "") -> Uplink:
     """Return how a point with these settings reaches its backend (application note 4, 5).
 
@@ -76,11 +100,12 @@ def way_to(parameters: ParameterStore, config: DeviceConfig, host: Host, leased:
 
 def _by_ethernet(parameters: ParameterStore, config: DeviceConfig, host: Host, leased: str) -> Uplink:
     """Return the way by the LAN: to a neighbour, through the gateway, or out by a router that is not the farm's."""
-    netmask = parameters.text("Static network configuration netmask")
-    try:
-        own = IPv4Interface(f"{config.address}/{netmask}")
-    except ValueError:
-        return Uplink(f"Ethernet, {config.address} with netmask {netmask} is no address", None)
+    own = lan_of(parameters, config)
+    if own is None:
+        entered = parameters.text(STATIC_IP) if parameters.text(ETHERNET_MODE) == "Static" else config.address
+        return Uplink(
+            f"Ethernet, {entered or 'nothing'} with netmask {parameters.text(NETMASK)} is no address here", None
+        )
     try:
         backend = urlsplit(parameters.text(URL)).hostname or ""
         host.resolve(backend, 0)
@@ -88,10 +113,11 @@ def _by_ethernet(parameters: ParameterStore, config: DeviceConfig, host: Host, l
         return Uplink("Ethernet", Route())  # nobody of the site, or no URL at all
     if IPv4Address(backend) in own.network:
         return Uplink("Ethernet", Route())
-    is_static = parameters.text("Mode for ethernet configuration") == "Static"
-    gateway = parameters.text("Static network configuration gateway") if is_static else leased
+    gateway = parameters.text(GATEWAY) if parameters.text(ETHERNET_MODE) == "Static" else leased
     if not gateway:
         return Uplink("Ethernet, no gateway", None)
+    if IPv4Address(gateway) not in own.network:
+        return Uplink(f"Ethernet, gateway {gateway} is in another network", None)
     return Uplink(f"Ethernet, gateway {gateway}", Route(gateway=gateway))
 
 
@@ -99,9 +125,9 @@ def dhcp_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> Dhc
     """Return the point's half of DHCP: a server always has one, a client that needs a gateway."""
     if config.address is None:
         return None
-    if parameters.text("Mode for ethernet configuration") == "DHCP server":
+    if parameters.text(ETHERNET_MODE) == DHCP_SERVER:
         return Dhcp(host, config.address, is_server=True)
-    is_client = parameters.text("Mode for ethernet configuration") == "Auto (DHCP client)"
+    is_client = parameters.text(ETHERNET_MODE) == DHCP_CLIENT
     needs_gateway = parameters.text("Connection Type") == "Ethernet" and bool(parameters.text(URL))
     if is_client and needs_gateway and way_to(parameters, config, host).route is None:
         return Dhcp(host, config.address, is_server=False)
@@ -111,9 +137,10 @@ def dhcp_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> Dhc
 def gateway_of(host: Host, config: DeviceConfig, parameters: ParameterStore) -> WanRouter | None:
     """Return what forwards for the LAN, None where the point is no gateway charging point, or has no SIM card."""
     by_mobile = parameters.text("Connection Type") == "GSM"
-    if not parameters.flag("WAN-Router") or not by_mobile or config.mobile_address is None:
+    lan = lan_of(parameters, config)
+    if not parameters.flag("WAN-Router") or not by_mobile or config.mobile_address is None or lan is None:
         return None
-    return WanRouter(host, config.mobile_address)
+    return WanRouter(host, config.mobile_address, lan.network)
 
 
 def backend_of(

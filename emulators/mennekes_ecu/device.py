@@ -19,7 +19,7 @@ from emulators.kit.host import NS_PER_S, Host, UdpGroup
 from emulators.kit.modbus import ModbusServer
 from emulators.kit.ocpp.shell.sockets import Sockets
 from emulators.kit.ocpp.shell.station import OcppStation
-from emulators.kit.parameters import ParameterTable
+from emulators.kit.parameters import ParameterTable, Value
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import PilotState
 from emulators.kit.registers import RegisterBank, RegisterTable
@@ -31,6 +31,7 @@ from emulators.mennekes_ecu.backend import (
     backend_of,
     dhcp_of,
     gateway_of,
+    lan_of,
     way_to,
 )
 from emulators.mennekes_ecu.dhcp import Dhcp
@@ -40,6 +41,7 @@ from emulators.mennekes_ecu.faults import FAULTS
 from emulators.mennekes_ecu.model import METER_ERROR, OTHER_MASTER, SLAVE_ROLES, ChargingPoint
 from emulators.mennekes_ecu.registers import BLOCKS, Registers
 from emulators.mennekes_ecu.second_meter import SecondMeter, meter_of
+from emulators.mennekes_ecu.site_backend import CONNECTION, MODEM_MENU, STATIC_IP, has_modem
 
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
@@ -62,6 +64,9 @@ class MennekesEcu(Charger):
 
     def __init__(self, host: Host, config: DeviceConfig) -> None:
         super().__init__(host, config, PARAMETERS, {"Phase rotation": config.phase_order} | dict(config.parameters))
+        if not has_modem(config.variant):
+            self.parameters.lacks = frozenset(name for name, row in PARAMETERS.items() if row.menu == MODEM_MENU)
+        self.parameters.refuse = self._refuses
         self._legacy = tuple(int(part) for part in config.firmware.split(".")) < (5, 22)
         self.point = ChargingPoint(self.parameters, now_ns=0, legacy=self._legacy)
         self.operator_override_a: PerPhase | None = None
@@ -92,6 +97,8 @@ class MennekesEcu(Charger):
         """Start the Modbus server, the DLM role, meter polling, the router and DHCP."""
         host, parameters = self._host, self.parameters
         self.opened.callback(self.hmi.light, LED, "off")
+        if self._config.address is not None and lan_of(parameters, self._config) is None:
+            return  # nobody finds it in its LAN, and it finds nobody
         if self.member.master is not None:
             self._meter = meter_of(host, self._config, parameters, self.member.master, period_s=TICK_S)
         if parameters.flag("Modbus TCP Server"):
@@ -108,6 +115,14 @@ class MennekesEcu(Charger):
         if self._dhcp is not None:
             self.opened.push_async_callback(self._dhcp.stop)
             await self._dhcp.start()
+
+    def _refuses(self, name: str, value: Value) -> str:
+        """Return why its form takes no such value, nothing when it does."""
+        if name == STATIC_IP and value not in ("", self._config.address):
+            return f"Allowed: {self._config.address}, at which the site has {self.name}, or nothing."
+        if name == CONNECTION and value == "GSM" and not has_modem(self._config.variant):
+            return f"{self._config.variant} has no modem."
+        return ""
 
     def _join(self, now_ns: int) -> DlmMember:
         return DlmMember(
@@ -184,6 +199,8 @@ class MennekesEcu(Charger):
         text = f"{self.name} signals {self.point.signalled_a} A, limited by {self.point.binding.value}"
         if self.point.role in SLAVE_ROLES and self.point.master_lost:
             text += f"; it has not heard a DLM master since {self.member.master_heard_ns / NS_PER_S:g} s"
+        if self.member.master is not None:
+            text += f"; as DLM master {self.member.master.explain()}"
         if self._meter is not None and self._meter.lost:
             text += f"; {METER_ERROR}"
         return text + f" (since {self.point.since_ns / NS_PER_S:g} s farm time)."

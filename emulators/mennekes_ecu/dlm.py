@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from emulators.kit.host import NS_PER_S
-from emulators.kit.phases import PerPhase, grid_phases
+from emulators.kit.phases import PHASES, PerPhase, grid_phases
 from emulators.kit.pilot import MINIMUM_OFFER_A, OBEY_WITHIN_S
 
 MINIMUM_A: Final = int(MINIMUM_OFFER_A)
@@ -136,6 +136,23 @@ def available_current(limits: Limits, metered_a: PerPhase | None, charging_a: Pe
             external_a = metered_a
         bound = bound.combine(limits.main_a - external_a - limits.headroom_a, min)
     return bound.map(lambda value: max(0.0, value))
+
+
+def deciding_limits(limits: Limits, available_a: PerPhase) -> tuple[str, ...]:
+    """Return the name of the limit that has decided what there is to share, for each phase.
+
+    What is none of the fixed limits is what the main distribution leaves.
+    """
+    fixed = {
+        "EVSE Sub-Distribution Limit": limits.evse_a,
+        "Operator EVSE Sub-Distribution Limit": limits.operator_a,
+        "Maximum Current Scheduler": limits.scheduled_a,
+    }
+    rest = "Main Distribution Limit less external load and headroom"
+    return tuple(
+        next((name for name, limit_a in fixed.items() if limit_a and limit_a[phase] == available_a[phase]), rest)
+        for phase in PHASES
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +317,7 @@ class Master:
         self._meter_heard_ns: int | None = None
         self.slaves: dict[str, Slave] = {}
         self.available_a = PerPhase.zero()
+        self._shared_by: Limits | None = None  # the limits that it was worked out from
 
     def report(self, now_ns: int, report: MemberReport, limits: Limits) -> dict[str, int]:
         """Take a point's report; return the grants that change because a vehicle came or left."""
@@ -379,10 +397,22 @@ class Master:
         for slave in waiting:
             slave.target_a = shares[slave.report.name]
 
+    def explain(self) -> str:
+        """Return in words what there is to share, and which limit decides on each phase."""
+        if self._shared_by is None:
+            return "it has shared nothing yet"
+        deciding = deciding_limits(self._shared_by, self.available_a)
+        by = {
+            name: "/".join(p for p, other in zip(PHASES, deciding, strict=True) if other == name) for name in deciding
+        }
+        each = ", ".join(name if len(by) == 1 else f"{name} on {phases}" for name, phases in by.items())
+        return f"it shares {self.available_a.map(lambda value: round(value, 1))} A by {each}"
+
     def _measure(self, now_ns: int, limits: Limits) -> None:
         charging_a = self._charging.over(now_ns, self._window_s) or PerPhase.zero()
         metered_a = None if self.meter_lost(now_ns) else self._metered.over(now_ns, self._window_s)
         self.available_a = available_current(limits, metered_a, charging_a)
+        self._shared_by = limits
 
     def _claim(self, slave: Slave) -> Claim:
         seen_a = slave.demand.seen_a
@@ -406,6 +436,7 @@ class Master:
                 slave.lost = True
                 slave.target_a = min(slave.report.disconnected_a, slave.report.cap_a)
                 slave.cut(now_ns, slave.target_a)
+                slave.obeyed_ns += self._sample_ns  # it may have heard us later than we heard it (MEN-DLM-033)
 
     def _hand_out(self, now_ns: int) -> dict[str, int]:
         changed: dict[str, int] = {}

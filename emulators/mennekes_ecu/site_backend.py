@@ -14,11 +14,21 @@ PASSWORD: Final = "HTTP Basic Authentication password"
 CONNECTION: Final = "Connection Type"
 MODE: Final = "OCPP Mode"
 ROUTER: Final = "WAN-Router"
+MODEM: Final = "Show Modem Configuration"
 GATEWAY: Final = "Static network configuration gateway"
+STATIC_IP: Final = "Static network configuration IP"
+NETMASK: Final = "Static network configuration netmask"
 ETHERNET_MODE: Final = "Mode for ethernet configuration"
+MODEM_MENU: Final = "Network > GSM"
+VARIANTS: Final = ("AMTRON Professional+", "AMTRON Professional")
 DHCP_SERVER, DHCP_CLIENT = "DHCP server", "Auto (DHCP client)"
 LARGEST_SIM_GROUP: Final = 50
 """Charging points that MENNEKES recommends at most behind one SIM card (MEN-GW-010)."""
+
+
+def has_modem(variant: str) -> bool:
+    """Return whether a model has a modem: those with '+' in their name (application note 4), as the default has."""
+    return "+" in (variant or VARIANTS[0])
 
 
 def backend_link(setting: Setting) -> BackendLink | None:
@@ -43,6 +53,8 @@ def gateway_in_use(site: SiteView, device: ChargerSeen, setting: Setting) -> str
 
 def gateway_remarks(site: SiteView, own: Sequence[ChargerSeen]) -> Iterator[Remark]:
     """Yield what there is to say about the points' ways to their backends."""
+    yield from _modems(own)
+    yield from _static_addresses(own)
     gateways = [device for device in own if device.parameter(ROUTER) is True]
     yield from _one_gateway(gateways)
     for device in gateways:
@@ -61,6 +73,37 @@ def gateway_remarks(site: SiteView, own: Sequence[ChargerSeen]) -> Iterator[Rema
             text = f"{len(behind)} charging points share the SIM card of {device.name}."
             hint = f"MENNEKES recommends at most {LARGEST_SIM_GROUP} (application note 4)."
             yield Remark(("devices", device.name, "parameters", ROUTER), text, hint, refuses=False)
+
+
+def _modems(own: Sequence[ChargerSeen]) -> Iterator[Remark]:
+    """A model without a modem takes no SIM card and has no settings of one (MEN-GW-005, MEN-GW-019)."""
+    for device in own:
+        if has_modem(device.variant):
+            continue
+        hint = f"Allowed: nothing, or 'variant: {VARIANTS[0]}'."
+        if device.sim is not None:
+            yield Remark(("devices", device.name, "sim"), f"{device.variant} has no modem to put it into.", hint)
+        for name in (MODEM, ROUTER):
+            if name in device.parameters:
+                where = ("devices", device.name, "parameters", name)
+                yield Remark(where, f"{device.variant} has no modem, and no menu {MODEM_MENU}.", hint)
+        if device.parameter(CONNECTION) == "GSM":
+            where = ("devices", device.name, "parameters", CONNECTION)
+            yield Remark(where, f"'GSM', but {device.variant} has no modem.", "Allowed: Ethernet, No backend.")
+
+
+def _static_addresses(own: Sequence[ChargerSeen]) -> Iterator[Remark]:
+    """A static address is the one at which the site has the point: the farm moves no device (MEN-GW-023, 027)."""
+    for device in own:
+        if device.parameter(ETHERNET_MODE) != "Static" or device.address is None:
+            continue
+        static, where = device.parameter(STATIC_IP), ("devices", device.name, "parameters", STATIC_IP)
+        hint = f"Allowed: {device.address}, or write the other one as its 'address:' too."
+        if not static:
+            text = f"{device.name} has a static address, but none is entered: nobody finds it in its LAN."
+            yield Remark(where, text, f"Write {device.address}.", refuses=False)
+        elif static != device.address:
+            yield Remark(where, f"{static!r}, but the site has {device.name} at {device.address}.", hint)
 
 
 def _one_gateway(gateways: Sequence[ChargerSeen]) -> Iterator[Remark]:

@@ -22,7 +22,7 @@ from emulators.kit.site import (
     meter_place,
     meter_there,
 )
-from emulators.mennekes_ecu.site_backend import gateway_remarks
+from emulators.mennekes_ecu.site_backend import backend_link, gateway_remarks
 
 ROLE: Final = "DLM Master/Slave"
 GROUP: Final = "DLM Network Id"
@@ -32,6 +32,7 @@ MAIN_LIMIT: Final = "Main Distribution Limit (L1/L2/L3) [A]"
 METER_SUPPORT: Final = "External Meter Support"
 METER_ADDRESS: Final = "IP address of second meter"
 METER_LOCATION: Final = "External Meter Location"
+SCHEDULER: Final = "Maximum Current Scheduler"
 SERVICE_NETWORKS: Final = tuple(IPv4Network(f"192.168.{net}.0/24") for net in (123, 124, 125))
 """Networks of an ECU's own service ports; no static address may lie in them (MENNEKES application note 3.2)."""
 LARGEST_GROUP: Final = 100
@@ -69,6 +70,7 @@ def site_rules(site: SiteView, own: Sequence[ChargerSeen]) -> Iterator[Remark]:
     yield from _groups(groups)
     yield from _group_feeders(site, own, groups)
     yield from _group_limits(site, groups)
+    yield from _load_profiles(own)
     yield from gateway_remarks(site, own)
 
 
@@ -178,6 +180,15 @@ def _group_feeders(site: SiteView, own: Sequence[ChargerSeen], groups: Sequence[
                 text = f"id and feeder differ: {name} hangs on {node!r}, the others of id {group.number} on {usual!r}."
                 hint = f"The limit of id {group.number} does not guard the fuse of {node!r}."
                 yield Remark(("devices", device, "parameters", GROUP), text, hint, refuses=False)
+
+
+def _load_profiles(own: Sequence[ChargerSeen]) -> Iterator[Remark]:
+    """A load profile needs the time, and that comes from a backend (application note 6.6)."""
+    for device in own:
+        if device.parameter(SCHEDULER) and backend_link(device.parameter) is None:
+            text = f"{device.name} has a load profile but no backend that sets its clock."
+            hint = "Required: a connection to a backend system (MENNEKES application note 6.6)."
+            yield Remark(("devices", device.name, "parameters", SCHEDULER), text, hint, refuses=False)
 
 
 def _group_limits(site: SiteView, groups: Sequence[Group]) -> Iterator[Remark]:

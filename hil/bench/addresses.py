@@ -93,8 +93,10 @@ class Resolver:
         )
 
     def _site(self, local: str) -> str:
-        """Return the site address that a loopback address stands for."""
-        _, _, number, host = (int(part) for part in local.split("."))
+        """Return the site address that a loopback address stands for; any other address is itself."""
+        if not local.startswith(f"127.{self._slot}."):
+            return local
+        number, host = (int(part) for part in local.split(".")[2:])
         base = int(self._networks[number - 1].network_address) & ~0xFF
         return str(ipaddress.IPv4Address(base | host))
 
@@ -150,6 +152,7 @@ class Translation:
 
     def __init__(self, pairs: Iterable[Pair]) -> None:
         self.pairs = list(pairs)
+        self.lans = [here for here, _ in self.pairs if here.prefixlen < here.max_prefixlen]
         # Asked for every datagram: each address is worked out once.
         self.local = cache(self._local)
         self.site = cache(self._site)
@@ -183,6 +186,12 @@ def is_outside(name: str, networks: Iterable[ipaddress.IPv4Network]) -> bool:
     except ValueError:
         return True
     return not any(address in network for network in networks)
+
+
+def share_a_network(address: str, own: Iterable[str], networks: Iterable[ipaddress.IPv4Network]) -> bool:
+    """Return whether an address is in one of some networks together with one of a device's own."""
+    target, mine = ipaddress.IPv4Address(address), [ipaddress.IPv4Address(one) for one in own]
+    return any(target in network and any(one in network for one in mine) for network in networks)
 
 
 def may_bind_low_ports() -> bool:

@@ -40,6 +40,7 @@ class Environment:
         links: What goes wrong with links, here and in the peers.
         failures: What failed in the farm itself.
         requests: Who sent Modbus requests to the devices that are watched, and when [ns].
+        watchers: Told of every state event: whose, which, and its fields.
         names: Who is at an address of the bench, where that is no address of the site.
     """
 
@@ -61,6 +62,7 @@ class Environment:
         self.links = FarmLinks(loop.links, self.peers)
         self.requests: dict[str, list[tuple[int, str]]] = {}
         self.names: dict[str, str] = {}
+        self.watchers: list[Callable[[str, str, dict[str, object]], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._known: dict[str, str] = {}  # the names of the site's own addresses, worked out when they are asked for
         self._muted = False
@@ -116,6 +118,8 @@ class Environment:
         """Write a state event."""
         if not self._muted:
             self.trace.state(self.instants.now_ns(), who, event, **fields)
+            for told in self.watchers:
+                told(who, event, fields)
 
     def verdict(self, who: str, kind: str, **fields: object) -> bool:
         """Write a verdict; return False where nothing more is written."""

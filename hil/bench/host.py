@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from emulators.kit.host import NS_PER_S, Cancel, Phase, SerialPort, SerialSettings
+from hil.bench.addresses import share_a_network
 from hil.bench.environment import Environment
 from hil.bench.installation import Installation
 from hil.bench.lan import LanGroup, LanMember
@@ -28,12 +29,14 @@ class FarmHost:
         network: str,
         address: str | None,
         contacts: Mapping[str, bool],
+        mobile_address: str | None = None,
     ) -> None:
         self.name = name
         self.rng = env.rng(name)
         self.memory = KeptMemory()
         self.contacts = dict(contacts)
         self._env, self._installation, self._network, self._address = env, installation, network, address
+        self._addresses = [one for one in (address, mobile_address) if one is not None]
 
     def now_ns(self) -> int:
         """Return farm time [ns]."""
@@ -73,6 +76,14 @@ class FarmHost:
     def resolve(self, address: str, port: int) -> tuple[str, int]:
         """Return where another device is reached."""
         return self._env.addresses.local(address), self._env.addresses.port(port)
+
+    def reaches(self, address: str) -> bool:
+        """Return whether an address is in a network that the device is plugged into."""
+        return share_a_network(address, self._addresses, self._env.site.networks.values())
+
+    def site_address(self, local: str) -> str:
+        """Return the site address that a loopback address stands for."""
+        return self._env.addresses.site(local)
 
     def source_address(self) -> str:
         """Return where this device's own connections come from."""

@@ -32,6 +32,7 @@ class InProcess(Filler):
             network=spec.network,
             address=spec.address,
             contacts=spec.contacts,
+            mobile_address=spec.config().mobile_address,
         )
         try:
             return LocalSeat(self._env, host, spec.family.create(host, spec.config()))

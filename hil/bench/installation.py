@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emulators.kit.host import NS_PER_S, Cancel, Phase
-from emulators.kit.phases import PerPhase
+from emulators.kit.phases import PHASES, PerPhase
 from hil.bench.environment import Environment
 from hil.bench.wiring import Bay, MeterTerminals
 from hil.errors import ScenarioError
@@ -19,6 +19,7 @@ from hil.plant import (
     LimitExceeded,
     LiveSocketWithoutVehicle,
     Node,
+    Peak,
     Plant,
 )
 from hil.site import Fuse, Load, Site
@@ -57,6 +58,7 @@ class Installation:
         findings: The tripwires that were touched.
         sources: What each load and PV system was last set to do, and its current [A].
         changed: Called after each change of what flows or may flow.
+        found: Called with each tripwire when it is touched.
     """
 
     def __init__(self, env: Environment) -> None:
@@ -65,6 +67,7 @@ class Installation:
         self.findings: list[TrippedWire] = []
         self.sources: dict[str, tuple[str, PerPhase]] = {}
         self.changed: list[Callable[[], None]] = []
+        self.found: list[Callable[[TrippedWire], None]] = []
         self.bays = {
             outlet.name: Bay(
                 outlet.name, self.plant, env.instants, env.trace_state, self.moved, fixed_cable_a=outlet.cable_a
@@ -101,10 +104,17 @@ class Installation:
         """Set what a generator feeds in [A]; a feeder's name means its only PV system, or a new one."""
         self._set(self._source(name, "PV system", self._env.site.pv), current_a, pv=True)
 
-    def peak_a(self, node: str, phase: str) -> float:
-        """Return the highest current of a node's conductor since the start [A]."""
+    def peak(self, node: str, phase: str) -> Peak:
+        """Return the highest current of a node's conductor since the start, in either direction."""
         self._advance()
-        return self.plant.peak_a(0, node, phase)
+        return self.plant.peak(node, phase, self._env.instants.now_ns())
+
+    def open_phases(self, node: str) -> tuple[str, ...]:
+        """Return the phases on which a node's own fuse is open."""
+        now_ns = self._env.instants.now_ns()
+        return tuple(
+            phase for phase in PHASES if self.plant.has_fuse(node) and self.plant.fuse(node, phase, now_ns).is_open
+        )
 
     def check(self, *, final: bool = False) -> None:
         """Look at the plant's invariants once a farm minute, and when ``final``."""
@@ -173,7 +183,10 @@ class Installation:
 
     def _find(self, kind: str, text: str, where: str) -> None:
         if self._env.verdict(PLANT, kind, text=text, where=where):
-            self.findings.append(TrippedWire(self._env.instants.now_ns(), kind, text, where))
+            finding = TrippedWire(self._env.instants.now_ns(), kind, text, where)
+            self.findings.append(finding)
+            for told in self.found:
+                told(finding)
 
 
 def _plant_of(site: Site) -> Plant:

@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from hil.cli import backend, check, completion, compose, device, hand, look, relay, run, stack, start, trace, up
+from hil.cli import backend, check, completion, compose, device, hand, look, relay, run, sheet, stack, start, trace, up
 from hil.cli.command import EPILOG, complain
 from hil.errors import BenchError, ExitCode, HilError
 
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (start, check, run, up, hand, backend, look, trace, compose, stack, device, relay, completion):
+    for group in (start, check, run, up, hand, backend, look, sheet, trace, compose, stack, device, relay, completion):
         group.add(commands)
     return whole
 

@@ -13,6 +13,8 @@ from hil.cli.command import Commands, add_command, importing
 from hil.errors import ExitCode, ScenarioError
 
 NOT_CONNECTED: Final = "not connected"
+CHECKED: Final = "is_checked="
+FIELDS: Final = "as idTag=T1 connectorId=1, or one JSON object; is_checked=false: also what breaks the schema"
 
 
 def add(commands: Commands) -> None:
@@ -26,7 +28,7 @@ def add(commands: Commands) -> None:
     _where(send, default=argparse.SUPPRESS)
     send.add_argument("charge_point", metavar="CHARGE_POINT", help="its identity")
     send.add_argument("action", metavar="ACTION", help="such as RemoteStartTransaction")
-    send.add_argument("fields", metavar="FIELD", nargs="*", help="as idTag=T1 connectorId=1, or one JSON object")
+    send.add_argument("fields", metavar="FIELD", nargs="*", help=FIELDS)
     send.add_argument("--timeout", type=float, default=30.0, metavar="S", help="farm seconds to wait (default: 30)")
 
 
@@ -87,45 +89,53 @@ def _transaction(one: Mapping[str, Any]) -> str:
 
 
 def _send(args: argparse.Namespace) -> int:
+    found, is_checked = payload(args.action, args.fields)
     body = {
         "charge_point": args.charge_point,
         "action": args.action,
-        "payload": payload(args.fields),
+        "payload": found,
         "timeout_s": args.timeout,
+        "is_checked": is_checked,
     }
-    found = _ask(args, "send", body)
-    match found["outcome"]:
+    outcome = _ask(args, "send", body)
+    match outcome["outcome"]:
         case "answered":
-            print(json.dumps(found["answer"], indent=2))
+            print(json.dumps(outcome["answer"], indent=2))
             return ExitCode.PASSED
         case "refused":
-            print("{code}: {description}".format(**found["error"]))
-        case outcome:
-            print(outcome)
+            print("{code}: {description}".format(**outcome["error"]))
+        case other:
+            print(other)
     return ExitCode.FAILED
 
 
-def payload(fields: Sequence[str]) -> dict[str, Any]:
-    """Return a message's fields from words ``idTag=T1 connectorId=1``, or from one JSON object.
+def payload(action: str, fields: Sequence[str]) -> tuple[dict[str, Any], bool]:
+    """Return a message's fields, and whether they are checked, from words ``idTag=T1 connectorId=1``.
 
-    A value that is JSON is taken as that (``1``, ``true``, ``{...}``), any other as text; ``idTag="1"`` is a text too.
+    A value is of the type that the schema gives its field; arrays and objects are written in JSON. One JSON object
+    stands for all fields. The word ``is_checked=false`` is for what breaks the schema: a value that is JSON is then
+    taken as that (``1``, ``"1"``, ``null``), any other as text.
 
     Raises:
-        ScenarioError: A word is neither.
+        ScenarioError: A word is neither, or not what the schema has.
     """
-    if len(fields) == 1 and fields[0].lstrip().startswith("{"):
+    with importing():
+        from hil.probes.ocpp import decoded, typed  # noqa: PLC0415  aiohttp is slow to import
+
+    words = [field for field in fields if not field.startswith(CHECKED)]
+    marks = {field.removeprefix(CHECKED).lower() for field in fields if field.startswith(CHECKED)}
+    for mark in marks - {"true", "false"}:
+        raise ScenarioError(f"'{CHECKED}{mark}' is wrong. Allowed: {CHECKED}true or {CHECKED}false.")
+    is_checked = "false" not in marks
+    if len(words) == 1 and words[0].lstrip().startswith("{"):
         try:
-            found = json.loads(fields[0])
+            return dict(decoded(words[0])), is_checked
         except ValueError as error:
-            raise ScenarioError(f"{fields[0]} is no JSON object: {error}.") from error
-        return dict(found)
-    result: dict[str, Any] = {}
-    for field in fields:
-        name, equals, value = field.partition("=")
+            raise ScenarioError(f"{words[0]} is no JSON object: {error}.") from error
+    result: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
         if not name or not equals:
-            raise ScenarioError(f"{field!r} is no field. Allowed: NAME=VALUE, or one JSON object.")
-        try:
-            result[name] = json.loads(value)
-        except ValueError:
-            result[name] = value
-    return result
+            raise ScenarioError(f"{word!r} is no field. Allowed: NAME=VALUE, or one JSON object.")
+        result[name] = value
+    return typed(action, result, is_checked=is_checked), is_checked

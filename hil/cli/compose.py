@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from hil.cli.command import Commands, add_command, importing
-from hil.errors import ExitCode
+from hil.errors import ExitCode, ScenarioError
+
+if TYPE_CHECKING:
+    from hil.compose.owners import Run
 
 LABEL: Final = "hilfarm"  #: As ``hil.compose.engine.LABEL``; only the help needs it here.
 
@@ -26,15 +31,20 @@ def add(commands: Commands) -> None:
     render.add_argument(
         "--exact-addresses", action="store_true", help="the site's own addresses (default: a subnet of 198.18.0.0/15)"
     )
-    clean = add_command(own, "clean", _clean, f"remove what carries the label '{LABEL}', also of running farms")
+    clean = add_command(own, "clean", _clean, f"remove what carries the label '{LABEL}' and belongs to nobody alive")
     clean.add_argument(
-        "--project",
-        metavar="P",
+        "--run",
+        metavar="ID",
         action="append",
         default=[],
-        help="only this project (compose.json has a run's); repeatable",
+        help="what this run has (compose.json has its id); repeatable",
     )
-    clean.add_argument("--images", action="store_true", help="remove the images too, all but the base")
+    clean.add_argument("--project", metavar="P", action="append", default=[], help="what this project has; repeatable")
+    clean.add_argument("--all", action="store_true", help="everything, also running farms of other people: asks first")
+    clean.add_argument("--yes", action="store_true", help="--all does not ask")
+    clean.add_argument(
+        "--images", action="store_true", help="remove the images too, all but the base, unless somebody needs them"
+    )
 
 
 def _image(args: argparse.Namespace) -> int:
@@ -60,14 +70,53 @@ def _render(args: argparse.Namespace) -> int:
 
 def _clean(args: argparse.Namespace) -> int:
     with importing():
-        from hil.compose import engine, swarm  # noqa: PLC0415
+        from hil.compose import engine, owners, swarm  # noqa: PLC0415
 
     engine.require_engine()
-    stacks = [one for one in swarm.stacks() if not args.project or one in args.project]
-    for stack in stacks:
+    stacks, runs = swarm.stacks(), owners.runs()
+    having = owners.by_run([*owners.projects(), *stacks], runs)
+    for one in args.run:
+        if one not in runs:
+            raise ScenarioError(f"there is no run {one!r} here. Allowed: {', '.join(runs) or 'none'}.")
+    if args.all:
+        wanted = sorted({name for names in having.values() for name in names} | set(stacks))
+        if wanted and not args.yes:
+            _ask(having, runs)
+    elif args.run or args.project:
+        wanted = [*args.project, *(name for one in args.run for name in having.get(one, ()))]
+    else:
+        dead = [one.id for one in runs.values() if one.life is owners.Life.DEAD]
+        wanted = [name for one in dead for name in having.get(one, ())]
+    gone = [one for one in stacks if one in wanted]
+    for stack in gone:
         swarm.remove(stack)
+    removed = list(engine.clean(projects=None if args.all else wanted))
+    left = sorted({*owners.projects(), *swarm.stacks()})
+    if args.images and not left:
+        removed += [one for one in engine.clean(projects=[], images=True) if one.kind == "images"]
     print(
-        f"removed: {f'{len(stacks)} stacks, ' if stacks else ''}"
-        + ", ".join(f"{one.count} {one.kind}" for one in engine.clean(projects=args.project, images=args.images))
+        f"removed: {f'{len(gone)} stacks, ' if gone else ''}" + ", ".join(f"{one.count} {one.kind}" for one in removed)
     )
+    if left:
+        images = ", and the images that they may need" if args.images else ""
+        print(f"left: {_whose(owners.by_run(left, runs), runs)}{images}. Others take: --run ID, --project P, --all")
     return ExitCode.PASSED
+
+
+def _ask(having: Mapping[str, Sequence[str]], runs: Mapping[str, Run]) -> None:
+    """Let the user say whether all is to go.
+
+    Raises:
+        ScenarioError: It is not, or nobody is there to say so.
+    """
+    what = _whose(having, runs)
+    if not sys.stdin.isatty():
+        raise ScenarioError(f"--all takes {what}. Nobody is here to be asked. Allowed: --all --yes.")
+    if input(f"This takes {what}. Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise ScenarioError("nothing was removed.")
+
+
+def _whose(having: Mapping[str, Sequence[str]], runs: Mapping[str, Run]) -> str:
+    """Return who has what, runs by their ids, the rest by name."""
+    known = [str(runs[one]) for one in having if one]
+    return ", ".join([*known, *(f"{name} (of nobody known)" for name in having.get("", ()))])

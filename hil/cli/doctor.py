@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from hil.bench.addresses import LOW_PORT, LOW_PORT_FIX, LOW_PORTS_ELSEWHERE, may_bind_low_ports
+from hil.clock.private import TESTED_PYTHONS, tested_pythons
 from hil.compose.engine import COMPOSE_FIX, EngineMissing, compose_command
 
-NEEDED_PYTHON: Final = (3, 11)
 DEVICES: Final = Path("/dev")
 SERIAL_PORTS: Final = ("ttyUSB*", "ttyACM*", "ttyAMA*")  #: Where cables to real meters and stations show up.
 NEEDED_OPEN_FILES: Final = 4096  #: A hundred devices with their clients, twice.
@@ -63,7 +63,8 @@ def examine() -> list[Check]:
 
 def _python() -> Check:
     version = sys.version.split()[0]
-    return Check("Python", sys.version_info >= NEEDED_PYTHON, version, "install Python 3.11 or newer, then `make demo`")
+    is_tested = tuple(sys.version_info[:2]) in TESTED_PYTHONS  # the clock refuses any other
+    return Check("Python", is_tested, version, f"install Python {' or '.join(tested_pythons())}, then `make demo`")
 
 
 def _installed() -> Check:
@@ -98,10 +99,13 @@ def _open_files() -> Check:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = soft == resource.RLIM_INFINITY or soft >= NEEDED_OPEN_FILES
     limit = "unlimited" if soft == resource.RLIM_INFINITY else str(soft)
-    target = NEEDED_OPEN_FILES if hard == resource.RLIM_INFINITY else min(NEEDED_OPEN_FILES, hard)
-    return Check(
-        "open files", enough, limit, f"`ulimit -n {target}` in this shell (large sites need {NEEDED_OPEN_FILES})"
-    )
+    fix = f"`ulimit -n {NEEDED_OPEN_FILES}` in this shell (large sites need so many)"
+    if hard != resource.RLIM_INFINITY and hard < NEEDED_OPEN_FILES:  # what a shell may not raise again
+        fix = (
+            f"the hard limit is {hard}: a new shell may have more; otherwise `* hard nofile {NEEDED_OPEN_FILES}` in "
+            "/etc/security/limits.conf, or LimitNOFILE of the service"
+        )
+    return Check("open files", enough, limit, fix)
 
 
 def _ptys() -> Check:

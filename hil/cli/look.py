@@ -1,29 +1,29 @@
-"""``hil devices``, ``hil sheet``, ``hil doctor``: what there is, without running anything."""
+"""``hil devices``, ``hil sites``, ``hil show``, ``hil vehicles``, ``hil doctor``: what there is, running nothing."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hil.cli.command import Commands, add_command, importing
-from hil.errors import ExitCode, ScenarioError
+from hil.cli.sheet import ports
+from hil.cli.table import print_table
+from hil.errors import ExitCode
 
 if TYPE_CHECKING:
-    from emulators.kit.family import Family
-    from emulators.kit.faults import Fault
+    from hil.site import Site
 
 
 def add(commands: Commands) -> None:
     """Add the commands."""
     add_command(commands, "devices", _devices, "list the device families that can stand on a site")
-    sheet = add_command(
-        commands,
-        "sheet",
-        _sheet,
-        "print a device's fidelity sheet: registers, parameters, what is documented and assumed",
-    )
-    sheet.add_argument("device", metavar="DEVICE", help="device type as in `hil devices`")
+    add_command(commands, "sites", _sites, "list the shipped sites")
+    show = add_command(commands, "show", _show, "print a site as it is wired: feeders, fuses, devices and their meters")
+    show.add_argument("site", metavar="SITE", help="site file, or a shipped site as in `hil sites`")
+    show.add_argument("--file", action="store_true", help="print the site file itself, to copy from")
+    add_command(commands, "vehicles", _vehicles, "list the vehicles that `preset:` and `Plug In Vehicle` can name")
     add_command(commands, "doctor", _doctor, "look for what this machine lacks, each with its fix")
 
 
@@ -31,69 +31,91 @@ def _devices(args: argparse.Namespace) -> int:
     with importing():
         from emulators.kit.family import families  # noqa: PLC0415
 
-    rows = [(one.type, one.role, one.product, ", ".join(one.firmware), _ports(one)) for one in families().values()]
-    _table([("type", "role", "product", "firmware", "ports"), *rows])
+    rows = [(one.type, one.role, one.product, ", ".join(one.firmware), ports(one)) for one in families().values()]
+    print_table([("type", "role", "product", "firmware", "ports"), *rows])
     return ExitCode.PASSED
 
 
-def _sheet(args: argparse.Namespace) -> int:
+def _sites(args: argparse.Namespace) -> int:
     with importing():
-        import csv  # noqa: PLC0415
+        from hil.site import load_site, shipped_sites  # noqa: PLC0415  pydantic is slow to import
 
-        from emulators.kit.family import UnknownFamily, family  # noqa: PLC0415
-
-    try:
-        device = family(args.device)
-    except UnknownFamily as error:
-        raise ScenarioError(str(error)) from error
-    print(f"{device.type}: {device.product} ({device.role})")
-    if device.maker:
-        print(f"maker: {device.maker}")
-    print(f"firmware: {', '.join(device.firmware)} (the first is the default)")
-    if device.variants:
-        print(f"variants: {', '.join(device.variants)} (the first is the default)")
-    for variant, current_a in device.rated_current_a.items():
-        print(f"rated current{f' of {variant}' if variant else ''}: {current_a:g} A")
-    print(f"ports: {_ports(device)}")
-    registers = {"Modbus registers": device.registers} if device.registers is not None else {}
-    for title, table in {**registers, **device.tables}.items():
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = [tuple(row) for row in csv.reader(file)]
-        print(f"\n{title}, {len(rows) - 1} rows")
-        _table(rows)
-    if len(device.faults):
-        print("\nfaults of its own, for `Plant Fault`")
-        _table([("fault", "argument", "effect", "source"), *(_fault(one) for one in device.faults)])
-    if len(device.parameters):
-        print("\nparameters")
-        head = ("name", "type", "default", "unit", "allowed", "restart", "source")
-        _table(
-            [
-                head,
-                *(
-                    (
-                        row.name,
-                        row.type,
-                        row.default,
-                        row.unit,
-                        row.allowed_text.removeprefix("Allowed: "),
-                        "yes" if row.needs_restart else "no",
-                        row.source,
-                    )
-                    for row in device.parameters.values()
-                ),
-            ]
-        )
-    print()
-    print(device.sheet.read_text(encoding="utf-8").rstrip())
+    rows = []
+    for name in shipped_sites():
+        site = load_site(name)
+        kinds = dict.fromkeys(seat.type for seat in site.seats.values())
+        rows.append((name, str(len(site.seats)), ", ".join(kinds), site.source or "-"))
+    print_table([("site", "devices", "of the types", "source"), *rows])
     return ExitCode.PASSED
 
 
-def _fault(fault: Fault) -> tuple[str, str, str, str]:
-    """Return a fault's name, its argument with what it may be, its effect and source."""
-    argument = fault.argument
-    text = "" if argument is None else f"{argument.name}: {argument.range}"
-    return fault.name, text or "-", fault.effect, fault.source
+def _show(args: argparse.Namespace) -> int:
+    with importing():
+        from hil.site import load_site  # noqa: PLC0415
+
+    site = load_site(args.site)
+    if args.file:
+        assert site.path is not None
+        print(site.path.read_text(encoding="utf-8"), end="")
+        return ExitCode.PASSED
+    print(f"{site.name}{f' ({site.source})' if site.source else ''}")
+    print(f"begins at {site.epoch:%Y-%m-%d %H:%M:%S} UTC")
+    for line in _grid(site):
+        print(line)
+    for name, backend in site.backends.items():
+        print(f"{name}: {backend.type} at {backend.address or 'an address outside the site'}")
+    for link in site.links:
+        print(f"link: {' - '.join(link.between)} ({link.kind})")
+    return ExitCode.PASSED
+
+
+def _grid(site: Site) -> Iterator[str]:
+    """Yield the installation from the supply on, what hangs on a feeder indented below it."""
+    fuse = site.supply.main_fuse
+    yield f"supply {site.supply.voltage_v:g} V{f', {_fuse(fuse)}' if fuse else ''}"
+    yield from _below(site, "supply", 1)
+
+
+def _below(site: Site, node: str, depth: int) -> Iterator[str]:
+    from emulators.kit.parameters import as_text  # noqa: PLC0415
+
+    indent = "  " * depth
+    for name, meter in site.meters.items():
+        if meter.node == node:
+            yield f"{indent}{name}: {_words(meter.type, meter.variant, meter.address)} measures here"
+    for name, load in site.loads.items():
+        if load.feeder == node:
+            yield f"{indent}{name}: consumer"
+    for name, load in site.pv.items():
+        if load.feeder == node:
+            yield f"{indent}{name}: PV"
+    for name, device in site.devices.items():
+        if device.feeder == node:
+            yield f"{indent}{name}: {_words(device.type, device.variant, device.phase_order, device.address)}"
+            for parameter, value in device.parameters.items():
+                yield f"{indent}    {parameter}: {as_text(value)}"
+    for name, feeder in site.feeders.items():
+        if feeder.from_ == node:
+            limits = [_fuse(feeder.fuse)] if feeder.fuse else []
+            limits += [f"cable {feeder.cable_a:g} A"] if feeder.cable_a is not None else []
+            yield f"{indent}{name}: {', '.join(limits) or 'line'}"
+            yield from _below(site, name, depth + 1)
+
+
+def _words(*words: object) -> str:
+    return " ".join(str(word) for word in words if word)
+
+
+def _fuse(fuse: Any) -> str:
+    return f"fuse {fuse.type} {fuse.rating_a:g} A"
+
+
+def _vehicles(args: argparse.Namespace) -> int:
+    import csv  # noqa: PLC0415
+
+    with (Path(__file__).parents[1] / "site" / "vehicles.csv").open(encoding="utf-8", newline="") as file:
+        print_table([[cell or "-" for cell in row] for row in csv.reader(file)])
+    return ExitCode.PASSED
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -103,25 +125,3 @@ def _doctor(args: argparse.Namespace) -> int:
     for finding in examine():
         print(finding)
     return ExitCode.PASSED
-
-
-def _ports(device: Family) -> str:
-    """Return the documented ports, and how its serial lines are set with the default firmware."""
-    sockets = range(1, max(device.sockets.values(), default=1) + 1)
-    of_sockets = dict.fromkeys(map(device.modbus_unit_of, sockets))
-    units = ", ".join(map(str, (*of_sockets, *device.modbus_more_units)))
-    modbus = [f"Modbus TCP {device.modbus_port}, unit {units}"] if device.modbus_port is not None else []
-    defaults = {name: row.parse(row.default) for name, row in device.parameters.items()}
-    services = [f"{what} {one.scheme} {one.port}" for what, one in device.services(defaults.__getitem__).items()]
-    return (
-        "; ".join([*modbus, *services, *(f"{label} {settings}" for label, settings in device.serial_ports.items())])
-        or "-"
-    )
-
-
-def _table(rows: Sequence[Sequence[str]]) -> None:
-    """Print columns that line up; the last one may be as long as it is."""
-    columns = max(len(row) for row in rows)
-    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(columns)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())

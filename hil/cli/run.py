@@ -63,6 +63,11 @@ def add(commands: Commands) -> None:
     which.add_argument(
         "--shard", type=_shard, metavar="I/N", help="only part I of N: together the N parts are all tests, each once"
     )
+    which.add_argument(
+        "--allow-empty-shard",
+        action="store_true",
+        help="a shard for which no test is left passes (default: exit code 2)",
+    )
     which.add_argument("--randomize", action="store_true", help="shuffle suites and tests by the seed")
     which.add_argument(
         "--until-fail",
@@ -77,6 +82,11 @@ def _run(args: argparse.Namespace) -> int:
         from hil.run.runner import RunRequest  # noqa: PLC0415  Robot Framework is slow to import
 
     suites = args.suites
+    if not suites and args.rerun_failed:
+        with importing():
+            from hil.run.selection import suites_of  # noqa: PLC0415
+
+        suites = suites_of(args.rerun_failed)
     if not suites:
         suites = [folder for folder in SUITE_FOLDERS if folder.is_dir()][:1]
         if not suites:
@@ -107,7 +117,16 @@ def _run(args: argparse.Namespace) -> int:
         exact_addresses=args.exact_addresses,
         command_line=args.command_line,
     )
-    return _once(request) if args.until_fail is None else _until_fail(request, args.until_fail)
+    with importing():
+        from hil.run.selection import EmptyShard  # noqa: PLC0415
+
+    try:
+        return _once(request) if args.until_fail is None else _until_fail(request, args.until_fail)
+    except EmptyShard as error:
+        if not args.allow_empty_shard:
+            raise
+        print(f"{error}\n0 passed, 0 failed, 0 skipped")
+        return ExitCode.PASSED
 
 
 def _once(request: RunRequest) -> ExitCode:

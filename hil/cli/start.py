@@ -11,7 +11,8 @@ from hil.errors import ExitCode
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    command = add_command(commands, "init", _init, "write a site, a suite and a robot.toml to begin with")
+    command = add_command(commands, "init", _init, "write a site, a suite and a workflow to begin with")
+    command.add_argument("--from", dest="site", metavar="SITE", default="", help="a shipped site, as in `hil sites`")
     command.add_argument("folder", metavar="DIR", type=Path, help="an empty folder, made when it is missing")
 
 
@@ -21,7 +22,9 @@ def _init(args: argparse.Namespace) -> int:
 
         from hil.starter import init  # noqa: PLC0415
 
-    for file in init(args.folder):
+    files = init(args.folder, args.site)
+    for file in files:
         print(f"written: {file}")
-    print(f"Next: cd {shlex.quote(str(args.folder))} && hil check sites/car-park.yaml && hil run suites")
+    site = files[0].relative_to(args.folder)
+    print(f"Next: cd {shlex.quote(str(args.folder))} && hil check {site} && hil run suites")
     return ExitCode.PASSED

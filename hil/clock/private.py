@@ -17,11 +17,16 @@ from hil.errors import BenchError
 TESTED_PYTHONS: Final = ((3, 11), (3, 12), (3, 13))
 
 
+def tested_pythons() -> list[str]:
+    """Return the versions of Python that the clock was tested with, for people."""
+    return [f"{major}.{minor}" for major, minor in TESTED_PYTHONS]
+
+
 def check_python() -> None:
     """Raise `BenchError` unless the running Python is one the clock was tested with."""
     running = tuple(sys.version_info[:2])
     if running not in TESTED_PYTHONS:
-        tested = ", ".join(f"{major}.{minor}" for major, minor in TESTED_PYTHONS)
+        tested = ", ".join(tested_pythons())
         raise BenchError(f"The farm's clock was not tested with Python {running[0]}.{running[1]}. Tested: {tested}.")
 
 

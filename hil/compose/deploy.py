@@ -15,12 +15,12 @@ from types import FrameType
 from typing import Final
 
 from hil.clock.wall import Stopwatch
-from hil.compose import swarm
+from hil.compose import owners, swarm
 from hil.compose.engine import LABEL, PROJECT_LABEL, docker, run
 from hil.compose.image import ensure
 from hil.compose.plan import project, service
 from hil.compose.project import LAST_LINES
-from hil.compose.runner import make_runner
+from hil.compose.runner import is_usable, make_runner, start_command
 from hil.compose.stack import RELAY, render_stack
 from hil.errors import BenchError
 from hil.site import Site
@@ -48,8 +48,8 @@ class Stack:
     place: Mapping[str, str]
 
     @contextmanager
-    def running(self, *, keep: bool) -> Iterator[tuple[str, ...]]:
-        """Deploy the site and return the command that starts the test runner; at the end everything is removed.
+    def running(self, *, keep: bool) -> Iterator[Callable[[], tuple[str, ...]]]:
+        """Deploy the site; return what returns the command that starts the test runner. At the end all is removed.
 
         Args:
             keep: Leave the stack as it is.
@@ -63,23 +63,37 @@ class Stack:
         self.say(str(image))
         name = self._name()
         before = signal.signal(signal.SIGTERM, _interrupt)  # so that a run which is told to end takes it away too
+        run_id = name.rpartition("-")[2]
         try:
+            owners.claim(run_id)
             token = secrets.token_hex(16)
             self._file.write_text(text, encoding="utf-8")
             self._deploy(name, image.tag, token)
             nodes = {task.service: task.node for task in self._wait(name)}
-            facts = {"engine": engine, "image": image.tag, "project": name, "nodes": nodes}
+            facts = {"engine": engine, "image": image.tag, "run": run_id, "project": name, "nodes": nodes}
             (self.folder / "stack.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-            yield ("docker", "start", "--attach", "--interactive", self._tester(name, image.tag, token))
+            testers: list[str] = []
+
+            def command() -> tuple[str, ...]:
+                if not testers or not is_usable(testers[-1]):
+                    if testers:
+                        self.say("the container of the test runner has vanished: it is made anew")
+                    number = f".{len(testers) + 1}" if testers else ""  # one may be on its way out
+                    testers.append(self._tester(name, f"{name}-tester{number}", image.tag, token))
+                return start_command(testers[-1])
+
+            command()
+            yield command
         finally:
             held = signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C leaves nothing behind
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             try:
                 self._logs(name)
                 if keep:
-                    self.say(f"kept: stack {name}. Remove it: hil compose clean --project {name}")
+                    self.say(f"kept: stack {name}. Remove it: hil compose clean --run {run_id}")
                 else:
                     swarm.remove(name)
+                    owners.release(run_id)
             finally:
                 signal.signal(signal.SIGINT, held)
                 signal.signal(signal.SIGTERM, before)
@@ -125,13 +139,13 @@ class Stack:
         except BenchError as error:
             raise BenchError("\n".join([str(error), *self._last_words(name)])) from error
 
-    def _tester(self, name: str, image: str, token: str) -> str:
+    def _tester(self, name: str, container: str, image: str, token: str) -> str:
         """Make the test runner's container on all of the site's networks, on this host, and return its id."""
         seats = json.dumps([*self.site.seats])
         settings = {**self.settings, "HIL_TOKEN": token, "HIL_SEATS": seats}
         first, *others = self.site.networks
         found = make_runner(
-            f"{name}-tester",
+            container,
             image,
             network=f"{name}_{first}",
             labels={LABEL: self.site.name, PROJECT_LABEL: name},

@@ -143,14 +143,16 @@ class Removed:
     count: int
 
 
-def clean(*, projects: Sequence[str] = (), images: bool = False) -> Iterator[Removed]:
+def clean(*, projects: Sequence[str] | None = None, images: bool = False) -> Iterator[Removed]:
     """Remove what carries the farm's label: containers, networks, volumes, and images if asked to.
 
     Args:
-        projects: Only what belongs to these projects.
+        projects: Only what belongs to these projects, None for all, also of others.
         images: The images too, all but the base, which takes long to make.
     """
-    marks: list[tuple[str, ...]] = [("--filter", f"label={PROJECT_LABEL}={project}") for project in projects] or [()]
+    marks: list[tuple[str, ...]] = [()]
+    if projects is not None:
+        marks = [("--filter", f"label={PROJECT_LABEL}={project}") for project in projects]
 
     def listed(*words: str) -> list[str]:
         marked = (docker(*words, *mark, "--filter", f"label={LABEL}", "--quiet") for mark in marks)

@@ -50,6 +50,7 @@ class Project:
         self.site, self.name, self.file = site, name, file
         self.subnets: Mapping[str, IPv4Network] = {}
         self._variables, self._say, self._ending = dict(variables), say, ending
+        self._services: frozenset[str] = frozenset()
         self._harmed: dict[str, Act] = {}  # what undoes it
         packs = [pack for pack in Plan(site, choose_subnets(site)).containers if len(pack) > 1]
         self._further = {service(pack[0]): addresses_name(pack) for pack in packs}  # who gives them their addresses
@@ -103,6 +104,9 @@ class Project:
         Raises:
             BenchError: One never got healthy again.
         """
+        states = self._states()
+        if missing := sorted(self._services - states.keys()):
+            raise BenchError(f"{', '.join(missing)}: vanished")
         for device, undo in list(self._harmed.items()):
             self.act(undo, device)
         for one, state in self._states().items():
@@ -133,7 +137,8 @@ class Project:
             BenchError: It has not; some builds of Compose say so and yet end with 0.
         """
         said = self._compose("up", "--detach", also_errors=True)
-        if missing := sorted(set(services) - self._states().keys()):
+        self._services = frozenset(services)
+        if missing := sorted(self._services - self._states().keys()):
             raise BenchError("\n".join([f"{', '.join(missing)}: not started", *said.splitlines()[-LAST_LINES:]]))
 
     def _wait(self, *, new: bool = False) -> None:

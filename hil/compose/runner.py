@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from hil.compose.engine import docker
+from hil.errors import BenchError
 
 RUNNER_MB: Final = 512  #: What it may take.
 SCRATCH: Final = "/run/hilfarm"  #: Where it may write, in memory: suites may be in this machine's /tmp.
@@ -47,3 +48,17 @@ def make_runner(
     words += [word for mount in mounts for word in ("--mount", mount)]
     words += [word for key, value in {**environment, **own}.items() for word in ("--env", f"{key}={value}")]
     return docker(*words, image, "python", "-P", "-m", "hil.run.worker").strip()
+
+
+def start_command(container: str) -> tuple[str, ...]:
+    """Return the command that starts the runner and speaks with it."""
+    return ("docker", "start", "--attach", "--interactive", container)
+
+
+def is_usable(container: str) -> bool:
+    """Return whether a runner can be started: it is there, and not being removed."""
+    try:
+        status = docker("inspect", "--format", "{{.State.Status}} {{.State.Dead}}", container).split()
+    except BenchError:
+        return False
+    return status[0] not in ("removing", "dead") and status[1:] != ["true"]

@@ -6,20 +6,21 @@ import json
 import secrets
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from hil.compose import owners
 from hil.compose.engine import LABEL, PROJECT_LABEL, clean, docker, require_engine, subnets_in_use
 from hil.compose.image import Say, ensure
 from hil.compose.plan import Plan, choose_subnets, free_subnet, project
 from hil.compose.project import TRIES, Project
 from hil.compose.render import FURTHER_DEVICE_MB, render
 from hil.compose.requests import MOUNTED, SOCKET, RequestServer
-from hil.compose.runner import RUNNER_MB, make_runner
+from hil.compose.runner import RUNNER_MB, is_usable, make_runner, start_command
 from hil.errors import BenchError
 from hil.process.containers import Act
 from hil.site import Site
@@ -55,6 +56,7 @@ class EngineContainers:
         self._names: list[str] = []
         self._facts: dict[str, object] = {}
         self._runner = ""
+        self._runners = 0
         self._ending = threading.Event()
 
     @contextmanager
@@ -74,6 +76,7 @@ class EngineContainers:
         self._image = image.tag
         before = signal.signal(signal.SIGTERM, _interrupt)  # so that a run which is told to end takes them away too
         try:
+            owners.claim(self._name)
             yield self
         finally:
             held = signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C leaves nothing behind
@@ -103,17 +106,26 @@ class EngineContainers:
         return self._facts
 
     @contextmanager
-    def runner(self, settings: Mapping[str, str], visible: tuple[Path, ...]) -> Iterator[tuple[str, ...]]:
-        """Make the test runner's container, which may ask for sites, and return the command that starts it.
+    def runner(self, settings: Mapping[str, str], visible: tuple[Path, ...]) -> Iterator[Callable[[], tuple[str, ...]]]:
+        """Make the test runner's container, which may ask for sites; return what returns the command that starts it.
+
+        A container that has vanished by then (somebody has tidied up) is made anew.
 
         Args:
             settings: Its environment.
             visible: Folders of this machine that it may read.
         """
         requests = RequestServer(self)
+
+        def command() -> tuple[str, ...]:
+            if not is_usable(self._runner):
+                self._say("the container of the test runner has vanished: it is made anew")
+                self._make_runner(requests.folder, settings, visible)
+            return start_command(self._runner)
+
         try:
             self._make_runner(requests.folder, settings, visible)
-            yield ("docker", "start", "--attach", "--interactive", self._runner)
+            yield command
         finally:
             self._ending.set()
             requests.close()
@@ -152,9 +164,12 @@ class EngineContainers:
         texts = {network: str(subnet) for network, subnet in found.subnets.items()}
         of = {"site": site.ref, "file": str(file.relative_to(self._folder)), "subnets": texts}
         self._facts["projects"] = {**self._facts["projects"], found.name: of}  # type: ignore[dict-item]
+        self._write_facts()
+        return found
+
+    def _write_facts(self) -> None:
         text = json.dumps(self._facts, indent=2) + "\n"
         (self._folder / "compose.json").write_text(text, encoding="utf-8")
-        return found
 
     def _make_room(self, site: Site) -> None:
         """Take projects away until a new one has room.
@@ -196,25 +211,31 @@ class EngineContainers:
         """Make the runner on a network of its own, then on those of the sites that are there."""
         labels = {LABEL: "runner", PROJECT_LABEL: self._runners_project}
         marks = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+        self._runners += 1
+        name = self._runners_project + (f".{self._runners}" if self._runners > 1 else "")  # one may be on its way out
         for left in range(TRIES, 0, -1):
             subnet = free_subnet("runner", RUNNERS_PREFIX, subnets_in_use(), from_the_top=True)
             try:
-                docker("network", "create", "--internal", "--subnet", str(subnet), *marks, self._runners_project)
+                docker("network", "create", "--internal", "--subnet", str(subnet), *marks, name)
                 break
             except BenchError as error:
                 if "overlap" not in str(error) or left == 1:
                     raise
         self._runner = make_runner(
-            self._runners_project,
+            name,
             self._image,
-            network=self._runners_project,
+            network=name,
             labels=labels,
             writes={self._folder: str(self._folder), requests: MOUNTED},
             reads=visible,
             environment={**settings, "HIL_TOKEN": self.token, "HIL_HOST": f"{MOUNTED}/{SOCKET}"},
         )
-        for one in self._projects.values():
-            self._join(one)
+        runners = [*self._facts.get("runners", []), name]  # type: ignore[misc]
+        self._facts |= {"runners": runners}
+        self._write_facts()
+        for one in list(self._projects.values()):
+            with suppress(BenchError):  # what has vanished with the runner is made anew when a test needs it
+                self._join(one)
 
     def _join(self, one: Project) -> None:
         """Let the runner into a site's networks."""
@@ -229,16 +250,17 @@ class EngineContainers:
         if keep:
             for one in self._projects.values():
                 one.keep_logs(self._folder / "containers" / one.file.stem)
-            words = " ".join(f"--project {name}" for name in names)
-            self._say(f"kept: {', '.join(names)}. Remove them: hil compose clean {words}")
+            self._say(f"kept: {', '.join(names)}. Remove them: hil compose clean --run {self._name}")
             return
-        with suppress(BenchError):
-            docker("rm", "--force", "--volumes", self._runners_project)
+        if self._runner:
+            with suppress(BenchError):
+                docker("rm", "--force", "--volumes", self._runner)
         self._runner = ""
         for one in self._projects.values():
             with suppress(BenchError):  # what is left, the last line removes or says why it cannot
                 self._remove(one)
         list(clean(projects=[self._runners_project, *self._names]))
+        owners.release(self._name)
 
 
 def _needs_mb(site: Site) -> int:

@@ -109,7 +109,11 @@ def backend_at(farm: Where, name: str) -> tuple[str, str, str]:
     there = {one: found for one, found in devices.items() if "api" in found}
     if not there:
         raise ScenarioError(f"site {farm.site} has no central system. Write one under 'backends:' of the site.")
-    if name not in there and (name or len(there) > 1):
+    if not name and len(there) > 1:
+        raise ScenarioError(
+            f"site {farm.site} has {len(there)} central systems. Say which: --backend {' or '.join(there)}."
+        )
+    if name and name not in there:
         raise ScenarioError(f"{name!r} is no central system. Allowed: --backend {' or '.join(there)}.")
     name = name or next(iter(there))
     return name, str(there[name]["api"]["url"]), str(there[name]["type"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -48,7 +48,15 @@ _UNITS: Final[Mapping[str, tuple[str, int]]] = {
 
 
 def verify(
-    session: Session, what: str, value: Any, operator: AssertionOperator | None, expected: Any, *, unit: str = ""
+    session: Session,
+    what: str,
+    value: Any,
+    operator: AssertionOperator | None,
+    expected: Any,
+    *,
+    unit: str = "",
+    places: Sequence[str] = (),
+    moment: str = "",
 ) -> Any:
     """Return a value; with an operator, compare it first.
 
@@ -62,6 +70,8 @@ def verify(
         operator: AssertionEngine's operator, None to return the value only.
         expected: What it is compared with.
         unit: The value's documented unit, empty for none.
+        places: Where it is read: of a current the failure tells the nodes above.
+        moment: When it was so, now unless said.
 
     Raises:
         AssertionError: The comparison does not hold.
@@ -90,10 +100,14 @@ def verify(
             expected = expected.removesuffix(unit).rstrip()
     try:
         answer = verify_assertion(compared, operator, expected)
+    except re.error as error:
+        raise ScenarioError(f"{what}: {expected!r} is no regular expression: {error}.") from None
+    except RuntimeError as error:  # of an expression that cannot be evaluated
+        raise ScenarioError(f"{what}: {error}") from None
     except AssertionError:
         raise AssertionError(
             f"{what} {WORDS[operator]} {_shown(expected, unit)}: was {_shown(compared, unit)} "
-            f"at {session.moment()}.\n{session.why()}"
+            f"at {moment or session.moment()}.\n{session.why(*(places if _UNITS.get(unit, ('',))[0] == 'A' else ()))}"
         ) from None
     return value if answer is compared else answer
 

@@ -9,6 +9,7 @@ import errno
 import grp
 import os
 import queue
+import termios
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,12 +21,12 @@ from serial.tools import list_ports
 from emulators.kit.host import SerialSettings
 from hil.clock import FarmLoop
 from hil.errors import ScenarioError
+from hil.lines.real import PORT_ERRORS, RETRY_REAL_S, open_port
 from hil.lines.wire import Wire
 from hil.site import ALWAYS
 
 LOOK_REAL_S: Final = 0.02  #: How often the modem line is looked at; about what a USB adapter keeps bytes back.
 WRITE_REAL_S: Final = 0.2  #: A port that takes nothing for so long loses what was written.
-RETRY_REAL_S: Final = 1.0  #: How often a port that went away is looked for.
 FIRST_STATE_REAL_S: Final = 3.0  #: A terminal server says by then how its modem lines are.
 CLOSE_REAL_S: Final = 3.0
 PIECES: Final = 32  #: What the thread has not written yet is never more than so many pieces.
@@ -137,10 +138,10 @@ class Adapter:
             try:
                 self._serve(device, is_on)
                 return
-            except (OSError, ValueError) as error:
+            except PORT_ERRORS as error:
                 self._tell(False, f"{self.port} is gone: {error}")
             finally:
-                with suppress(OSError, ValueError):
+                with suppress(*PORT_ERRORS):
                     device.close()
             device, is_on = self._reopen()
 
@@ -148,7 +149,7 @@ class Adapter:
         """Write what comes while the modem line is on, until the farm closes the port.
 
         Raises:
-            OSError, ValueError: It has gone away, in words of pyserial.
+            OSError, ValueError, termios.error: It has gone away, in words of pyserial.
         """
         while not self._closing.is_set():
             data = self._next()
@@ -201,20 +202,14 @@ class Adapter:
         """
         here = {} if "://" in self.port else {"exclusive": True, "write_timeout": WRITE_REAL_S}
         try:
-            device = serial.serial_for_url(
-                self.port,
-                baudrate=self.settings.baudrate,
-                bytesize=self.settings.bytesize,
-                parity=self.settings.parity,
-                stopbits=self.settings.stopbits,
-                timeout=0,
-                **here,
-            )
-        except (OSError, ValueError) as error:
-            raise ScenarioError(f"{self._talker}: the serial port {_refusal(self.port, error)}") from error
+            device = open_port(self.port, self.settings, **here)
+        except PORT_ERRORS as error:
+            raise ScenarioError(
+                f"{self._talker}: the serial port {_refusal(self.port, self.settings, error)}"
+            ) from error
         try:
             return device, self._first_state(device)
-        except OSError as error:
+        except PORT_ERRORS as error:
             device.close()
             text = f"{self.port} tells nothing of its modem lines ({error}), so nobody can ask for data there"
             allowed = f"Allowed: 'data_request: {ALWAYS}' (--serial {self._talker}={self.port},{ALWAYS})."
@@ -229,7 +224,7 @@ class Adapter:
         return self._is_on(device)
 
 
-def _refusal(port: str, error: Exception) -> str:
+def _refusal(port: str, settings: SerialSettings, error: Exception) -> str:
     """Return why a port cannot be opened, and what to do."""
     match getattr(error, "errno", None):
         case errno.ENOENT | errno.ENXIO | errno.ENODEV:
@@ -239,6 +234,8 @@ def _refusal(port: str, error: Exception) -> str:
             return f"{port} may not be opened. Fix: sudo usermod -aG {_group(port)} $USER, then log in again."
         case errno.EBUSY | errno.EAGAIN:
             return f"{port} is busy: another program has it open."
+    if isinstance(error, termios.error):
+        return f"{port} cannot be set to {settings.baudrate} {settings.format}: {error.args[-1]}."
     if str(error).startswith("Could not configure port"):  # pyserial's words for a file that is no terminal
         return f"{port} is no serial port."
     if "'control'" in str(error):  # pyserial's words for a server that answers control commands in its own way

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +28,18 @@ class Line:
     def at(self, now_ns: int) -> float:
         """Return the current at a moment [A]."""
         return self.a + self.slope_a_per_s * ((now_ns - self.t0_ns) / NS_PER_S)
+
+    def leaves_ns(self, low_a: float, high_a: float, now_ns: int) -> int | None:
+        """Return the first whole nanosecond from now on at which it is outside a band, None if it never is [ns]."""
+        if not low_a <= self.at(now_ns) <= high_a:
+            return now_ns
+        if self.slope_a_per_s == 0 or self.until_ns is None:
+            return None
+        edge_a = high_a if self.slope_a_per_s > 0 else low_a
+        if math.isinf(edge_a):
+            return None
+        leaves_ns = self.t0_ns + math.floor((edge_a - self.a) / self.slope_a_per_s * NS_PER_S) + 1
+        return leaves_ns if leaves_ns <= self.until_ns else None
 
     def charge_as(self, from_ns: int, to_ns: int) -> tuple[float, float]:
         """Return what flows forwards and what flows backwards between two moments, both positive [As].

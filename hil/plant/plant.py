@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -39,6 +39,7 @@ TOLERANCE_A: Final = 0.5  #: What a conductor may be above its limit for ever [A
 LIVE_GRACE_S: Final = 0.1  #: IEC 61851-1 sequence 8.1: the contactor opens within 100 ms.
 WH_PER_AS_AND_V: Final = 1 / 3600
 BALANCE_A: Final = 1e-6
+ROUNDING_A: Final = 1e-6  #: A peak that is higher by less is the same peak: only sums were rounded differently.
 ENERGY_SHARE: Final = 1e-6
 
 
@@ -63,6 +64,21 @@ def neutral_a(currents_a: PerPhase) -> float:
     """Return the RMS current in the neutral of three conductors [A]: the sum of three vectors 120° apart."""
     a, b, c = currents_a
     return math.sqrt(max(0.0, ((a - b) ** 2 + (b - c) ** 2 + (c - a) ** 2) / 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The highest current that a conductor has carried since the start, in either direction.
+
+    Attributes:
+        at_ns: When first [ns].
+        current_a: Signed [A].
+        drawn_by: Each load, PV system (negative) and socket behind it that carried something then, and how much [A].
+    """
+
+    at_ns: int
+    current_a: float
+    drawn_by: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +143,7 @@ class _Wire:
     import_as: float = 0.0
     export_as: float = 0.0
     extremes: Extremes = field(default_factory=Extremes)
+    peak: Peak = Peak(0, 0.0)
     pole: _Pole | None = None
     watch: LimitWatch | None = None
     opens_ns: int | None = None
@@ -267,6 +284,15 @@ class _Socket(_Branch):
         return self.live_since_ns + round(LIVE_GRACE_S * NS_PER_S) + 1
 
 
+def _drawn_by(node: _Node, phase: int, at_ns: int) -> Iterator[tuple[str, float]]:
+    """Yield who carries something behind a node at a moment of the present lines, and how much [A]."""
+    for child in node.children:
+        if isinstance(child, _Node):
+            yield from _drawn_by(child, phase, at_ns)
+        elif abs(current_a := child.wires[phase].line.at(at_ns)) > ROUNDING_A:
+            yield child.name, current_a
+
+
 _B = TypeVar("_B", bound=_Branch)
 
 
@@ -405,6 +431,7 @@ class Plant:
         """Put in a cold new fuse, or switch the breaker on again."""
         self._enter(now_ns)
         self._settle()
+        self._note_peaks(now_ns)
         self._next_known = False
         target = self._node(node)
         if target.spec.fuse is None:
@@ -492,6 +519,10 @@ class Plant:
         latest, _ = wire.pole.latest.after(wire.line, wire.booked_ns, now_ns)
         return FuseReading(wire.pole.is_open, damage, worst, latest)
 
+    def has_fuse(self, node: str) -> bool:
+        """Return whether a node has a fuse of its own."""
+        return self._node(node).spec.fuse is not None
+
     def over_limit_since(self, node: str, phase: str) -> int | None:
         """Return since when a conductor is above its limit plus tolerance without a break, if it is [ns]."""
         self._settle()
@@ -501,6 +532,7 @@ class Plant:
     def mark(self, now_ns: int) -> int:
         """Return a handle: from now on, extremes can be asked for."""
         self._run_to(now_ns)
+        self._note_peaks(now_ns)
         for branch in self._branches():
             for wire in branch.wires:
                 wire.book(now_ns)
@@ -518,6 +550,17 @@ class Plant:
         """Return a conductor's highest current since a mark, in either direction [A]."""
         low_a, high_a = self.extremes_a(handle, node, phase)
         return max(abs(low_a), abs(high_a))
+
+    def peak(self, node: str, phase: str, now_ns: int) -> Peak:
+        """Return a conductor's peak since the start; what flows at this moment counts."""
+        self._run_to(now_ns)
+        self._note_peaks(now_ns)
+        target, index = self._node(node), PHASES.index(phase)
+        wire = target.wires[index]
+        current_a = wire.line.at(now_ns)  # a value of this very moment has not lasted yet, but is there
+        if abs(current_a) > abs(wire.peak.current_a) + ROUNDING_A:
+            return Peak(now_ns, current_a, tuple(_drawn_by(target, index, now_ns)))
+        return wire.peak
 
     def check(self, now_ns: int) -> list[str]:
         """Return the invariants that do not hold, each as a sentence; an empty list is what should come back."""
@@ -595,6 +638,7 @@ class Plant:
 
     def _happen(self, now_ns: int) -> None:
         """Do what is due at this moment: by node, by phase, then by socket."""
+        self._note_peaks(now_ns)
         ramp_ends = self._ramp_ends_ns() == now_ns
         self._next_known = False
         for node in self._nodes.values():
@@ -647,6 +691,7 @@ class Plant:
         if not self._dirty:
             return
         now_ns, self._next_known = self._now_ns, False
+        self._note_peaks(now_ns)
         dirty, self._dirty = sorted(self._dirty.items()), {}
         stale: dict[str, None] = {}
         for _, branch in dirty:
@@ -662,6 +707,20 @@ class Plant:
             if node.name in stale:
                 for phase in range(3):
                     self._carry(node, phase)
+
+    def _note_peaks(self, now_ns: int) -> None:
+        """Look at both ends of every straight stretch that ends now, before a line changes: a peak is at one of them.
+
+        All that hangs on a node follows one line each along such a stretch, so who drew then can still be said.
+        """
+        for node in self._nodes.values():
+            for phase, wire in enumerate(node.wires):
+                if now_ns <= wire.booked_ns:
+                    continue  # several changes in one instant leave no false peak
+                for at_ns in (wire.booked_ns, now_ns) if wire.line.slope_a_per_s else (wire.booked_ns,):
+                    current_a = wire.line.at(at_ns)
+                    if abs(current_a) > abs(wire.peak.current_a) + ROUNDING_A:
+                        wire.peak = Peak(at_ns, current_a, tuple(_drawn_by(node, phase, at_ns)))
 
     def _carry(self, node: _Node, phase: int) -> None:
         node.wires[phase].follow(node.wanted(self._now_ns, phase), self._now_ns)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import aiohttp
 
-from emulators.kit.ocpp.wire.schemas import ACTIONS, FOLDER
+from emulators.kit.ocpp.wire.schemas import ACTIONS, Kind, field_types
 from hil.errors import DeviceRefused, DeviceSilent, ScenarioError
 from hil.site.values import unknown
 
@@ -45,18 +44,18 @@ class BackendProbe:
         points = (await self._ask("GET", "state", None))["charge_points"]
         return any(point["identity"] == identity and point["is_connected"] for point in points)
 
-    async def send(self, identity: str, action: str, payload: Payload) -> Payload:
-        """Send a command to a charge point; return its confirmation.
+    async def send(self, identity: str, action: str, payload: Payload, *, is_checked: bool = True) -> Payload:
+        """Send a command to a charge point; return its confirmation. Unchecked, it may break the schema.
 
         Raises:
             DeviceRefused: It answered with a CALLERROR.
             DeviceSilent: It did not answer, or is not connected.
             ScenarioError: The command is none, or breaks its schema.
         """
-        if action not in ACTIONS:
+        if is_checked and action not in ACTIONS:
             raise _unknown_action(action)
         body = {"charge_point": identity, "action": action, "payload": payload, "timeout_s": ANSWER_S}
-        found = await self._do("send", body)
+        found = await self._do("send", {**body, "is_checked": is_checked})
         match found["outcome"]:
             case "answered":
                 answer: Payload = found["answer"]
@@ -118,39 +117,66 @@ class BackendProbe:
         return content
 
 
-def typed(action: str, fields: Mapping[str, str]) -> Payload:
-    """Return a command's fields in the types of its schema; arrays and objects are written in JSON.
+def typed(action: str, fields: Mapping[str, str], *, kind: Kind = "request", is_checked: bool = True) -> Payload:
+    """Return a message's fields in the types of its schema; arrays and objects are written in JSON.
+
+    Args:
+        action: Name of the message.
+        fields: As they are written; what is no text stays as it is.
+        kind: Which half of the message.
+        is_checked: False for fields that may break the schema: what is JSON is taken as that, all else as text.
 
     Raises:
         ScenarioError: There is no such action or field, or a value is not of its type.
     """
-    known = _types(action)
+    if not is_checked:
+        return {name: _by_looks(text) for name, text in fields.items()}
+    known = _types(action, kind)
+    what = action if kind == "request" else f"the answer to {action}"
     payload: Payload = {}
     for name, text in fields.items():
         if name not in known:
-            finding = unknown(f"field of {action}", name, known)
+            finding = unknown(f"field of {what}", name, known)
             raise ScenarioError(f"{finding.message} {finding.allowed}".rstrip())
         if known[name] == "string" or not isinstance(text, str):
             payload[name] = text
             continue
         try:
-            payload[name] = json.loads(text)
+            payload[name] = decoded(text)
         except ValueError:
-            raise ScenarioError(f"{name} of {action} is {known[name]} in JSON, not {text!r}.") from None
+            raise ScenarioError(f"{name} of {what} is {known[name]} in JSON, not {text!r}.") from None
     return payload
+
+
+def decoded(text: str) -> Any:
+    """Return what a JSON text says.
+
+    Raises:
+        ValueError: It is none; NaN and Infinity are none either, though Python reads them.
+    """
+    return json.loads(text, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _by_looks(text: object) -> object:
+    try:
+        return decoded(text) if isinstance(text, str) else text
+    except ValueError:
+        return text
 
 
 def has_field(action: str, name: str) -> bool:
     """Return whether a message has a field of this name; raises ScenarioError for an unknown action."""
-    return name in _types(action)
+    return name in _types(action, "request")
 
 
-@cache
-def _types(action: str) -> Mapping[str, str]:
+def _types(action: str, kind: Kind) -> Mapping[str, str]:
     if action not in ACTIONS:
         raise _unknown_action(action)
-    schema = json.loads((FOLDER / f"{action}.json").read_text(encoding="utf-8-sig"))
-    return {name: str(one.get("type", "object")) for name, one in schema.get("properties", {}).items()}
+    return field_types(action, kind)
 
 
 def _unknown_action(action: str) -> ScenarioError:

@@ -16,7 +16,7 @@ from emulators.kit.host import NS_PER_S, Cancel, Phase, SerialPort, SerialSettin
 from emulators.kit.modbus import CLIENT
 from emulators.kit.phases import PerPhase
 from emulators.kit.pilot import Offer, PilotState
-from hil.bench.addresses import Translation
+from hil.bench.addresses import Translation, share_a_network
 from hil.bench.memory import KeptMemory
 from hil.clock import FarmLoop, GrantedLoop, ScaledLoop
 from hil.clock.instants import Instants
@@ -55,11 +55,13 @@ class ProcessHost:
         self._relay: Message | None = begin.get("relay") and {**begin["relay"], "token": begin["token"]}
         self._address: str | None = begin["address"]
         self.local = None if self._address is None else self._where.local(self._address)
+        own = (self._address, begin.get("config", {}).get("mobile_address"))
+        self._addresses = [one for one in own if one is not None]
         self._epoch = datetime.fromisoformat(begin["epoch"])
         self.contacts: dict[str, bool] = begin["contacts"]
         self._neighbours: list[str] = begin["neighbours"]
         self._authority: list[str] = begin["authority"]
-        self.serial = DevicePorts(loop, self.instants, name, self.spawn, begin)
+        self.serial = DevicePorts(loop, self.instants, name, spawn=self.spawn, trace=self.trace, begin=begin)
 
     def died(self, name: str, error: BaseException) -> None:
         """Tell the bench that something of this device failed."""
@@ -109,6 +111,17 @@ class ProcessHost:
     def resolve(self, address: str, port: int) -> tuple[str, int]:
         """Return where another device is reached."""
         return self._where.local(address), port
+
+    def reaches(self, address: str) -> bool:
+        """Return whether an address is in a network that the device is plugged into."""
+        return share_a_network(address, self._addresses, self._where.lans)
+
+    def site_address(self, local: str) -> str:
+        """Return the site address that an address of the bench stands for; any other address is itself."""
+        try:
+            return self._where.site(local)
+        except ValueError:
+            return local
 
     def source_address(self) -> str:
         """Return where this device's own connections come from."""

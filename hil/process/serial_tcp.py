@@ -16,14 +16,15 @@ import struct
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass
+from functools import partial
 from typing import Any, Final, cast
 
-import serial
 from serial import rfc2217
 
 from emulators.kit.host import Phase, SerialSettings
 from hil.clock import FarmLoop
 from hil.clock.instants import Instants
+from hil.lines.real import RealPort
 from hil.lines.serial import HALF_A_BUFFER, QUEUE, Port, Reader, SerialLine, SerialLines, heard
 from hil.lines.wire import Tap, Wire
 from hil.process import control
@@ -303,33 +304,6 @@ def _notice_death(sock: socket.socket) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, DEAD_PEER_REAL_S)
 
 
-class RealPort:
-    """A real serial device (a USB cable to a real meter) in a reader's port.
-
-    Args:
-        loop: The clock.
-        path: The device file.
-        settings: Of the reader's port.
-        receive: Gets what arrives.
-    """
-
-    def __init__(self, loop: FarmLoop, path: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> None:
-        self._loop, self._receive = loop, receive
-        self._port = serial.Serial(
-            path, settings.baudrate, settings.bytesize, settings.parity, settings.stopbits, timeout=0, exclusive=True
-        )
-        loop.add_reader(self._port.fileno(), self._read)
-
-    def close(self) -> None:
-        """Let the device go."""
-        if self._port.is_open:
-            self._loop.remove_reader(self._port.fileno())
-            self._port.close()
-
-    def _read(self) -> None:
-        self._receive(self._port.read(QUEUE))
-
-
 # --- both ends as a device and a bench want them
 
 
@@ -341,12 +315,23 @@ class DevicePorts:
         instants: The device's agenda.
         name: The device.
         spawn: Runs a watched task.
+        trace: Takes an event and its fields.
         begin: What the bench said: ``token``, and ``serial`` with the container's ``own`` address, the labels of the
             ports that it ``talks`` on, and by label and talker where it ``hears`` one: an address, or a device file.
     """
 
-    def __init__(self, loop: FarmLoop, instants: Instants, name: str, spawn: Spawn, begin: Message) -> None:
+    def __init__(
+        self,
+        loop: FarmLoop,
+        instants: Instants,
+        name: str,
+        *,
+        spawn: Spawn,
+        trace: Callable[..., None],
+        begin: Message,
+    ) -> None:
         self._loop, self._instants, self._name, self._spawn = loop, instants, name, spawn
+        self._trace = trace
         self._token: str = begin["token"]
         self._own: str = begin["serial"]["own"]
         self._hears: Mapping[str, Mapping[str, str]] = begin["serial"]["hears"]
@@ -372,10 +357,17 @@ class DevicePorts:
         for talker in self._talkers.values():
             talker.close()
 
+    def _real_port(self, talker: str, trouble: str) -> None:
+        self._trace("serial_port", state="gone" if trouble else "back", talker=talker)
+
     def _reader(self, label: str, settings: SerialSettings, receive: Callable[[bytes], None]) -> Callable[[], None]:
         """Listen to every talker whose cable is in this port; return how to stop."""
         hears = self._hears.get(label, {})
-        real = [RealPort(self._loop, at, settings, receive) for at in hears.values() if at.startswith("/")]
+        real = [
+            RealPort(self._loop, at, settings, receive, partial(self._real_port, talker))
+            for talker, at in hears.items()
+            if at.startswith("/")
+        ]
         reader = Reader(self._loop, settings, receive)
         tap = FarCollision(reader, self._instants, self._name) if len(hears) > 1 else reader
         tasks = [

@@ -14,22 +14,28 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
 import hil
+from hil.errors import BenchError
+from hil.run import worker
+from hil.run.folder import RunFolder
+from hil.run.forked import Forked
 from hil.run.merge import RunPart
 from hil.run.part import PartEvent, Work
 from hil.run.progress import Progress
 from hil.run.selection import Case
+from hil.trace import begun_trace
 
 USUAL_S: Final = 0.5  #: What a test takes that nobody has seen yet.
 SHORTEST_PART_S: Final = 2.0  #: A part below this is not worth a process.
 PARTS_PER_JOB: Final = 4  #: The more parts, the closer together the workers end.
 ROBOTS_ADVICE: Final = "Second signal will force exit."  #: From each worker; the pool says it for all.
+TRIES_ELSEWHERE: Final = 3  #: A container may be on its way out when it is started: then the next one is another.
 LAST_WORDS_REAL_S: Final = 2.0  #: How long a dead process's children may keep its standard error open.
 LINE_BYTES: Final = 1 << 24  #: Longest message of a test that a pipe carries.
 
@@ -88,7 +94,9 @@ class Pool:
         queue: The parts.
         folder: Where their outputs go.
         progress: Told what happens.
-        command: Starts a worker elsewhere; None starts it beside this process.
+        command: Returns what starts a worker elsewhere, each time that one is started; None starts it beside this
+            process.
+        fork: Make the worker from this process as it is: at once, with everything that is imported.
 
     Attributes:
         parts: Everything that was started.
@@ -101,9 +109,13 @@ class Pool:
         queue: Sequence[tuple[Case, ...]],
         folder: Path,
         progress: Progress,
-        command: Sequence[str] | None = None,
+        command: Callable[[], Sequence[str]] | None = None,
+        *,
+        fork: bool = False,
     ) -> None:
-        self._command = command or (sys.executable, "-P", "-m", "hil.run.worker")
+        self._fork = fork
+        self._command = command or (lambda: (sys.executable, "-P", "-m", "hil.run.worker"))
+        self._tries = 1 if command is None else TRIES_ELSEWHERE
         self.parts: list[RunPart] = []
         self.stopped = False
         self._facts = {
@@ -113,9 +125,9 @@ class Pool:
             "sys_path": sys.path if command is None else None,
         }
         self._queue = deque(queue)
-        self._folder = folder
+        self._folder, self._traces = folder, RunFolder(work.folder).traces
         self._progress = progress
-        self._processes: set[Process] = set()
+        self._processes: set[Process | Forked] = set()
 
     def run(self, jobs: int) -> None:
         """Run all parts."""
@@ -144,8 +156,13 @@ class Pool:
 
     async def _work(self) -> None:
         """Run parts in one process; a process that dies costs the test that it ran, and another one goes on."""
+        fruitless = 0  # how many processes in a row died before they came as far as a test
         while self._queue and not self.stopped:
-            process = await self._start()
+            try:
+                process = await self._start()
+            except BenchError as error:  # no worker can be had any more: no test behind this one would run either
+                self._give_up(str(error))
+                return
             said = deque[str](maxlen=20)
             reader = asyncio.create_task(self._listen(process, said))
             try:
@@ -154,31 +171,37 @@ class Pool:
                     if not await self._run_part(process, part):
                         await asyncio.wait({reader}, timeout=LAST_WORDS_REAL_S)
                         if not self.stopped:
-                            self._died(part, _how(await process.wait(), said))
+                            fruitless = 0 if part.ended or part.running else fruitless + 1
+                            self._died(part, _how(await process.wait(), said), again=fruitless < self._tries)
                         break
             finally:
                 await _end(process)
                 self._processes.discard(process)
                 reader.cancel()
 
-    async def _start(self) -> Process:
+    async def _start(self) -> Process | Forked:
         root = str(Path(hil.__file__).parent.parent)
         paths = [root, os.environ.get("PYTHONPATH", "")]
+        command = self._command()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the worker takes it from its first order on
+        process: Process | Forked
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_BYTES,
-                start_new_session=True,  # the terminal's Ctrl-C comes once, from here
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-            )  # fmt: skip
+            if self._fork:
+                process = await Forked.start(worker.run, limit=LINE_BYTES)
+            else:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_BYTES,
+                    start_new_session=True,  # the terminal's Ctrl-C comes once, from here
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+                )  # fmt: skip
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         self._processes.add(process)
         await _order(process, self._facts)
         return process
 
-    async def _listen(self, process: Process, said: deque[str]) -> None:
+    async def _listen(self, process: Process | Forked, said: deque[str]) -> None:
         """Show what tests print, and keep the end of it: a process that dies says why."""
         assert process.stderr is not None
         async for line in process.stderr:
@@ -192,7 +215,7 @@ class Pool:
         self.parts.append(part)
         return part
 
-    async def _run_part(self, process: Process, part: RunPart) -> bool:
+    async def _run_part(self, process: Process | Forked, part: RunPart) -> bool:
         """Run a part; return whether it came to its end."""
         assert process.stdout is not None
         await _order(process, {"tests": [case.id for case in part.cases], "output": str(part.output)})
@@ -202,24 +225,40 @@ class Pool:
                 return True
         return False
 
-    def _died(self, part: RunPart, how: str) -> None:
-        """Fail what ran when a process died; what it had not begun runs elsewhere."""
+    def _died(self, part: RunPart, how: str, *, again: bool) -> None:
+        """Fail what ran when a process died; what it had not begun runs elsewhere.
+
+        Args:
+            part: What it ran.
+            how: It died.
+            again: Try another process also where this one never came as far as a test.
+        """
         left = [case for case in part.cases if case.id not in part.ended]
+        if again and not part.running and len(left) == len(part.cases):
+            self._queue.appendleft(part.cases)
+            return
         # Where it never came as far as a test, another process would not either.
         lost = [case for case in left if case.id == part.running] or left
         for case in lost:
-            self._note(
-                part, PartEvent("end", case.id, "FAIL", f"BenchError: the process that ran this test died: {how}")
-            )
+            text = f"BenchError: the process that ran this test died: {how}"
+            if trace := begun_trace(self._traces, case.stable):
+                text += f"\nIts trace, as far as it came: {trace.parent.name}/{trace.name}"
+            self._note(part, PartEvent("end", case.id, "FAIL", text))
         if rest := tuple(case for case in left if case not in lost):
             self._queue.appendleft(rest)
+
+    def _give_up(self, why: str) -> None:
+        """Fail the next test; those behind it do not run."""
+        part = self._next_part()
+        self._queue.clear()
+        self._note(part, PartEvent("end", part.cases[0].id, "FAIL", f"BenchError: the run ends here: {why}"))
 
     def _note(self, part: RunPart, event: PartEvent) -> None:
         part.note(event)
         self._progress.show(event)
 
 
-async def _order(process: Process, order: object) -> None:
+async def _order(process: Process | Forked, order: object) -> None:
     """Tell a worker something; one that is dead is found by the end of its events."""
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -227,7 +266,7 @@ async def _order(process: Process, order: object) -> None:
         await process.stdin.drain()
 
 
-async def _end(process: Process) -> None:
+async def _end(process: Process | Forked) -> None:
     """Let a worker end by itself: it has no more orders."""
     assert process.stdin is not None
     process.stdin.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,10 @@ class Case:
         return self.places[-1]
 
 
+class EmptyShard(ScenarioError):
+    """A part for which no test is left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """Part ``number`` (from 1) of ``count``."""
@@ -63,13 +68,13 @@ class Shard:
         """Return this part of some tests, dealt out by name: all parts together are all tests, each once.
 
         Raises:
-            ScenarioError: There are fewer tests than parts, and nothing is left for this one.
+            EmptyShard: There are fewer tests than parts, and nothing is left for this one.
         """
         dealt = sorted(cases, key=lambda case: (case.stable, case.id))[self.number - 1 :: self.count]
         if not dealt:
-            raise ScenarioError(
+            raise EmptyShard(
                 f"no test selected: shard {self} is empty, there are {len(cases)} tests. "
-                f"Allowed: up to {len(cases)} shards."
+                f"Allowed: up to {len(cases)} shards, or more with --allow-empty-shard."
             )
         mine = {case.id for case in dealt}
         return [case for case in cases if case.id in mine]
@@ -112,6 +117,15 @@ def choose(
     if shard is not None:
         cases = shard.of(cases)
     return tuple(cases if shuffle_seed is None else _shuffled(cases, shuffle_seed))
+
+
+def suites_of(run_dir: Path) -> list[Path]:
+    """Return the suites of a run that are there, as its run.json names them; none when it cannot be read."""
+    try:
+        named = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))["suites"]
+        return [path for path in map(Path, named) if path.exists()]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _failed(run_dir: Path) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import logging
@@ -27,12 +26,14 @@ from hil.run.benches import bench_for
 from hil.run.folder import Record, RunFolder
 from hil.site import Site, load_site
 from hil.tester import Tester
+from hil.tester.roles import Finding, Watch
 from hil.trace import TraceWriter, trace_path
 
 LOG: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+SAME_MOMENT_NS: Final = NS_PER_S  #: A state that is told so soon after a finding is the state of that moment.
 STUCK_REAL_S: Final = 60.0  #: A farm call that takes longer without farm time passing is stuck.
 #: Options of `hil run` that change what a test meets: the option, how a run hands it on, what it usually is.
 _OPTIONS: Final = (
@@ -57,7 +58,7 @@ class Session:
     Attributes:
         tester: What a person at the site can do and see.
         farm: The farm, from the inside.
-        expected: Kinds of tripwires that the test wants touched.
+        expected: Kinds of tripwires that the test wants touched, each with how many findings there were by then.
         reported: Findings that were told, by their number.
     """
 
@@ -65,8 +66,9 @@ class Session:
         settings = os.environ
         self.test, self.suite = test, suite
         self.run_seed = int(settings.get("HIL_SEED", "0"))
-        self.expected: set[str] = set()
+        self.expected: dict[str, int] = {}
         self.reported: set[int] = set()
+        self._last_told = ""
         folder = Path(settings["HIL_RUN_DIR"]) if "HIL_RUN_DIR" in settings else RunFolder.create(None).path
         os.environ["HIL_RUN_DIR"] = str(folder)
         self._folder = folder / "trace"
@@ -112,6 +114,14 @@ class Session:
         """Return a generator of this name's own, the same in each equal run."""
         return self.farm.env.rng(name)
 
+    def blink_s(self) -> float:
+        """Return how long something has to last to have happened: nothing in virtual time [s of farm time].
+
+        Where the clock goes on by itself, what belongs to one instant comes a little apart.
+        """
+        loop = self.farm.loop
+        return loop.allowed_error_s if isinstance(loop, ScaledLoop) else 0.0
+
     def moment(self, at_ns: int | None = None) -> str:
         """Return a moment, the present one unless said, by the site's clock and since the start of the test."""
         at_ns = self.farm.env.instants.now_ns() if at_ns is None else at_ns
@@ -149,12 +159,38 @@ class Session:
         """Ask a device through its public port: farm time may pass while it takes its time to answer."""
         return self.call(self._flowing(question))
 
-    def wait(self, seconds: float) -> None:
-        """Let farm time pass."""
+    def wait(self, seconds: float, watch: Watch | None = None) -> None:
+        """Let farm time pass; a tripwire that is not expected ends it, and so does a change that somebody watches.
+
+        So a failure is told at the moment of its finding: nothing that comes later hides its cause.
+        """
 
         async def run() -> None:
-            with self.farm.loop.time_flows():
-                await asyncio.sleep(seconds)
+            loop, found = self.farm.loop, self.farm.installation.found
+            over = loop.create_future()
+
+            def end() -> None:
+                if not over.done():
+                    over.set_result(None)
+
+            def touched(finding: Finding) -> None:
+                if finding.kind not in self.expected:
+                    end()
+
+            timer = loop.call_later(max(0.0, seconds), end)
+            found.append(touched)
+            if watch is not None:
+                watch.told = end
+            if self._untold() is not None or (watch is not None and watch.waiting):
+                end()
+            try:
+                with loop.time_flows():
+                    await over
+            finally:
+                timer.cancel()
+                found.remove(touched)
+                if watch is not None:
+                    watch.told = None
 
         self.call(run())
 
@@ -163,15 +199,33 @@ class Session:
 
         Raises:
             BenchError: A task died, the clock cannot be trusted, or it could not keep up.
-            ControllerViolation: A fuse, a limit, a live socket, or a plant invariant.
+            ControllerViolation: A fuse, a limit, a live socket, or a plant invariant; or, at the test's end, one that
+                was expected and never came.
         """
         self.farm.check(final=final)
         self._check_pace()
+        findings = self.farm.installation.findings
+        if (number := self._untold()) is not None:
+            self.reported.add(number)
+            finding = findings[number]
+            at, why = self.moment(finding.at_ns), self.why(finding.where, at_ns=finding.at_ns)
+            raise ControllerViolation(f"Tripwire '{finding.kind}' at {at}: {finding.text}.\n{why}")
+        for kind, before in self.expected.items() if final else ():
+            if not any(finding.kind == kind for finding in findings[before:]):
+                raise ControllerViolation(
+                    f"Tripwire {kind!r} was expected and never touched, until {self.moment()}.\n{self.why()}"
+                )
+
+    def _untold(self) -> int | None:
+        """Return the number of the first tripwire that was touched, was not expected, and was not told yet."""
         for number, finding in enumerate(self.farm.installation.findings):
             if number not in self.reported and finding.kind not in self.expected:
-                self.reported.add(number)
-                at = self.moment(finding.at_ns)
-                raise ControllerViolation(f"Tripwire '{finding.kind}' at {at}: {finding.text}.\n{self.why()}")
+                return number
+        return None
+
+    def expect(self, kind: str) -> None:
+        """Want a tripwire of this kind touched from now on: it fails the test no more, its absence does."""
+        self.expected.setdefault(kind, len(self.farm.installation.findings))
 
     def _check_pace(self) -> None:
         loop, lag_s = self.farm.loop, self.farm.lag_s()
@@ -180,10 +234,27 @@ class Session:
                 f"the machine could not keep up: a timer was {lag_s:.1f} s of farm time late. Choose a lower --speed."
             )
 
-    def why(self) -> str:
-        """Return what every point does, which loads and faults are in force, and the line that reproduces the test."""
-        lines = [f"  {line}" for line in self._thread.run(self.tester.explain())]
-        return "\n".join([*lines, f"  trace line {self.trace.line_number}   again: {self.again()}"])
+    def why(self, *places: str, at_ns: int | None = None) -> str:
+        """Return what every point does, which loads and faults are in force, and the line that reproduces the test.
+
+        The frames up to now are kept: when the test fails, they are what is beside its trace.
+
+        Args:
+            places: What the failure is about (nodes, devices, sockets, loads): the nodes above come with their
+                currents and fuses.
+            at_ns: Moment of the finding where that is over: the trace line is of then, the state is of now.
+        """
+        now_ns = self.farm.env.instants.now_ns()
+        self.trace.keep_frames()
+        told = list(self._thread.run(self.tester.explain()))
+        if places:
+            told += self._thread.run(self.tester.explain_nodes(places))
+        line = self.trace.line_number if at_ns is None else self.trace.line_at(at_ns)
+        if at_ns is not None and now_ns - at_ns > SAME_MOMENT_NS:
+            told = [f"As it is at {self.moment(now_ns)}:", *told]
+        lines = [f"  {one}" for one in told]
+        self._last_told = f"  trace line {line}   again: {self.again()}"
+        return "\n".join([*lines, self._last_told])
 
     def again(self) -> str:
         """Return the one line that runs this test again."""
@@ -195,11 +266,16 @@ class Session:
                 words += [option, settings[setting]]
         return shlex.join(words)
 
-    def finish(self, status: str) -> None:
-        """Write the verdict, the frames around a failure and the index line; power everything down.
+    def finish(self, status: str, message: str = "") -> None:
+        """Write the verdict, the frames before a failure and the index line; power everything down.
+
+        ``message`` is what the test failed with: frames that were kept for another failure are not of this one.
 
         The last line is written in the farm's thread: in scaled and real time devices write theirs meanwhile.
         """
+
+        if self._last_told and self._last_told not in message:
+            self.trace.keep_frames()
 
         async def conclude() -> Record:
             return self._conclude(status)

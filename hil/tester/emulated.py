@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from emulators.kit.ocpp.point.config import LONGEST_ID_TAG
 from emulators.kit.parameters import ParameterError
 from emulators.kit.phases import PerPhase
 from hil.bench.farm import Farm
@@ -16,7 +17,7 @@ from hil.clock.link_faults import LinkFault
 from hil.errors import ScenarioError
 from hil.site import Outlet, VehicleSpec
 from hil.tester.ports import Ports
-from hil.tester.roles import AtSocket, Finding, Settings
+from hil.tester.roles import AtSocket, Finding, Peak, Settings
 
 
 class EmulatedVehicle:
@@ -144,6 +145,8 @@ class EmulatedCard(_OfDevice):
             seats = self._farm.site.seats.items()
             readers = ", ".join(name for name, spec in seats if spec.family.has_card_reader) or "none"
             raise ScenarioError(f"{self._name} has no card reader here. With one: {readers}.")
+        if not 1 <= len(id_tag) <= LONGEST_ID_TAG:
+            raise ScenarioError(f"card={id_tag!r} is no card's number. Allowed: 1 to {LONGEST_ID_TAG} characters.")
         self._seat.card(id_tag)
 
 
@@ -294,9 +297,13 @@ class EmulatedInstallation:
         """Return what flows in a node."""
         return self._farm.installation.plant.currents_a(node, self._farm.env.instants.now_ns())
 
-    async def peak_a(self, node: str, phase: str) -> float:
+    async def peak(self, node: str, phase: str) -> Peak:
         """Return the highest current of a node's conductor."""
-        return self._farm.installation.peak_a(node, phase)
+        return self._farm.installation.peak(node, phase)
+
+    async def open_phases(self, node: str) -> Sequence[str]:
+        """Return where a node's fuse is open."""
+        return self._farm.installation.open_phases(node)
 
     @property
     def nodes(self) -> Sequence[str]:

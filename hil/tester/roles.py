@@ -10,7 +10,7 @@ Every method may raise :class:`hil.errors.ScenarioError` with what is allowed, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -231,6 +231,67 @@ class Finding(Protocol):
     def where(self) -> str: ...
 
 
+class Peak(Protocol):
+    """The highest current that a conductor has carried.
+
+    Attributes:
+        at_ns: Farm time [ns].
+        current_a: Signed [A].
+        drawn_by: Who carried something then, and how much [A].
+    """
+
+    @property
+    def at_ns(self) -> int: ...
+    @property
+    def current_a(self) -> float: ...
+    @property
+    def drawn_by(self) -> Sequence[tuple[str, float]]: ...
+
+
+class Change(Protocol):
+    """A change of one of several watched values.
+
+    Attributes:
+        at_ns: Farm time [ns].
+        index: Which value.
+        current_a: What it is from then on [A]; None where only asking tells.
+    """
+
+    @property
+    def at_ns(self) -> int: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def current_a(self) -> float | None: ...
+
+
+class Watch(Protocol):
+    """What is known of some values without asking, from change to change.
+
+    Attributes:
+        sees_all: No change of any value is missed; otherwise somebody has to look from time to time.
+        told: Called after each change, on the farm's loop.
+    """
+
+    told: Callable[[], None] | None
+
+    @property
+    def sees_all(self) -> bool: ...
+
+    @property
+    def waiting(self) -> bool:
+        """Return whether there are changes that nobody took."""
+        ...
+
+    def take(self) -> Sequence[Change]:
+        """Return what has changed since the last call."""
+        ...
+
+    def close(self) -> None:
+        """Watch no longer."""
+        ...
+
+
 class InstallationRole(Protocol):
     """The installation as its judge shows it."""
 
@@ -238,8 +299,12 @@ class InstallationRole(Protocol):
         """Return what flows in a feeder, or in ``supply`` [A]."""
         ...
 
-    async def peak_a(self, node: str, phase: str) -> float:
-        """Return the highest current of a node's conductor since the start [A]."""
+    async def peak(self, node: str, phase: str) -> Peak:
+        """Return the highest current of a node's conductor since the start, in either direction."""
+        ...
+
+    async def open_phases(self, node: str) -> Sequence[str]:
+        """Return the phases on which a node's own fuse is open."""
         ...
 
     @property

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from emulators.kit.phases import PHASES
 from hil.bench.farm import Farm
+from hil.bench.watch import PlantWatch, SignalledWatch
 from hil.errors import ScenarioError
+from hil.plant import SUPPLY, Line
 from hil.tester import emulated, roles
 from hil.tester.ports import Ports
 
@@ -113,11 +116,71 @@ class Tester:
         """Return the site's UTC time."""
         return self._farm.env.utc()
 
+    # --- what is known without asking; each is for the farm's loop, and closed by whoever asked for it
+
+    def watch_signalled(self, sockets: Sequence[str]) -> roles.Watch:
+        """Return what follows what sockets signal."""
+        return SignalledWatch(self._farm.env, sockets)
+
+    def watch_node(self, node: str, phases: Sequence[str], bands_a: Sequence[tuple[float, float]]) -> roles.Watch:
+        """Return what follows the current of some of a node's conductors, also where a ramp leaves its band [A]."""
+        installation, instants = self._farm.installation, self._farm.env.instants
+
+        def lines() -> list[Line]:
+            found = installation.plant.lines(node, instants.now_ns())
+            return [found[PHASES.index(phase)] for phase in phases]
+
+        return PlantWatch(self._farm.env, installation, lines, bands_a)
+
+    def watch_metered(self, place: str) -> roles.Watch:
+        """Return what says when a meter, or the one in a socket, has something new to measure."""
+        installation, instants = self._farm.installation, self._farm.env.instants
+
+        def lines() -> Sequence[Line]:
+            if place in self.site.meters:
+                return installation.plant.lines(self.site.meters[place].node, instants.now_ns())
+            return installation.plant.socket_lines(self.site.require_outlet(place).name, instants.now_ns())
+
+        return PlantWatch(self._farm.env, installation, lines, None)
+
     async def explain(self) -> list[str]:
         """Return in sentences what every charger does, which sources and which faults are in force."""
         lines = [await self.page(name).explain() for name in self.site.devices]
         sources = self.installation.sources.items()
         return [*lines, *(f"{name} {does} {amps} A." for name, (does, amps) in sources if any(amps)), *self.in_force]
+
+    async def explain_nodes(self, places: Sequence[str]) -> list[str]:
+        """Return a line for each node above some places: its current, its fuse and cable; all nodes when none is said.
+
+        A place is a node, a load or PV system, a meter, a charger or a socket of one; others hang nowhere.
+        """
+        site = self.site
+        starts: list[str] = []
+        for place in places:
+            if place == SUPPLY or place in site.feeders:
+                starts.append(place)
+            elif place in site.meters:
+                starts.append(site.meters[place].node)
+            elif place in site.loads or place in site.pv:
+                starts.append({**site.loads, **site.pv}[place].feeder)
+            else:
+                starts += [one.feeder for one in site.outlets.values() if place in (one.name, one.device)]
+        above = dict.fromkeys(node for start in starts for node in site.upstream(start))
+        nodes = above or dict.fromkeys(self.installation.nodes)
+        ordered = [node for node in reversed(self.installation.nodes) if node in nodes]  # the supply last
+        return [await self._explain_node(node) for node in ordered]
+
+    async def _explain_node(self, node: str) -> str:
+        current_a = (await self.installation.current_a(node)).map(lambda value: round(value, 1) + 0.0)
+        fuse = self.site.supply.main_fuse if node == SUPPLY else self.site.feeders[node].fuse
+        cable_a = None if node == SUPPLY else self.site.feeders[node].cable_a
+        parts = [f"{node} carries {current_a} A"]
+        if fuse is not None:
+            blown = "/".join(await self.installation.open_phases(node))
+            parts.append(f"fuse {fuse.type} {fuse.rating_a:g} A" + (f", open on {blown}" if blown else ""))
+        if cable_a is not None:
+            parts.append(f"cable {cable_a:g} A")
+        return "; ".join(parts) + "."
 
     def _known(self, device: str) -> str:
         return self.site.require(device).name

@@ -6,6 +6,7 @@ port. What differs stands in ``run.json``. The format is described in ``docs/tra
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import hashlib
 import json
@@ -58,6 +59,8 @@ class TraceWriter:
         self._header = {"trace": "hilfarm", "version": FORMAT_VERSION, "test": test, "site": site, "seed": seed}
         self._ring: deque[tuple[int, str, str, str, str]] = deque(maxlen=ring)
         self._frames_seen = 0
+        self._kept: list[tuple[int, str, str, str, str]] | None = None
+        self._kept_seen = 0
         self._hash = hashlib.sha256()
         self._last_ns = 0
         self._lines = 0
@@ -97,14 +100,28 @@ class TraceWriter:
             if self._level == "frames":
                 self._append_in_order(t_ns, _frame_line(*frame))
 
-    def dump_frames(self) -> Path:
-        """Write the frames of the ring beside the trace, outside its hash, and return the file.
+    def keep_frames(self) -> None:
+        """Keep the frames of this moment, in place of those kept before: whatever comes does not push them out."""
+        with self._lock:
+            self._kept, self._kept_seen = list(self._ring), self._frames_seen
 
-        The file is written anew by each call, so the last failure of a test has the frames up to that moment.
+    def line_at(self, t_ns: int) -> int:
+        """Return the number of the last line that was written no later than a moment, counted from 1."""
+        with self._lock:
+            lines = self.path.read_bytes().splitlines()[1:]
+        times = [int(json.loads(line)["t_ns"]) for line in lines]
+        return 1 + bisect.bisect_right(times, t_ns)
+
+    def dump_frames(self) -> Path:
+        """Write the frames that were kept, else those of the ring, beside the trace, outside its hash; return the file.
+
+        The file is written anew by each call.
         """
         with self._lock:
-            header = {**self._header, "frames_kept": len(self._ring), "frames_seen": self._frames_seen}
-            lines = [_encode(header), *(_frame_line(*frame) for frame in self._ring)]
+            frames = list(self._ring) if self._kept is None else self._kept
+            seen = self._frames_seen if self._kept is None else self._kept_seen
+            header = {**self._header, "frames_kept": len(frames), "frames_seen": seen}
+            lines = [_encode(header), *(_frame_line(*frame) for frame in frames)]
         self.frames_path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         return self.frames_path
 
@@ -190,12 +207,22 @@ def trace_path(folder: Path, test: str) -> Path:
 
     A short hash of the name keeps two names apart that read the same once unsafe characters are gone.
     """
-    readable = re.sub(r"[^A-Za-z0-9_]+", "-", test).strip("-")[:_NAME_LENGTH].rstrip("-")
-    stem = f"{readable}-{hashlib.sha256(test.encode()).hexdigest()[:8]}"
+    stem = _stem(test)
     path, again = folder / f"{stem}.jsonl", 2
     while path.exists():
         path, again = folder / f"{stem}-{again}.jsonl", again + 1
     return path
+
+
+def begun_trace(folder: Path, test: str) -> Path | None:
+    """Return the trace that a test has begun, None where it has not come that far."""
+    path = folder / f"{_stem(test)}.jsonl"
+    return path if path.exists() else None
+
+
+def _stem(test: str) -> str:
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", test).strip("-")[:_NAME_LENGTH].rstrip("-")
+    return f"{readable}-{hashlib.sha256(test.encode()).hexdigest()[:8]}"
 
 
 def _frame_line(t_ns: int, who: str, direction: str, protocol: str, text: str) -> str:

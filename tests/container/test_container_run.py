@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import pytest
 
-from hil.compose import render, up
+from hil.compose import owners, render, up
 from hil.compose.engine import LABEL, PROJECT_LABEL, clean, docker
 from hil.compose.image import Image, ensure
 from hil.compose.render import CONDUCTOR
@@ -101,12 +101,12 @@ def test_nothing_is_rebuilt_that_has_not_changed(image: Image) -> None:
 class Run:
     """A run on containers, in a process that tests end in their ways."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, suite: str = SUITE) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
             [
                 sys.executable, "-m", "hil", "run", "--bench", "compose", "--speed", SPEEDS[-1],
-                "--test", TESTS[0], "--output", str(folder), *words, SUITE,
+                "--output", str(folder), *words, suite,
             ],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -135,7 +135,7 @@ def yaml_name(file: Path) -> str:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    one = Run(tmp_path / "run")
+    one = Run(tmp_path / "run", "--test", TESTS[0])
     yield one
     one.process.kill()
     one.process.wait()
@@ -160,9 +160,55 @@ def test_what_a_killed_run_leaves_is_removed_by_clean(run: Run) -> None:
     run.process.kill()
     run.process.wait()
     assert left_behind(*run.projects)
-    code, said = hil("compose", "clean", *[word for one in run.projects for word in ("--project", one)])
+    mark = run.projects[0].rpartition("-")[2]
+    assert owners.runs()[mark].life is owners.Life.DEAD
+    code, said = hil("compose", "clean")
     assert (code, left_behind(*run.projects)) == (0, []), said
-    assert re.search("removed: [56] containers, 2 networks, 4 volumes", said), said
+    assert re.search(r"removed: \d+ containers, \d+ networks, \d+ volumes", said), said
+    assert mark not in owners.runs()
+
+
+VANISHING = """
+*** Settings ***
+Resource    hil/keywords/farm.resource
+
+*** Test Cases ***
+Everything Is Taken Away
+    Start Site    mennekes/standalone-excluding
+    Log To Console    now
+    Evaluate    threading.Event().wait(300)    modules=threading
+
+It Is There Again
+    Start Site    mennekes/standalone-excluding
+    Get Register    CP1    SIGNALED_CURRENT    ==    0
+"""
+
+
+@pytest.mark.timeout(600)
+def test_clean_leaves_a_run_that_lives_and_what_vanishes_is_made_anew(tmp_path: Path) -> None:
+    suite = tmp_path / "vanishing.robot"
+    suite.write_text(VANISHING, encoding="utf-8")
+    run = Run(tmp_path / "run", suite=str(suite))
+    try:
+        run.read_until("^now")
+        code, said = hil("compose", "clean")
+        assert code == 0, said
+        assert f"run {facts(run.folder)['run']} (alive, " in said
+        (runner,) = facts(run.folder)["runners"]
+        (site,) = facts(run.folder)["projects"]
+        device = docker("ps", "--quiet", "--filter", f"label={PROJECT_LABEL}={site}", "--filter", "name=CP1").split()
+        docker("rm", "--force", "--volumes", runner, *device)
+        said = run.said.read()
+        assert run.process.wait(60) == 3, said
+    finally:
+        run.process.kill()
+        run.process.wait()
+        list(clean(projects=run.projects))
+    assert "the container of the test runner has vanished: it is made anew" in said
+    assert "its containers are made anew, for they could not be mended: CP1: vanished" in said
+    assert "1 passed, 1 failed, 0 skipped" in said
+    assert facts(run.folder)["runners"] == [runner, f"{runner}.2"]
+    assert left_behind(*run.projects) == []
 
 
 def test_a_container_that_never_gets_healthy_shows_its_last_lines(

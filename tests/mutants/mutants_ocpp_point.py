@@ -75,7 +75,7 @@ MUTANTS_OCPP_POINT = (
     Mutant(
         "OCPP point: the backend's time is not taken over",
         f"{HOUSE}/point/clock.py",
-        "        self.ahead_ns += wrong_ns\n",
+        "        self.ahead_ns = utc_ns - self._epoch_utc_ns - self.now_ns\n",
         "",
         (Check(POINT, "the_clock_is_the_backends"),),
     ),

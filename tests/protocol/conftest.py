@@ -110,6 +110,12 @@ class FakeHost:
     def now_ns(self) -> int:
         return self.now
 
+    def site_address(self, local: str) -> str:
+        return local
+
+    def reaches(self, _address: str) -> bool:
+        return True
+
     def utc(self) -> datetime:
         return EPOCH + timedelta(microseconds=self.now // 1000)
 

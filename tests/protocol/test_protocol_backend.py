@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -122,7 +123,7 @@ def test_a_day_at_the_interface(run: Run, host: FakeHost) -> None:
             assert described["info"]["title"] == "hilfarm central system"
             assert "/v1/send" in described["paths"]
             assert "security" not in described
-            assert one.backend.page() == {"CP1": "connected"}
+            assert one.backend.page() == {"CP1": "connected from 127.0.0.1"}
             assert one.backend.explain() == "CSMS is connected with CP1."
             await one.api.ask("disconnect", charge_point="CP1", code=1012, reason="restart")
             assert (await station.closed()).code == 1012
@@ -224,6 +225,30 @@ def test_refused_delayed_and_wrong_answers(run: Run, host: FakeHost) -> None:
             assert "action: 'Hearbeat' is none. Allowed: Authorize," in wrong["errors"][0]
             wrong = await one.api.ask("script", expects=400, action="Heartbeat", manner="late")
             assert "manner: is wrong. Allowed: answer, refuse" in wrong["errors"][0]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"action": "StartTransaction", "payload": {"idTagInfo": '{"status":"Blocked"}'}}, "idTagInfo: .* wrong type"),
+        ({"action": "StartTransaction", "payload": {"idTagInfo": {}}}, "idTagInfo.status: is missing"),
+        ({"action": "Heartbeat", "payload": {"now": "x"}}, "'now' is no field.* with is_checked=false"),
+        ({"action": "Heartbeat", "payload": {"now": float("nan")}, "is_checked": False}, "no JSON"),
+        ({"action": "Heartbeat", "manner": "refuse", "payload": {"code": "x"}}, "the manner 'refuse' has none"),
+        ({"action": "Reset", "payload": {"status": "Accepted"}}, "'Reset' is none that charge points send"),
+    ],
+)
+def test_a_scripted_answer_is_checked_when_it_is_given(
+    run: Run, host: FakeHost, body: dict[str, Any], why: str
+) -> None:
+    async def scenario() -> None:
+        async with scene(host) as one:
+            wrong = await one.api.ask("script", expects=400, **body)
+            assert re.search(why, wrong["errors"][0]), wrong
+            async with one.api.http.get(f"{one.api.url}/v1/state") as answer:
+                assert (await answer.json())["script"] == []
 
     run(scenario())
 

@@ -214,14 +214,26 @@ def test_an_address_and_a_name_belong_to_one_device(tmp_path: Path) -> None:
     assert "'B' is another device too." in str(error.value)
 
 
-def test_fields_by_hand() -> None:
-    found = payload(["idTag=T1", "connectorId=1", 'note="1"', 'list=["a"]', "on=true"])
-    assert found == {"idTag": "T1", "connectorId": 1, "note": "1", "list": ["a"], "on": True}
-    assert payload(['{"a": {"b": 1}}']) == {"a": {"b": 1}}
-    assert payload([]) == {}
-    for words in (["idTag"], ["=1"], ["{1"]):
+def test_fields_by_hand_have_the_types_of_the_schema() -> None:
+    start = "RemoteStartTransaction"
+    assert payload(start, ["idTag=1", "connectorId=1"]) == ({"idTag": "1", "connectorId": 1}, True)
+    assert payload("ChangeConfiguration", ["key=HeartbeatInterval", "value=60"])[0]["value"] == "60"
+    assert payload("GetConfiguration", ['key=["A"]']) == ({"key": ["A"]}, True)
+    assert payload(start, ['{"idTag": 1}', "is_checked=true"]) == ({"idTag": 1}, True)
+    assert payload(start, []) == ({}, True)
+    loose = ["idTag=1", 'connectorId="1"', "more=NaN", "is_checked=False"]
+    assert payload("Nonsense", loose) == ({"idTag": 1, "connectorId": "1", "more": "NaN"}, False)
+    for words in (
+        ["idTag"],
+        ["=1"],
+        ["{1"],
+        ['{"a": NaN}'],
+        ["connectorId=x"],
+        ["tag=1"],
+        ["idTag=1", "is_checked=no"],
+    ):
         with pytest.raises(ScenarioError):
-            payload(words)
+            payload(start, words)
 
 
 def test_which_backend_is_meant(tmp_path: Path) -> None:
@@ -230,9 +242,10 @@ def test_which_backend_is_meant(tmp_path: Path) -> None:
     devices = {"A": {"api": {"url": "http://a"}}, "B": {"type": "backend", "api": {"url": "http://b"}}, "M": {}}
     file.write_text(json.dumps({"devices": devices}))
     assert backend_at(where, "B") == ("B", "http://b", "backend")
-    for name in ("", "M"):
-        with pytest.raises(ScenarioError, match="Allowed: --backend A or B"):
-            backend_at(where, name)
+    with pytest.raises(ScenarioError, match=r"'M' is no central system\. Allowed: --backend A or B"):
+        backend_at(where, "M")
+    with pytest.raises(ScenarioError, match=r"site x has 2 central systems\. Say which: --backend A or B"):
+        backend_at(where, "")
     file.write_text('{"devices": {"M": {}}}')
     with pytest.raises(ScenarioError, match="has no central system"):
         backend_at(where, "")

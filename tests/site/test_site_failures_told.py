@@ -57,6 +57,25 @@ def test_a_failure_names_its_cause_and_the_line_that_runs_it_again(tmp_path: Pat
     assert second.stdout.splitlines()[-1].partition("sha256=")[2] == told.splitlines()[-1].partition("sha256=")[2]
 
 
+def test_a_fuse_that_opens_in_a_long_wait_is_told_as_it_opens(tmp_path: Path) -> None:
+    assert hil(tmp_path, "init", "mine").returncode == 0
+    (tmp_path / "mine" / "suites" / "car_park.robot").write_text(
+        "*** Settings ***\nResource    hil/keywords/farm.resource\n\n*** Test Cases ***\nLighting\n"
+        "    Start Site    sites/car-park.yaml\n    Set Load    lighting    150 A\n    Advance Clock    2 hours\n"
+    )
+    told = hil(tmp_path / "mine", "run")
+    assert told.returncode == 1, told.stdout + told.stderr
+    assert re.search(r"Tripwire 'fuse' at 06:00:\d\d farm time ", told.stdout)
+    assert "the fuse of supply opened L1 at 150.0 A on L1" in told.stdout
+    assert "  supply carries 0/0/0 A; fuse gG 63 A, open on L1/L2/L3." in told.stdout
+    assert "As it is at" not in told.stdout
+    (trace,) = (tmp_path / "mine" / "results" / "latest" / "trace").glob("car_park-Lighting-????????.jsonl")
+    lines = [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]
+    number = int(re.findall(r"trace line (\d+) ", told.stdout)[0])
+    assert (lines[number - 1]["kind"], lines[number - 1]["event"]) == ("verdict", "fuse")
+    assert lines[-1]["t_ns"] == lines[number - 1]["t_ns"]
+
+
 def test_bad_input_from_outside_is_in_the_trace(tmp_path: Path) -> None:
     with Up(tmp_path, "mennekes/meter-excluding", "--speed", "1") as up:
         for device in ("CP1", "M2"):

@@ -6,9 +6,10 @@ import asyncio
 import json
 import os
 import signal
+import termios
 import tty
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,44 @@ def test_bytes_go_out_at_a_port_of_this_machine(pty: tuple[int, str], tmp_path: 
             serial.Serial(path, exclusive=True)
         assert up.ask("GET", "/v1/state")[1]["ports"]["P1"]["is_requested"] is True
         assert up.end(signal.SIGINT) == 0, up.text
+
+
+def test_a_pty_takes_any_format_and_is_taken_again(tmp_path: Path) -> None:
+    """A pty has no 7E1: to ask for it is an error the second time (termios.error, which is no OSError)."""
+    (tmp_path / "site.yaml").write_text(SITE.replace("dsmr_p1", "dsmr_p1, firmware: '3.0'"), encoding="utf-8")
+    path = tmp_path / "ttyUSB0"
+    with ExitStack() as stack:
+
+        def plug_in() -> int:
+            ours, theirs = os.openpty()
+            tty.setraw(theirs)
+            serial.Serial(os.ttyname(theirs), 9600, serial.SEVENBITS, serial.PARITY_EVEN).close()  # for the first time
+            path.unlink(missing_ok=True)
+            path.symlink_to(os.ttyname(theirs))
+            stack.callback(os.close, theirs)
+            return ours
+
+        ours = plug_in()
+        with Up(tmp_path, "site.yaml", "--serial", f"M1={path},always") as up:
+            for _ in range(2):
+                assert b"/" in os.read(ours, 4096)
+                stack.close()
+                os.close(ours)
+                up.until("it is gone", lambda state: "is gone" in state["ports"]["M1"]["trouble"])
+                ours = plug_in()
+                up.until("it is back", lambda state: not state["ports"]["M1"]["trouble"])
+            assert os.read(ours, 4096)
+            assert up.end(signal.SIGINT) == 0, up.text
+        os.close(ours)
+
+
+def test_a_port_that_cannot_have_the_format_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_words: object, **_more: object) -> None:
+        raise termios.error(22, "Invalid argument")
+
+    monkeypatch.setattr(serial, "serial_for_url", refuse)
+    said = refusal(tmp_path, "/dev/ttyUSB77")
+    assert said == "M1: the serial port /dev/ttyUSB77 cannot be set to 115200 8N1: Invalid argument."
 
 
 def refusal(tmp_path: Path, port: str, data_request: str = "cts", speed: float | str = 1.0) -> str:

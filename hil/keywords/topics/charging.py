@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from robot.api.deco import keyword
 
 from hil.errors import ScenarioError
-from hil.keywords.comparisons import compare
+from hil.keywords.comparisons import Measurand, compare
 from hil.keywords.context import Context
 from hil.keywords.observations import currents_a
 from hil.keywords.values import PLANT_TOLERANCE, Amps, Amps3, Comparison
+from hil.tester.roles import Watch
 
 EXACT: Final = Amps(0)  #: MEN catalogue: a signalled current is exact.
 
@@ -40,10 +43,8 @@ class Charging:
         | Signalled Current | CP1 | settles at | 32 A | within=65 s |
         | Signalled Current | CP1 | stays at | 20 A | within=5 minutes |
         """
-        compare(
-            self._context.session, f"Signalled Current of {socket}", lambda: [self._signalled_a(socket)],
-            verb, [expected.a], within=within, tolerance_a=tolerance.a,
-        )  # fmt: skip
+        signalled = self._signalled(f"Signalled Current of {socket}", [socket])
+        compare(self._context.session, signalled, verb, [expected.a], within=within, tolerance_a=tolerance.a)
 
     @keyword(tags=("Assertion",))
     def signalled_current_of_each_point(
@@ -73,10 +74,8 @@ class Charging:
             expected = expected * len(names)
         if len(expected) != len(names):
             raise ScenarioError(f"{len(expected)} values for {len(names)} points: {', '.join(names)}.")
-        compare(
-            session, "Signalled Current of " + ", ".join(names), lambda: [self._signalled_a(name) for name in names],
-            verb, [amps.a for amps in expected], within=within, tolerance_a=tolerance.a,
-        )  # fmt: skip
+        signalled = self._signalled("Signalled Current of " + ", ".join(names), names)
+        compare(session, signalled, verb, [amps.a for amps in expected], within=within, tolerance_a=tolerance.a)
 
     @keyword(tags=("Assertion",))
     def points_that_charge(
@@ -88,11 +87,11 @@ class Charging:
         """
         session = self._context.session
         names = list(session.tester.site.outlets)
+        if not 0 <= count <= len(names):
+            raise ScenarioError(f"count={count}: the site has {len(names)} sockets. Allowed: 0 to {len(names)}.")
         wanted = sorted([current.a] * count + [0.0] * (len(names) - count))
-        compare(
-            session, "Signalled Currents, sorted,", lambda: sorted(self._signalled_a(name) for name in names),
-            verb, wanted, within=within, tolerance_a=EXACT.a,
-        )  # fmt: skip
+        signalled = replace(self._signalled("Signalled Currents, sorted,", names), as_compared=sorted)
+        compare(session, signalled, verb, wanted, within=within, tolerance_a=EXACT.a)
 
     @keyword(tags=("Assertion",))
     def charging_current(
@@ -111,11 +110,24 @@ class Charging:
         | Charging Current | CP1 | settles at | 25/0/0 A |
         """
         session = self._context.session
-        compare(
-            session, f"Charging Current of {socket}",
-            lambda: [0.0 if math.isnan(a) else a for a in currents_a(session, socket, "charging current")],
-            verb, list(expected.a), within=within, tolerance_a=tolerance.a,
-        )  # fmt: skip
+        charging = Measurand(
+            what=f"Charging Current of {socket}",
+            places=[socket],
+            read=lambda: [0.0 if math.isnan(a) else a for a in currents_a(session, socket, "charging current")],
+            watch=lambda: session.tester.watch_metered(socket),
+        )
+        compare(session, charging, verb, list(expected.a), within=within, tolerance_a=tolerance.a)
+
+    def _signalled(self, what: str, sockets: Sequence[str]) -> Measurand:
+        """Return what sockets signal; an only socket may be named as its charger."""
+        tester = self._context.session.tester
+
+        def watch() -> Watch:
+            return tester.watch_signalled([tester.site.require_outlet(socket).name for socket in sockets])
+
+        return Measurand(
+            what=what, places=sockets, read=lambda: [self._signalled_a(socket) for socket in sockets], watch=watch
+        )
 
     def _signalled_a(self, socket: str) -> float:
         (signalled_a,) = currents_a(self._context.session, socket, "signalled current")

@@ -7,8 +7,11 @@ from typing import Any
 from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 
+from emulators.kit.parameters import Parameter, ParameterError, as_text
+from hil.errors import ScenarioError
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
+from hil.site.values import unknown
 
 
 class Configuration:
@@ -54,6 +57,36 @@ class Configuration:
         self.save(device)
         self.restart_device(device)
 
+    @keyword(tags=("Configuration", "Assertion"))
+    def setting_is_saved_and_read_back(
+        self, device: str, parameter: str, value: str, menu: str | None = None, another: str | None = None
+    ) -> None:
+        """Assert that a parameter is offered (with ``menu``: there), and that what is saved is there after a restart.
+
+        A value that is in force already proves nothing. So the parameter first gets another value in the same way,
+        which has to be read back too: ``another``, or without it the factory value or another allowed one. Where the
+        device has something else anyway, and no ``another`` is given, the parameter is set once.
+
+        | Setting Is Saved And Read Back | CP1 | DLM Network Id | 5 | menu=Load Management > Dynamic Load Management | |
+        | Setting Is Saved And Read Back | CP1 | Installation Current Limit [A] | 32 | another=20 | |
+        """
+        row = self._context.session.tester.site.require(device).family.parameters.named(parameter)
+        try:
+            wanted = as_text(row.parse(value))
+            before = None if another is None else as_text(row.parse(another))
+        except ParameterError as error:
+            raise ScenarioError(str(error)) from error
+        self.parameter_should_be_available(device, parameter, menu=menu)
+        if before is None and self.get_parameter(device, parameter) == wanted:
+            before = _anything_but(row, wanted)
+        if before == wanted or (before is None and self.get_parameter(device, parameter) == wanted):
+            why = f"{device} has {parameter} = {wanted!r} before it is set, so reading it back shows nothing."
+            raise ScenarioError(f"{why} Give another value with 'another='.")
+        for one in (before, wanted):
+            if one is not None:
+                self.configure(device, parameter, one)
+                self.get_parameter(device, parameter, AssertionOperator["=="], one)
+
     @keyword(tags=("Getter", "Assertion"))
     def get_parameter(
         self,
@@ -72,7 +105,9 @@ class Configuration:
         shown = session.call(session.tester.form(device).shown(parameter))
         what = f"Parameter {parameter!r} of {device}"
         unit = session.tester.site.require(device).family.parameters.named(parameter).unit
-        return verify(session, what, shown, assertion_operator, assertion_expected, unit=unit)  # type: ignore[no-any-return]
+        return verify(  # type: ignore[no-any-return]
+            session, what, shown, assertion_operator, assertion_expected, unit=unit, places=[device]
+        )
 
     @keyword(tags=("Assertion",))
     def parameter_should_be_available(self, device: str, *parameters: str, menu: str | None = None) -> None:
@@ -82,8 +117,14 @@ class Configuration:
         | Parameter Should Be Available | CP1 | DLM Network Id | menu=Load Management > Dynamic Load Management |
         """
         session = self._context.session
+        for name in parameters:
+            session.tester.site.require_parameter(device, name)
         offered = session.call(session.tester.form(device).available())
         table = session.tester.site.require(device).family.parameters
+        menus = dict.fromkeys(row.menu for row in table.values())
+        if menu not in (None, *menus):
+            flaw = unknown(f"{device} menu", menu, filter(None, menus))
+            raise ScenarioError(f"{flaw.message} {flaw.allowed}".rstrip())
         missing = [name for name in parameters if name not in offered or menu not in (None, table.named(name).menu)]
         if missing:
             raise AssertionError(f"{device} does not have {', '.join(missing)}" + (f" in {menu}." if menu else "."))
@@ -111,3 +152,13 @@ class Configuration:
         session.tester.site.require_parameter(device, parameter)
         if not session.call(session.tester.form(device).refuses(parameter, value)):
             raise AssertionError(f"{device} takes {parameter} = {value!r}.")
+
+
+def _anything_but(row: Parameter, value: str) -> str | None:
+    """Return an allowed value that is not this one, the factory value if it may be; None when the table names none."""
+    ends = [str(end) for end in (row.minimum, row.maximum) if end is not None]
+    if row.type == "per_phase":
+        ends = ["/".join([end] * 3) for end in ends]
+    named = {"enum": list(row.allowed), "switch": ["On", "Off"], "table": []}.get(row.type, ends)
+    texts = (as_text(row.parse(one)) for one in (row.default, *named))
+    return next((text for text in texts if text != value), None)

@@ -36,17 +36,24 @@ class Ocpp:
     # --- the backend acts
 
     @keyword(tags=("Stimulus", "Backend"))
-    def backend_sends(self, point: str, action: str, *, answer: str | None = None, **fields: str) -> Payload:
+    def backend_sends(
+        self, point: str, action: str, *, answer: str | None = None, is_checked: bool = True, **fields: str
+    ) -> Payload:
         """Let the backend send a command to a charging point; return the confirmation. ``answer`` is its wanted status.
 
-        Fields are OCPP's own, in its spelling; an array or an object is written in JSON.
+        Fields are OCPP's own, in its spelling and with its types; an array or an object is written in JSON. What breaks
+        the schema is refused, but with ``is_checked=False`` it goes over: action and fields may be any, a value that is
+        JSON is taken as that (``5``, ``"5"``, ``null``), any other as text.
 
         The name of a socket (``CP1/2``) gives the connector, where the command has one.
 
         | Backend Sends | CP1 | RemoteStartTransaction | idTag=ABC | connectorId=1 | answer=Accepted |
         | ${keys} = | Backend Sends | CP1 | GetConfiguration | key=["HeartbeatInterval"] | |
         """
-        return self._send(point, action, self._at_connector(point, action, typed(action, fields)), answer)
+        payload = typed(action, fields, is_checked=is_checked)
+        if is_checked:
+            payload = self._at_connector(point, action, payload)
+        return self._send(point, action, payload, answer, is_checked=is_checked)
 
     @keyword(tags=("Stimulus", "Backend"))
     def charging_profile_is_set(
@@ -83,7 +90,7 @@ class Ocpp:
             connector = 0 if purpose == WHOLE_STATION else self._connector(point)
         number: int | None = None
         if purpose == "TxProfile" and transaction != "none":
-            number = self._running(point) if transaction == "running" else int(transaction)
+            number = self._running(point) if transaction == "running" else _number(transaction)
         start = session.do(session.tester.utc) if starts == "now" and kind != "Relative" else starts
         found = profile(
             profile_id=self._next_id() if profile_id is None else profile_id, purpose=purpose, level=level, kind=kind,
@@ -101,19 +108,24 @@ class Ocpp:
         manner: str = "answer",
         times: int = 1,
         delay: timedelta = NOW,
+        is_checked: bool = True,
         **fields: str,
     ) -> None:
         """Let the backend answer the next ``times`` messages of a kind out of the ordinary, for ever with ``times=0``.
 
         ``manner``: ``answer`` with these fields over the usual ones, ``refuse``, ``silent``, ``garbage``, or ``cut`` in
-        the middle of the answer.
+        the middle of the answer. Fields are written as those of `Backend Sends`, and checked when they are given,
+        unless ``is_checked=False``.
 
         | Backend Answers | CP1 | BootNotification | status=Pending | interval=10 |
+        | Backend Answers | CP1 | StartTransaction | idTagInfo={"status": "Blocked"} | |
+        | Backend Answers | CP1 | Heartbeat | currentTime=5 | is_checked=False |
         | Backend Answers | CP1 | StartTransaction | manner=cut | |
         """
-        payload = {name: int(text) if text.isdecimal() else text for name, text in fields.items()}
+        payload = typed(action, fields, kind="confirmation", is_checked=is_checked)
         probe, identity = self._probe(point)
         step: dict[str, object] = {"manner": manner, "times": times or None, "delay_s": delay.total_seconds()}
+        step["is_checked"] = is_checked
         if payload:
             step["payload"] = payload
         if manner == "garbage":
@@ -174,6 +186,8 @@ class Ocpp:
         | Backend Should Have Received | CP1 | StatusNotification | connectorId=1 | status=Charging | within=30 s |
         | Backend Should Have Received | CP1 | StartTransaction | times=1 | |
         """
+        if times is not None and times < 0:
+            raise ScenarioError(f"times={times} is no number of messages. Allowed: 0 or more.")
         probe, identity = self._probe(point)
         wanted = self._at_connector(point, action, typed(action, fields))
         found: list[Payload] = []
@@ -252,7 +266,9 @@ class Ocpp:
             raise AssertionError(f"The backend has no {measurand} of {point}.")
         value, unit = float(rows[-1]["value"]), str(rows[-1]["unit"] or "")
         what = f"{measurand} of {point}" + (f" on {phase}" if phase else "")
-        return verify(self._context.session, what, value, assertion_operator, assertion_expected, unit=unit)
+        return verify(
+            self._context.session, what, value, assertion_operator, assertion_expected, unit=unit, places=[point]
+        )
 
     @keyword(tags=("Getter", "Assertion", "Backend"))
     def get_configuration_key(
@@ -314,10 +330,12 @@ class Ocpp:
         device, _ = session.tester.site.require_place(point)
         return session.do(lambda: session.tester.ports.backend_of(device))
 
-    def _send(self, point: str, action: str, payload: Payload, status: str | None) -> Payload:
+    def _send(
+        self, point: str, action: str, payload: Payload, status: str | None, *, is_checked: bool = True
+    ) -> Payload:
         probe, identity = self._probe(point)
         session = self._context.session
-        answer = session.ask(lambda: probe.send(identity, action, payload))
+        answer = session.ask(lambda: probe.send(identity, action, payload, is_checked=is_checked))
         if status is not None and answer.get("status") != status:
             raise AssertionError(
                 f"{point} should answer {action} with {status}: was {answer.get('status', 'no status')} "
@@ -362,3 +380,10 @@ class Ocpp:
                     f"{', '.join(actions[-20:]) or 'nothing'}.\n{session.why()}"
                 )
             session.wait(min(LOOK_S, until_s - session.now_s()))
+
+
+def _number(transaction: str) -> int:
+    try:
+        return int(transaction)
+    except ValueError:
+        raise ScenarioError(f"transaction={transaction} is none. Allowed: running, none, or a number.") from None

@@ -49,7 +49,13 @@ class P1:
         value = found.value(name)
         value = float(value) if isinstance(value, Decimal) else value
         return verify(
-            session, f"{name} of {meter}", value, assertion_operator, assertion_expected, unit=found.unit(name)
+            session,
+            f"{name} of {meter}",
+            value,
+            assertion_operator,
+            assertion_expected,
+            unit=found.unit(name),
+            places=[meter],
         )
 
     @keyword("Get P1 Current", tags=("Getter", "Assertion"))
@@ -70,7 +76,9 @@ class P1:
         session = self._context.session
         current_a = last_telegram(session, meter).signed_a(_CURRENTS[phase])
         what = f"Current {phase.name} of {meter}"
-        return verify(session, what, current_a, assertion_operator, assertion_expected, unit="A")  # type: ignore[no-any-return]
+        return verify(  # type: ignore[no-any-return]
+            session, what, current_a, assertion_operator, assertion_expected, unit="A", places=[meter]
+        )
 
     @keyword("Get Refused P1 Telegrams", tags=("Getter", "Assertion"))
     def get_refused_p1_telegrams(

@@ -7,7 +7,7 @@ import os
 from robot.api import SkipExecution
 from robot.api.deco import keyword
 
-from hil.errors import ScenarioError
+from hil.errors import ScenarioError, SiteFileError
 from hil.keywords.context import Context
 from hil.keywords.names import check_names
 from hil.run.needs import lacking
@@ -59,6 +59,9 @@ class Sites:
 
         | Site Check Should Accept | mennekes/car-park |
         """
-        warnings = build_site(site, overrides).warnings
-        if warnings:
-            raise AssertionError("\n".join(str(problem) for problem in warnings))
+        try:
+            said = "\n".join(str(problem) for problem in build_site(site, overrides).warnings)
+        except SiteFileError as error:
+            said = str(error)  # that the site is refused is the verdict here
+        if said:
+            raise AssertionError(f"The site check does not accept this. It says:\n{said}")

@@ -12,14 +12,24 @@ ${CP1}              devices.CP1.parameters
 
 *** Test Cases ***
 The Lowest Of Profile And Load Balancing Leads
-    [Documentation]    25 A less 9 A of the house leave 16 A.
+    [Documentation]    25 A less 9.3 A of the house leave 15.7 A on L2; more is left on the other phases.
     [Tags]    ALF-OCPP-019
-    Charging Profile Is Set    CP1    limits=10 A
-    Charging Current    CP1    settles at    10 A    within=20 s
+    Set Load    house    6.2/9.3/1.4 A
+    Charging Profile Is Set    CP1    limits=10.4 A
+    Charging Current    CP1    settles at    10.4 A    within=20 s
     Page Should Show    CP1    Limited by    OCPP smart charging profile
     Charging Profile Is Set    CP1    limits=20 A
-    Charging Current    CP1    settles at    16 A    within=40 s
+    Charging Current    CP1    settles at    15.7 A    within=40 s
     Page Should Show    CP1    Limited by    meter
+
+What Leads Changes With The Load
+    [Tags]    ALF-OCPP-019
+    Charging Profile Is Set    CP1    limits=20 A
+    Set Load    house    6.2/16.6/1.4 A
+    Charging Current    CP1    settles at    8.4 A    within=40 s
+    Set Load    house    2.3/1.1/0 A
+    Charging Current    CP1    settles at    20 A    within=40 s
+    Page Should Show    CP1    Limited by    OCPP smart charging profile
 
 The Lowest Of Profile And Energy Management System Leads
     [Setup]    Start With Vehicle    ${CP1}.Data Source=Energy Management System    ${CP1}.TCP/IP EMS Mode=Socket

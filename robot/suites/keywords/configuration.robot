@@ -23,6 +23,19 @@ An Edit That Was Not Saved Is Lost
     Restart Device    CP1
     Get Parameter    CP1    DLM Network Id    ==    0
 
+A Setting Is Set To Something Else Before
+    Start Site    mennekes/car-park
+    Setting Is Saved And Read Back    CP1    DLM Network Id    5    menu=Load Management > Dynamic Load Management
+    Setting Is Saved And Read Back    CP1    DLM Network Id    5
+    Setting Is Saved And Read Back    CP1    Installation Current Limit [A]    32    another=20
+    Setting Is Saved And Read Back    CP1    EVSE Sub-Distribution Limit (L1/L2/L3) [A]    40/41/42
+    Setting Is Saved And Read Back    CP1    Maximum Current Scheduler    6 10/11/12
+    Setting Is Saved And Read Back    CP1    Maximum Current Scheduler    6 10/11/12
+    Run Keyword And Expect Error    *has DLM Network Id = '5' before it is set*another=*
+    ...    Setting Is Saved And Read Back    CP1    DLM Network Id    5    another=5
+    Run Keyword And Expect Error    *does not have DLM Network Id in Network > LAN*
+    ...    Setting Is Saved And Read Back    CP1    DLM Network Id    5    menu=Network > LAN
+
 What A Form Offers And Refuses
     Start Site    mennekes/car-park
     Parameter Should Be Available    CP1    DLM Network Id

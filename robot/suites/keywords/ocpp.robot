@@ -36,6 +36,17 @@ Answers Out Of The Ordinary
     @{transactions} =    Get Backend Transactions    CP1
     Length Should Be    ${transactions}    2
 
+Answers With Objects And Answers That Break The Schema
+    Backend Answers    CP1    StartTransaction    idTagInfo={"status": "Blocked"}
+    Hold Card To Reader    CP1    ABC
+    Hold Card To Reader    CP1    DEF
+    Backend Should Have Received    CP1    StopTransaction    reason=DeAuthorized    within=1 minute
+    Backend Answers    CP1    Heartbeat    currentTime=5    is_checked=False
+    Run Keyword And Expect Error    *NotImplemented*
+    ...    Backend Sends    CP1    Nonsense    a=5    is_checked=False
+    Run Keyword And Expect Error    *TypeConstraintViolation*
+    ...    Backend Sends    CP1    Reset    type=5    is_checked=False
+
 Connections Break
     Backend Should See    CP1    connected    within=60 s
     Backend Closes Connection    CP1
@@ -71,6 +82,10 @@ A Word That Cannot Be Right Says What Is Possible
     [Template]    Run Keyword And Expect Error
     *no message of OCPP 1.6 'RemoteStart'*    Backend Sends    CP1    RemoteStart    idTag=ABC
     *no field of RemoteStartTransaction 'tag'*    Backend Sends    CP1    RemoteStartTransaction    tag=ABC
+    *idTagInfo of the answer to StartTransaction is object in JSON*
+    ...    Backend Answers    CP1    StartTransaction    idTagInfo=Blocked
+    *idTagInfo.status: 'Bad' is not known*
+    ...    Backend Answers    CP1    StartTransaction    idTagInfo={"status": "Bad"}
     *'ten' is no step of a schedule.*    Charging Profile Is Set    CP1    limits=ten
     *'asleep' is no state.*    Backend Should See    CP1    asleep
     *no transaction runs there.*    Charging Profile Is Set    CP1    purpose=TxProfile    limits=10 A

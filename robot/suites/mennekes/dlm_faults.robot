@@ -13,10 +13,12 @@ ${DISCONNECTED}     Disconnected Limit [A]
 
 *** Test Cases ***
 A Satellite That Loses Its Master Pauses, And The Others Share
+    [Documentation]    Its share stays free until it has noticed (15 s), and for one sample period of 30 s more.
     [Tags]    MEN-DLM-033
     Four Vehicles Charge
     Cut Link    CP3
-    Signalled Current    CP3    settles at    0 A
+    Signalled Current Of Each Point    stays at    10 A    points=CP1, CP2, CP4    within=45 s
+    Signalled Current    CP3    is    0 A
     Signalled Current Of Each Point    settles at    13 A    points=CP1, CP2, CP4    within=2 minutes
     Advance Clock    5 minutes
     Feeder Current    F3    is    39 A

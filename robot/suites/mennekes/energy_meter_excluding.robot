@@ -21,10 +21,11 @@ The Master Offers What The Meter Leaves Of The Main Distribution Limit
     40/30/20 A         60/70/80
     20/30/40 A         80/70/60
     97/0/50 A          3/100/50
+    23.4/30.6/41.2 A   76/69/58
 
 The Remaining Current Is Distributed Evenly
     [Tags]    MEN-MTR-016
-    [Setup]    Start With External Load    40 A
+    [Setup]    Start With External Load    40/35.5/20 A
     [Template]    Another Vehicle At The Meter
     CP1    32 A
     CP2    30 A
@@ -49,35 +50,36 @@ Meter And Charging Station Work Over A Direct Cable
 In A House The Meter Sits Behind Fuse F2
     [Tags]    MEN-MTR-018
     [Setup]    Start Site    mennekes/standalone-excluding
-    Set Load    house    20 A
+    Set Load    house    20/15/10 A
     Plug In Vehicle    CP1    phases=3    max_current=32 A    asks_for=12 A
     Feeder Current    Q1    settles at    12 A
-    Feeder Current    F2    is    20 A
-    Meter Current    M1    settles at    32 A    within=10 s
-    Meter Current    M2    is    20 A
+    Feeder Current    F2    is    20/15/10 A
+    Meter Current    M1    settles at    32/27/22 A    within=10 s
+    Meter Current    M2    is    20/15/10 A
 
 In An Apartment Building The Meter Sits Behind Fuse F2
     [Tags]    MEN-MTR-019
     [Setup]    Start Site    mennekes/apartment-excluding
-    Set Load    house    20 A
+    Set Load    house    20/15/10 A
     FOR    ${point}    IN    CP1    CP2    CP3
         Plug In Vehicle    ${point}    phases=3    max_current=20 A
     END
     FOR    ${breaker}    IN    Q1    Q2    Q3
         Feeder Current    ${breaker}    settles at    20 A
     END
-    Meter Current    M1    settles at    80 A    within=10 s
-    Meter Current    M2    is    20 A
+    Meter Current    M1    settles at    80/75/70 A    within=10 s
+    Meter Current    M2    is    20/15/10 A
 
 The Main Distribution Limit Is The Rating Of Main Fuse F1
     [Documentation]    The legends call F1 'EVSE Sub-Distribution Limit', the parameter table says otherwise.
     [Tags]    MEN-MTR-020
     [Setup]    Start Site With    mennekes/meter-excluding    ${MAIN_LIMIT}    63/63/63    supply.main_fuse.rating_a=63
-    External Load Is    40 A
+    External Load Is    40/30/20 A
     Vehicles Come To    CP1    CP2
-    Get Register    CP1    DLM_EVSE_SUB_DISTRIBUTION_LIMIT_L1    ==    100
+    Limit Registers Should Be    CP1    DLM_EVSE_SUB_DISTRIBUTION_LIMIT    100/100/100
+    Available Current Should Be    23/33/43
     Signalled Current Of Each Point    settles at    11 A
-    Feeder Current    supply    settles at    62 A
+    Feeder Current    supply    settles at    62/52/42 A
 
 Two Vehicles Share What Uneven Consumers Leave
     [Documentation]    Worked example 1 of option 1.
@@ -124,6 +126,10 @@ The Vehicle Of A House Follows Its Consumers
     15 A    1    20 A
     28 A    1    7 A
     30 A    0    0 A
+    # no whole numbers, and each phase once
+    9.6/3/3 A    1    25 A
+    3/23.4/3 A    1    11 A
+    3/3/28.8 A    1    6 A
 
 Option 1 Gives The Points What Option 2 Gives Them
     [Documentation]    Worked example 4 of option 2; the other half, with the same rows, is in the suite of option 2.
@@ -135,45 +141,60 @@ Option 1 Gives The Points What Option 2 Gives Them
     55 A      ${EMPTY}       ${EMPTY}    15 A    100 A
     85 A      ${EMPTY}       CP3         7 A     99 A
     30 A      CP3 CP4        ${EMPTY}    17 A    98 A
+    # another phase decides, and no whole numbers
+    10/30.6/20 A    ${EMPTY}    ${EMPTY}    17 A    78/98.6/88 A
+    50/0/74.4 A     ${EMPTY}    CP2         8 A     74/24/98.4 A
+
+Option 1 Gives Different Vehicles At Rotated Points What Option 2 Gives Them
+    [Documentation]    The other half, with the same numbers, is in the suite of option 2.
+    [Tags]    MEN-MTR-007
+    [Setup]    No Operation
+    Different Vehicles Hang On Rotated Points    mennekes/meter-excluding
 
 An Energy Manager Changes The Operator Limit During Operation
     [Tags]    MEN-MTR-039
-    Vehicles Come To    CP1    CP2    CP3    CP4
-    Signalled Current Of Each Point    settles at    25 A
-    Energy Manager Writes    60
-    Signalled Current Of Each Point    settles at    15 A
-    Signalled Current Of Each Point    stays at    15 A    within=9 minutes
-    Energy Manager Writes    100
-    Signalled Current Of Each Point    settles at    25 A
+    [Setup]    Start With External Load    0 A    CP1    CP2    CP3    CP4
+    The Operator Limit Changes During Operation
 
 Headroom Is Kept Free At The Main Fuse
     [Tags]    MEN-MTR-054
-    [Setup]    Start With Parameter And Two Vehicles    ${HEADROOM}    10/10/10    40 A
+    [Setup]    Start With Parameter And Two Vehicles    ${HEADROOM}    10/8/6    40/30/20 A
     Signalled Current Of Each Point    settles at    25 A
-    Feeder Current    supply    settles at    90 A
+    Available Current Should Be    50/62/74
+    Feeder Current    supply    settles at    90/80/70 A
     Set Parameter    CP1    ${HEADROOM}    0/0/0
     Save    CP1
     Signalled Current Of Each Point    settles at    30 A
-    Feeder Current    supply    settles at    100 A
+    Available Current Should Be    60/70/80
+    Feeder Current    supply    settles at    100/90/80 A
+
+Headroom Is Kept Free On The Phase Where It Is Needed
+    [Tags]    MEN-MTR-054
+    [Setup]    Start With Parameter And Two Vehicles    ${HEADROOM}    0/0/31    40/30.4/20 A
+    Signalled Current Of Each Point    settles at    24 A
+    Available Current Should Be    60/69/49
+    Feeder Current    supply    settles at    88/78.4/68 A
 
 The Lowest Bound Decides
     [Documentation]    Operator limit 64 A, main distribution limit less the external load.
     [Tags]    MEN-MTR-062
     [Setup]    Start Site With    mennekes/meter-excluding    ${OPERATOR}    64/64/64
     Vehicles Come To    CP1    CP2    CP3    CP4
-    Set Load    house    20 A
+    Set Load    house    20/10/0 A
     Signalled Current Of Each Point    settles at    16 A
     Available Current Should Be    64/64/64
-    Set Load    house    50 A
+    Set Load    house    50/40.3/30 A
     Signalled Current Of Each Point    settles at    12 A
-    Available Current Should Be    50/50/50
+    Available Current Should Be    50/59/64
 
 The Lowest Bound Decides On Each Phase
+    [Documentation]    Each of the three bounds once on each phase.
     [Tags]    MEN-MTR-062
-    [Setup]    Start Site With    mennekes/meter-excluding    ${OPERATOR}    100/64/64
-    ...    ${EVSE}    80/100/100    ${HEADROOM}    0/0/5
-    Set Load    house    0/10/50 A
-    Available Current Should Be    80/64/45
+    [Template]    Each Phase Has Its Own Bound
+    # EVSE         operator     headroom    external load    available
+    80/100/100     100/64/64    0/0/5       0/10/50 A        80/64/45
+    100/71/100     64/100/64    5/0/0       55.4/10/0 A      39/71/64
+    100/100/66     66/80/100    0/7/0       10/60/0.4 A      66/33/66
 
 Feed-In Behind The Meter Counts As Negative Load
     [Documentation]    A current has no sign; the meter's active power gives it one. No deviation is to be reported.
@@ -186,6 +207,18 @@ Feed-In Behind The Meter Counts As Negative Load
     Available Current Should Be    100/100/100
     Feeder Current    supply    settles at    -26 A
     Feeder Current    supply    should never exceed    100 A
+
+What Is Fed In Is There For The Vehicles Where The Charging Points' Limits Allow It
+    [Documentation]    With limits of 200 A the main fuse decides, and it carries 100 A more than what is fed in.
+    [Tags]    MEN-MTR-061
+    [Setup]    No Operation
+    Energy Is Fed In On Each Phase    mennekes/meter-excluding
+
+Each Phase Has A Direction Of Its Own
+    [Documentation]    Together the phases draw nothing or feed in; what L1 draws is load all the same.
+    [Tags]    MEN-MTR-061
+    [Setup]    No Operation
+    Energy Is Fed In On Some Phases    mennekes/meter-excluding
 
 
 *** Keywords ***
@@ -210,11 +243,14 @@ Start With Parameter And Two Vehicles
     External Load Is    ${load}
     Vehicles Come To    CP1    CP2
 
-External Load Leaves
-    [Documentation]    Load and what is available then.
-    [Arguments]    ${load}    ${available}
-    Set Load    house    ${load}
-    Available Current Should Be    ${available}
+Each Phase Has Its Own Bound
+    [Documentation]    The three limits, saved in the running master, the external load, and what is available then.
+    [Arguments]    ${evse_limit}    ${operator_limit}    ${kept_free}    ${load}    ${available}
+    Set Parameter    CP1    ${EVSE}    ${evse_limit}
+    Set Parameter    CP1    ${OPERATOR}    ${operator_limit}
+    Set Parameter    CP1    ${HEADROOM}    ${kept_free}
+    Save    CP1
+    External Load Leaves    ${load}    ${available}
 
 House With One Point Charges
     [Documentation]    The same currents, whatever cable leads to the meter.
@@ -228,10 +264,3 @@ House With One Point Charges
     Feeder Current    supply    settles at    35 A
     Requests At    M2    duration=10 s
     Clients Of    M2    CP1
-
-Energy Manager Writes
-    [Documentation]    The same value for the three phases, registers 613 to 615.
-    [Arguments]    ${current}
-    FOR    ${phase}    IN    L1    L2    L3
-        Write Register    CP1    DLM_OPERATOR_EVSE_SUB_DISTRIBUTION_LIMIT_${phase}    ${current}
-    END

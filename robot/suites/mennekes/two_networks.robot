@@ -41,9 +41,12 @@ Neither Fuse Is Overloaded In Two Random Hours
     [Setup]    Start Two Networks    id_1=40/40/40    id_0=40/40/40
     ...    feeders.F_ID1.fuse.rating_a=40    devices.CP1.parameters.${EVSE}=40/40/40
     ...    feeders.F_ID0.fuse.rating_a=40    devices.CP3.parameters.${EVSE}=40/40/40
+    ...    devices.CP2.phase_order=L3L1L2    devices.CP4.phase_order=L2L3L1
     Random Vehicles Come And Go    duration=2 hours
     Feeder Current    F_ID1    should never exceed    40 A
     Feeder Current    F_ID0    should never exceed    40 A
+    Get Peak Current    F_ID1    L1    >=    39 A
+    Get Peak Current    F_ID0    L2    >=    39 A
 
 Each Feeder Has A Fuse And A Group Of Its Own
     [Documentation]    Limits above a fuse are reported for each of the two, so each fuse belongs to its own master.
@@ -72,6 +75,8 @@ The Roles Of Both Groups Are Set As In The Example
 
 The Network Ids Of Both Groups Are Set As In The Example
     [Tags]    MEN-SUB-027    MEN-SUB-030
+    [Setup]    Start With Other Ids    ${TWO_NETWORKS}
+    Satellites Have No Master    CP2    CP4
     #                                  point    id
     Network Id Is Set And Read Back    CP1      1
     Network Id Is Set And Read Back    CP2      1
@@ -80,15 +85,17 @@ The Network Ids Of Both Groups Are Set As In The Example
     The Groups Are Those Of The Example
 
 The Limits Of Both Masters Are Set And Their Points Follow
-    [Documentation]    The units start at 40 A, so that only the values that were set can give 32 A to each.
+    [Documentation]    First both limits are so low that one of them decides, in each group the other one.
     [Tags]    MEN-SUB-028    MEN-SUB-031
-    [Setup]    Start Two Networks    id_1=40/40/40    id_0=40/40/40
-    ...    devices.CP1.parameters.${EVSE}=40/40/40    devices.CP3.parameters.${EVSE}=40/40/40
-    FOR    ${master}    ${satellite}    IN    CP1    CP2    CP3    CP4
-        Limits Are Set And Read Back    ${master}    100/100/100    100/100/100
-        Limits Are Not Offered    ${satellite}
-    END
+    [Setup]    Start Two Networks    id_1=48/48/48    id_0=48/48/48
+    ...    devices.CP1.parameters.${EVSE}=48/48/48    devices.CP3.parameters.${EVSE}=48/48/48
+    Limits Are Not Offered    CP2    CP4
+    Limits Are Set And Read Back    CP1    60/40/50    100/90/80
+    Limits Are Set And Read Back    CP3    100/90/80    60/50/36
     Plug In At All Points
+    Signalled Current Of Each Point    settles at    20 A    20 A    18 A    18 A
+    Limits Are Set And Read Back    CP1    100/100/100    100/100/100
+    Limits Are Set And Read Back    CP3    100/100/100    100/100/100
     Signalled Current Of Each Point    settles at    32 A
     Feeder Current    F_ID1    settles at    64 A
     Feeder Current    F_ID0    settles at    64 A

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from emulators.backend.book import Book, NotOurFile
-from emulators.backend.model import CentralSystem, names, pairs
+from emulators.backend.model import TAKEN, TRANSACTION, CentralSystem, names, pairs
 from emulators.backend.script import USUAL, Script, Step
 from emulators.kit.ocpp.point.certificates import CertificateStore
 from emulators.kit.ocpp.wire.rpc import CallError
@@ -60,6 +60,7 @@ def test_usual_answers(system: CentralSystem) -> None:
         ("SecurityEventNotification", {"type": "x", "timestamp": AT}),
     ):
         assert take(system, action, request) == {}
+    assert {one["action"] for one in system.book.rows("messages")} | set(TRANSACTION) == TAKEN
     with pytest.raises(CallError, match="NotSupported: a central system takes no Reset"):
         take(system, "Reset", {"type": "Soft"})
     (point,) = system.book.rows("charge_points")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from hil.compose import project as projects
-from hil.compose import up
+from hil.compose import runner, up
+from hil.compose.plan import Plan
 from hil.compose.project import Project
 from hil.compose.up import EngineContainers
 from hil.errors import BenchError
@@ -142,3 +144,68 @@ def test_a_subnet_that_somebody_takes_meanwhile_is_left_to_them(
     one.start(exact=False)
     assert tried == ["198.18.0.0/24", "198.18.1.0/24"]
     assert "198.18.1.11" in file.read_text(encoding="utf-8")
+
+
+def test_a_container_that_has_vanished_is_no_healthy_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = dict.fromkeys(("CP1", "CP2", "CP3", "CP4", "hil-conductor"), "healthy")
+    monkeypatch.setattr(projects, "subnets_in_use", dict)
+    monkeypatch.setattr(Project, "_compose", lambda *_words, **_more: "")
+    monkeypatch.setattr(Project, "_states", lambda _: dict(there))
+    one = Project(
+        load_site("mennekes/car-park"), "p", tmp_path / "f", variables={}, say=print, ending=threading.Event()
+    )
+    one.start(exact=False)
+    one.mend()
+    del there["CP2"]
+    with pytest.raises(BenchError, match="CP2: vanished"):
+        one.mend()
+
+
+def test_a_runner_that_has_vanished_is_made_anew_and_joins_the_sites(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    usable: set[str] = set()
+    joined: list[str] = []
+
+    def make(name: str, *_: object, **_more: object) -> str:
+        made.append(name)
+        usable.add(name)
+        return name
+
+    def docker(*words: str) -> str:
+        if words[:2] == ("network", "connect"):
+            joined.append(words[-1])
+        return "64000000000"
+
+    monkeypatch.setattr(up, "docker", docker)
+    monkeypatch.setattr(up, "make_runner", make)
+    monkeypatch.setattr(up, "is_usable", usable.__contains__)
+    monkeypatch.setattr(up, "subnets_in_use", dict)
+    monkeypatch.setattr(
+        Project, "plan", Plan(load_site(SITES[0]), {"lan": IPv4Network("198.18.0.0/24")}), raising=False
+    )
+    bench.need(SITES[0])
+    with bench.containers.runner({}, ()) as command:
+        first = command()
+        assert command() == first == ("docker", "start", "--attach", "--interactive", made[0])
+        usable.clear()
+        assert command()[-1] == made[1] == f"{made[0]}.2"
+    assert joined == made
+    assert bench.said[-1] == "the container of the test runner has vanished: it is made anew"
+    assert json.loads((tmp_path / "compose.json").read_text(encoding="utf-8"))["runners"] == made
+
+
+@pytest.mark.parametrize(
+    ("says", "usable"),
+    [("running false", True), ("created false", True), ("exited false", True), ("removing false", False),
+     ("dead true", False), ("exited true", False), ("", False)],
+)  # fmt: skip
+def test_a_runner_on_its_way_out_is_not_started(monkeypatch: pytest.MonkeyPatch, says: str, usable: bool) -> None:
+    def docker(*_: str) -> str:
+        if not says:
+            raise BenchError("no such container")
+        return says
+
+    monkeypatch.setattr(runner, "docker", docker)
+    assert runner.is_usable("x") is usable

@@ -6,9 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+
+from hil.clock import TESTED_PYTHONS
 
 ROOT = Path(__file__).parents[3]
 TALLY = ROOT / ".ci" / "tally.py"
@@ -106,4 +110,21 @@ def test_an_old_python_is_refused_with_a_way_out(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "Python 3.11 or newer is needed" in done.stderr
+    assert "Python 3.11, 3.12 or 3.13 is needed" in done.stderr
+
+
+@pytest.mark.parametrize("version", [(3, 10), *TESTED_PYTHONS, (3, 14), (4, 0)])
+def test_setting_up_and_the_package_take_the_pythons_that_the_clock_takes(
+    tmp_path: Path, version: tuple[int, int]
+) -> None:
+    python = tmp_path / "python"
+    says = f"import sys; sys.version_info = {(*version, 0)}; exec(sys.argv[1])"
+    python.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c '{says}' \"$2\"\n")
+    python.chmod(0o755)
+    done = subprocess.run(
+        [str(ROOT / ".ci" / "find-python")], env={"PATH": "/usr/bin:/bin", "PYTHON": str(python)},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == (f"{python}\n" if version in TESTED_PYTHONS else "")
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert (".".join(map(str, version)) in SpecifierSet(needed)) == (version in TESTED_PYTHONS)

@@ -34,7 +34,8 @@ def found(name: str) -> Check:
 
 #: name of the finding, what answers differently and how, what is found, the fix
 LACKS: list[tuple[str, tuple[Any, str, Any], str, str]] = [
-    ("Python", (sys, "version_info", (3, 10, 9)), "", "install Python 3.11 or newer"),
+    ("Python", (sys, "version_info", (3, 10, 9)), "", "install Python 3.11 or 3.12 or 3.13, then"),
+    ("Python", (sys, "version_info", (3, 14, 0)), "", "install Python 3.11 or 3.12 or 3.13, then"),
     ("environment", (sys, "prefix", sys.base_prefix), "no virtual environment", "use .venv/bin/hil"),
     (
         "environment",
@@ -51,7 +52,7 @@ LACKS: list[tuple[str, tuple[Any, str, Any], str, str]] = [
         "sudo sysctl net.ipv4.ip_unprivileged_port_start=502",
     ),
     ("open files", (resource, "getrlimit", lambda _: (1024, 65536)), "1024", f"`ulimit -n {NEEDED_OPEN_FILES}`"),
-    ("open files", (resource, "getrlimit", lambda _: (1024, 2048)), "1024", "`ulimit -n 2048`"),
+    ("open files", (resource, "getrlimit", lambda _: (1024, 2048)), "1024", "the hard limit is 2048:"),
     ("ptys", (pty, "openpty", raising(OSError("out of pty devices"))), "out of pty devices", "mount devpts"),
     ("engine", (shutil, "which", lambda _: None), "no docker command", "install Docker"),
     (

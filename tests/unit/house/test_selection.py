@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,9 @@ def suites(folder: Path) -> Path:
     return folder / "suites"
 
 
-def hil(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def hil(cwd: Path, *words: str, of: Sequence[str] = ("suites",)) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HIL_", "PYTEST", "COV"))}
-    command = [sys.executable, "-m", "hil", "run", "suites", *words]
+    command = [sys.executable, "-m", "hil", "run", *of, *words]
     env = {**kept, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=60)
 
@@ -62,6 +63,23 @@ def test_a_shard_is_dealt_out_by_name_whatever_the_run_is_called_by(tmp_path: Pa
 def test_an_empty_shard_is_said(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"shard 16/16 is empty, there are 15 tests. Allowed: up to 15 shards"):
         choose([suites(tmp_path)], shard=Shard(16, 16))
+
+
+def test_an_empty_shard_passes_when_that_is_asked_for(tmp_path: Path) -> None:
+    suites(tmp_path)
+    refused = hil(tmp_path, "--shard", "16/16")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    done = hil(tmp_path, "--shard", "16/16", "--allow-empty-shard")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "0 passed, 0 failed, 0 skipped")
+    assert "shard 16/16 is empty" in done.stdout
+
+
+def test_failed_tests_are_found_again_in_the_suites_of_their_run(tmp_path: Path) -> None:
+    other = suites(tmp_path).rename(tmp_path / "elsewhere")
+    first = hil(tmp_path, "--seed", "2", "--output", "first", of=[str(other)])
+    again = hil(tmp_path, "--seed", "2", "--rerun-failed", "first", "--output", "again", of=[])
+    assert first.returncode == again.returncode == 1
+    assert json.loads((tmp_path / "again" / "run.json").read_text())["suites"] == [str(other)]
 
 
 def test_a_shard_of_a_run_says_its_part(tmp_path: Path) -> None:

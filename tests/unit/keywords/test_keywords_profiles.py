@@ -78,6 +78,15 @@ def test_fields_of_a_command_get_the_types_of_its_schema() -> None:
     assert typed("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "60"})["value"] == "60"
 
 
+def test_fields_of_an_answer_get_the_types_of_its_schema_or_those_that_they_look_like() -> None:
+    fields = {"idTagInfo": '{"status": "Blocked"}', "transactionId": "7"}
+    found = {"idTagInfo": {"status": "Blocked"}, "transactionId": 7}
+    assert typed("StartTransaction", fields, kind="confirmation") == found
+    with pytest.raises(ScenarioError, match="no field of the answer to StartTransaction 'idTag'"):
+        typed("StartTransaction", {"idTag": "1"}, kind="confirmation")
+    assert typed("Nonsense", {"a": "5", "b": "x", "c": "NaN"}, is_checked=False) == {"a": 5, "b": "x", "c": "NaN"}
+
+
 @pytest.mark.parametrize(
     ("action", "fields", "said"),
     [

@@ -72,7 +72,9 @@ class Backend:
 
     sent: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
 
-    async def send(self, identity: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+    async def send(
+        self, identity: str, action: str, payload: dict[str, Any], *, is_checked: bool = True
+    ) -> dict[str, Any]:
         self.sent.append((identity, action, payload))
         return {"status": "Accepted"}
 

@@ -144,6 +144,24 @@ def test_available_to(table: ParameterTable) -> None:
         store.shown("Meter IP")
 
 
+def test_what_a_model_lacks_is_not_offered_and_keeps_its_value(table: ParameterTable) -> None:
+    store = ParameterStore(table, {})
+    store.lacks = {"Label"}
+    assert "Label" not in store.available()
+    assert store["Label"] == ""
+    with pytest.raises(ParameterError, match=r"Label: is not available on this device\. Its model does not have it\."):
+        store.set("Label", "x")
+
+
+def test_a_device_may_refuse_what_its_family_takes(table: ParameterTable) -> None:
+    store = ParameterStore(table, {})
+    store.refuse = lambda name, value: "Allowed: no 20." if (name, value) == ("Limit [A]", 20) else ""
+    store.set("Limit [A]", 19)
+    with pytest.raises(ParameterError, match=r"Limit .A.: '20' is not possible here\. Allowed: no 20\."):
+        store.set("Limit [A]", 20)
+    assert store.shown("Limit [A]") == "19"
+
+
 def test_saved_edits_act_at_once_or_after_a_restart(table: ParameterTable) -> None:
     store = ParameterStore(table, {})
     store.set("Limit [A]", "20")

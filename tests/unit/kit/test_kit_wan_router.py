@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from ipaddress import IPv4Network
 from typing import Any, cast
 
 import pytest
@@ -31,6 +32,10 @@ class Gateway:
         network = 2 if address.startswith("10.64.") else 1
         return f"127.{self._slot}.{network}.{address.rpartition('.')[2]}", port
 
+    def site_address(self, local: str) -> str:
+        _, _, network, host = local.split(".")
+        return f"10.64.0.{host}" if network == "2" else f"192.168.0.{host}"
+
     def listen_at(self, port: int) -> tuple[str, int]:
         return self.resolve("192.168.0.2", port)
 
@@ -46,7 +51,7 @@ def play(scene: Callable[[Gateway, WanRouter], Awaitable[None]]) -> Gateway:
     gateway = Gateway(slot.number)
 
     async def whole() -> None:
-        router = WanRouter(cast(Host, gateway), "10.64.0.2")
+        router = WanRouter(cast(Host, gateway), "10.64.0.2", IPv4Network("192.168.0.0/29"))
         await router.start()
         try:
             with loop.time_flows():
@@ -63,12 +68,27 @@ def play(scene: Callable[[Gateway, WanRouter], Awaitable[None]]) -> Gateway:
     return gateway
 
 
-async def client(gateway: Gateway, request: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection(
-        *gateway.listen_at(PORT), local_addr=(gateway.resolve("192.168.0.3", 0)[0], 0)
-    )
+async def client(
+    gateway: Gateway, request: bytes, own: str = "192.168.0.3"
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection(*gateway.listen_at(PORT), local_addr=(gateway.resolve(own, 0)[0], 0))
     writer.write(request)
     return reader, writer
+
+
+def test_who_is_outside_of_its_own_lan_gets_no_answer() -> None:
+    async def scene(gateway: Gateway, _router: WanRouter) -> None:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), *gateway.resolve(*FAR))
+        for own, answer in (("192.168.0.7", b"HTTP/1.1 200"), ("192.168.0.8", b"")):
+            reader, writer = await client(gateway, b"CONNECT %s:%d HTTP/1.1\r\n\r\n" % (FAR[0].encode(), FAR[1]), own)
+            got = b""
+            with suppress(ConnectionError):  # it is closed with the question unread
+                got = await reader.read(12)
+            assert got == answer
+            writer.close()
+        server.close()
+
+    assert play(scene).traced == ["wan_not_answered "]
 
 
 def test_bytes_go_both_ways_and_the_far_end_sees_the_modem() -> None:

@@ -22,7 +22,8 @@ from emulators.mennekes_ecu.model import Binding, ChargingPoint
 
 URL = "WebSockets JSON OCPP URL of the Backend"
 LAN = {"Connection Type": "Ethernet", URL: "ws://192.168.0.200:8080/ocpp"}
-STATIC = {"Mode for ethernet configuration": "Static"}
+UNADDRESSED = {"Mode for ethernet configuration": "Static"}
+STATIC = {**UNADDRESSED, "Static network configuration IP": "192.168.0.11"}
 GATEWAY = {**STATIC, "Static network configuration gateway": "192.168.0.2"}
 MOBILE = {URL: "ws://10.64.0.200:8080/ocpp"}
 
@@ -111,7 +112,14 @@ def test_who_is_not_permitted_is_available_nothing_and_the_contactor_opens() -> 
         (
             LAN | {"Static network configuration netmask": "255.0.255.0"},
             None,
-            "Ethernet, 192.168.0.11 with netmask 255.0.255.0 is no address",
+            "Ethernet, 192.168.0.11 with netmask 255.0.255.0 is no address here",
+            None,
+        ),
+        (LAN | UNADDRESSED, None, "Ethernet, nothing with netmask 255.255.255.0 is no address here", None),
+        (
+            LAN | MOBILE | GATEWAY | {"Static network configuration netmask": "255.255.255.248"},
+            None,
+            "Ethernet, gateway 192.168.0.2 is in another network",
             None,
         ),
         (LAN | {"Connection Type": "WLAN"}, None, "WLAN is not emulated", None),
@@ -183,6 +191,8 @@ def test_any_datagram_is_read_or_ignored(data: bytes, cut: int) -> None:
         ({"WAN-Router": "On", "Connection Type": "GSM"}, None, False),
         ({"WAN-Router": "On", "Connection Type": "Ethernet"}, "10.64.0.2", False),
         ({"WAN-Router": "Off", "Connection Type": "GSM"}, "10.64.0.2", False),
+        ({"WAN-Router": "On", "Connection Type": "GSM"} | STATIC, "10.64.0.2", True),
+        ({"WAN-Router": "On", "Connection Type": "GSM"} | UNADDRESSED, "10.64.0.2", False),
     ],
 )
 def test_a_gateway_has_a_modem_a_card_and_the_setting(

@@ -352,6 +352,39 @@ def test_extremes_count_from_their_own_mark() -> None:
     assert plant.peak_a(second, "F1", "L1") == 20
 
 
+def test_a_peak_keeps_its_moment_and_who_drew_then() -> None:
+    plant = car_park()
+    plant.set_load(0, "house1", PerPhase(10, 0, 0))
+    charge(plant, "CP1", Ramp(3 * S, PerPhase.zero(), 13 * S, PerPhase(30, 0, 0)), 3 * S)
+    plant.set_load(8 * S, "house1", PerPhase(30, 0, 0))  # the ramp stands at 15 A here
+    plant.set_load(9 * S, "house1", PerPhase(1, 0, 0))  # ... and at 18 A here
+    plant.set_draw(9 * S, "CP1", steady(9 * S, 0))
+    plant.set_load(20 * S, "house1", PerPhase(2, 0, 0))
+    peak = plant.peak("F1", "L1", 30 * S)
+    assert (peak.at_ns, peak.current_a) == (9 * S, 48)
+    assert dict(peak.drawn_by) == {"house1": 30, "CP1": 18}
+    assert plant.peak("supply", "L1", 30 * S).at_ns == 9 * S
+    assert plant.peak("F1", "L2", 30 * S).current_a == 0
+
+
+def test_a_peak_counts_the_present_and_both_directions() -> None:
+    plant = Plant.build([Node(name="F")])
+    plant.add_pv("roof", "F")
+    plant.set_pv(0, "roof", PerPhase(5, 0, 0))
+    plant.set_pv(4 * S, "roof", PerPhase(25, 0, 0))
+    peak = plant.peak("F", "L1", 4 * S)
+    assert (peak.at_ns, peak.current_a, peak.drawn_by) == (4 * S, -25, (("roof", -25.0),))
+
+
+def test_changes_of_one_instant_leave_no_peak_to_tell() -> None:
+    plant = Plant.build([Node(name="F")])
+    plant.add_load("house", "F")
+    plant.set_load(S, "house", PerPhase(80, 0, 0))
+    plant.currents_a("F", S)  # somebody looks in between
+    plant.set_load(S, "house", PerPhase(10, 0, 0))
+    assert plant.peak("F", "L1", 2 * S).current_a == 10
+
+
 # --- any day ------------------------------------------------------------------------------------------------------
 
 AMPS = st.sampled_from([0.0, 3.7, 10.0, 16.0, 32.0, 80.0])

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pty
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ class Bench:
         self.lines = {name: SerialLine(self.instants, name) for name in self.addresses}
         self.talkers = {name: Talker(line, TOKEN) for name, line in self.lines.items()}
         self.tasks: list[asyncio.Task[None]] = []
+        self.events: asyncio.Queue[tuple[str, dict[str, object]]] = asyncio.Queue()
 
     async def listen(self, name: str) -> None:
         await self.talkers[name].listen(self.loop, self.addresses[name], PORT)
@@ -45,7 +47,10 @@ class Bench:
         """Return the ports of a reader with cables from talkers."""
         hears = {name: self.addresses[name] for name in talkers} | files
         begin = {"token": TOKEN, "serial": {"own": self.own, "talks": [], "hears": {"P1": hears}}}
-        return DevicePorts(self.loop, self.instants, "CP1", self.spawn, begin)
+        return DevicePorts(self.loop, self.instants, "CP1", spawn=self.spawn, trace=self.trace, begin=begin)
+
+    def trace(self, event: str, **fields: object) -> None:
+        self.events.put_nowait((event, fields))
 
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         task = self.loop.create_task(work, name=name)
@@ -269,5 +274,54 @@ def test_a_real_serial_device_in_the_port_is_read_instead(play: Play) -> None:
         port.close()
         os.close(master)
         os.close(slave)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("settings", [P1, OLD])
+def test_a_real_serial_device_that_goes_away_is_silence_and_is_taken_again(
+    play: Play, tmp_path: Path, settings: SerialSettings
+) -> None:
+    path = tmp_path / "ttyUSB0"
+
+    def plug_in() -> tuple[int, int]:
+        master, slave = pty.openpty()
+        path.unlink(missing_ok=True)
+        path.symlink_to(os.ttyname(slave))
+        return master, slave
+
+    async def says(bench: Bench, heard: asyncio.Queue[bytes], master: int) -> None:
+        with bench.loop.hold():
+            os.write(master, b"from a real meter")
+            assert await heard.get() == b"from a real meter"
+
+    async def event(bench: Bench) -> object:
+        with bench.loop.hold():  # a hang-up comes in real time
+            name, fields = await bench.events.get()
+        assert (name, fields["talker"]) == ("serial_port", "M1")
+        return fields["state"]
+
+    async def scenario(bench: Bench) -> None:
+        heard: asyncio.Queue[bytes] = asyncio.Queue()
+        port = await bench.ports(M1=str(path)).open("P1", settings, heard.put_nowait)
+        assert await event(bench) == "gone"  # not there yet
+        for _ in range(2):
+            ends = plug_in()
+            await asyncio.sleep(1.5)
+            assert bench.events.get_nowait() == ("serial_port", {"state": "back", "talker": "M1"})
+            await says(bench, heard, ends[0])
+            for one in ends:
+                os.close(one)
+            assert await event(bench) == "gone"
+            await asyncio.sleep(10)
+            assert bench.events.empty()  # it is said once
+        ends = plug_in()
+        port.close()
+        port.close()
+        await asyncio.sleep(5)
+        assert bench.events.empty()
+        assert heard.empty()
+        for one in ends:
+            os.close(one)
 
     play(scenario)

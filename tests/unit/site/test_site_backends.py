@@ -39,6 +39,11 @@ def test_the_shipped_sites_are_silent(site: str) -> None:
             "CS2 does not reach its backend at 10.64.0.200",
         ),
         ({SETTING.format("CS2", "OCPP Mode"): "OCPP-S"}, "CS2.parameters.OCPP Mode", "CS2 cannot be used behind"),
+        (
+            {SETTING.format("CS2", "Static network configuration IP"): "null"},
+            "CS2.parameters.Static network configuration IP",
+            "none is entered: nobody finds it in its LAN.",
+        ),
         ({SETTING.format("CS2", "Connection Type"): "GSM"}, "CS2.parameters.Connection Type", "CS2 has no SIM card"),
         (
             {SETTING.format("CS3", "Mode for ethernet configuration"): "DHCP server"},
@@ -58,6 +63,39 @@ def test_the_shipped_sites_are_silent(site: str) -> None:
 def test_what_will_not_work_is_a_warning_with_its_field(change: dict[str, str], field: str, message: str) -> None:
     found = warnings(GATEWAY, **change)
     assert any(where == f"devices.{field}" and message in said for where, said in found), found
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "message"),
+    [
+        (
+            {SETTING.format("CS2", "Static network configuration IP"): "192.168.0.9"},
+            "parameters.Static network configuration IP",
+            "'192.168.0.9', but the site has CS2 at 192.168.0.3.",
+        ),
+        (
+            {"devices.CS2.variant": "AMTRON Professional", SETTING.format("CS2", "WAN-Router"): "Off"},
+            "parameters.WAN-Router",
+            "AMTRON Professional has no modem, and no menu Network > GSM.",
+        ),
+        (
+            {"devices.CS2.variant": "AMTRON Professional", SETTING.format("CS2", "Connection Type"): "GSM"},
+            "parameters.Connection Type",
+            "'GSM', but AMTRON Professional has no modem.",
+        ),
+        (
+            {"devices.CS2.variant": "AMTRON Professional", "devices.CS2.sim": "{network: mobile, address: 10.64.0.3}"},
+            "sim",
+            "AMTRON Professional has no modem to put it into.",
+        ),
+    ],
+)
+def test_what_a_station_cannot_have_is_an_error_with_its_field(
+    change: dict[str, str], field: str, message: str
+) -> None:
+    with pytest.raises(SiteFileError) as caught:
+        build_site(GATEWAY, change)
+    assert (f"devices.CS2.{field}", message) in [(one.field, one.message) for one in caught.value.problems]
 
 
 def test_two_gateways_in_one_network_are_an_error_with_line_and_field() -> None:
@@ -91,6 +129,7 @@ def test_two_gateways_in_two_networks_are_none() -> None:
         SETTING.format("CS2", "WAN-Router"): "On",
         SETTING.format("CS2", "Connection Type"): "GSM",
         SETTING.format("CS2", "Static network configuration gateway"): "null",
+        SETTING.format("CS2", "Static network configuration IP"): "192.168.7.3",
     }
     assert build_site(GATEWAY, annex).warnings == ()
 
@@ -133,3 +172,11 @@ def test_where_a_device_looks_for_its_backend() -> None:
     assert (link.scheme, link.host, link.identity, link.network(site)) == ("ws", "10.64.0.200", "+49*839*1", "mobile")
     assert backend_link(build_site("mennekes/car-park", {}).devices["CP1"]) is None
     assert backend_link(build_site("alfen/alb-p1", {}).devices["CP1"]) is None
+
+
+def test_a_load_profile_has_its_time_from_a_backend() -> None:
+    profile = SETTING.format("CP1", "Maximum Current Scheduler")
+    assert warnings("mennekes/car-park", **{profile: "0 64/64/64; 12 32/32/32"}) == [
+        (profile, "CP1 has a load profile but no backend that sets its clock.")
+    ]
+    assert warnings("mennekes/backend-lan", **{profile: "0 64/64/64; 12 32/32/32"}) == []

@@ -121,6 +121,25 @@ def test_the_ring_keeps_the_last_frames_in_a_file_of_its_own(tmp_path: Path) -> 
     assert trace.close() == before == hashlib.sha256((tmp_path / "a.jsonl").read_bytes()).hexdigest()
 
 
+def test_frames_that_are_kept_are_not_pushed_out(tmp_path: Path) -> None:
+    trace = TraceWriter(tmp_path / "a.jsonl", test="t", ring=3)
+    for number in range(20):
+        trace.frame(number, "CP1", "tx", "modbus", f"frame {number}")
+        if number in (4, 9):
+            trace.keep_frames()
+    frames = read_trace(trace.dump_frames())
+    assert [event["text"] for event in frames.events] == ["frame 7", "frame 8", "frame 9"]
+    assert (frames.header["frames_kept"], frames.header["frames_seen"]) == (3, 10)
+
+
+def test_the_line_of_a_moment_is_the_last_one_until_then(tmp_path: Path) -> None:
+    trace = TraceWriter(tmp_path / "a.jsonl", test="t")
+    for t_ns in (10, 20, 20, 30):
+        trace.state(t_ns, "CP1", "led")
+    assert [trace.line_at(t_ns) for t_ns in (0, 10, 19, 20, 29, 30, 99)] == [1, 2, 2, 4, 4, 5, 5]
+    assert trace.line_at(99) == trace.line_number
+
+
 def test_a_crash_leaves_a_readable_trace(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     code = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from emulators.kit.host import NS_PER_S
-from emulators.kit.ocpp.wire.timestamps import format_utc
+from emulators.kit.ocpp.wire.timestamps import LATEST_UTC_NS, format_utc
 
 DAY_NS: Final = 86_400 * NS_PER_S
 #: The clock is set when it is wrong by this much: backends often tell whole seconds.
@@ -35,7 +35,8 @@ class DeviceClock:
 
     def utc_at(self, at_ns: int) -> int:
         """Return what the device takes for UTC at a farm time [ns since 1970]."""
-        return max(self._epoch_utc_ns + at_ns + self.ahead_ns, 0)
+        utc_ns = self._epoch_utc_ns + at_ns + self.ahead_ns
+        return min(max(utc_ns, 0), LATEST_UTC_NS)  # it stands still where a time cannot be written
 
     @property
     def timestamp(self) -> str:
@@ -48,10 +49,9 @@ class DeviceClock:
 
     def set(self, utc_ns: int) -> bool:
         """Take the central system's time; return whether the clock was wrong and has been set."""
-        wrong_ns = utc_ns - self.utc_ns
-        if abs(wrong_ns) < TOLERANCE_NS:
+        if abs(utc_ns - self.utc_ns) < TOLERANCE_NS:
             return False
-        self.ahead_ns += wrong_ns
+        self.ahead_ns = utc_ns - self._epoch_utc_ns - self.now_ns
         return True
 
     def farm_ns(self, utc_ns: int) -> int:

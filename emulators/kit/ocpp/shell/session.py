@@ -158,6 +158,12 @@ class OcppSession:
         self._closed: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
 
     @property
+    def peer(self) -> str:
+        """Return the address that the connection comes from, as this bench has it; nothing once it has gone."""
+        address = self._connection.remote_address
+        return str(address[0]) if address else ""
+
+    @property
     def subprotocol(self) -> str | None:
         """Return the subprotocol that was agreed on."""
         return self._connection.subprotocol
@@ -477,6 +483,8 @@ def _way(host: Host, name: str, port: int, route: Route | None) -> dict[str, Any
         raise Unreachable(f"there is no way to {name}")
     source = host.source_address() if route.source is None else host.resolve(route.source, 0)[0]
     if route.gateway is not None:
+        if not host.reaches(route.gateway):
+            raise Unreachable(f"the gateway {route.gateway} is in another network")
         gateway, at = host.resolve(route.gateway, wan_router.PORT)
         return {"proxy": f"http://{gateway}:{at}", "local_addr": (source, 0)}
     try:
@@ -485,6 +493,8 @@ def _way(host: Host, name: str, port: int, route: Route | None) -> dict[str, Any
         if host.reaches_outside():
             return {"host": name, "port": port, "proxy": None}
         raise Unreachable(f"{name!r} is not known here. Allowed: an address of the site.") from None
+    if not host.reaches(name):
+        raise Unreachable(f"{name} is in another network")
     return {"host": address, "port": port, "proxy": None, "local_addr": (source, 0)}
 
 

@@ -48,11 +48,38 @@ def validator(action: str, kind: Kind) -> Check:
     Raises:
         KeyError: OCPP 1.6 has no such action.
     """
+    schema = _schema(action, kind)
+    return _compiled(schema, schema.get("definitions", {}))
+
+
+@cache
+def part_validator(action: str, kind: Kind) -> Check:
+    """Return what checks some of a payload's fields; those that are missing come from elsewhere.
+
+    Raises:
+        KeyError: OCPP 1.6 has no such action.
+    """
+    schema = _schema(action, kind)
+    return _compiled({**schema, "required": []}, schema.get("definitions", {}))
+
+
+@cache
+def field_types(action: str, kind: Kind) -> Mapping[str, str]:
+    """Return the JSON type of each field of an action's request or confirmation.
+
+    Raises:
+        KeyError: OCPP 1.6 has no such action.
+    """
+    fields = _schema(action, kind).get("properties", {})
+    return {name: str(one.get("type", "object")) for name, one in fields.items()}
+
+
+def _schema(action: str, kind: Kind) -> Mapping[str, Any]:
     if action not in ACTIONS:
         raise KeyError(action)
     file = FOLDER / f"{action}{'Response' if kind == 'confirmation' else ''}.json"
-    schema = json.loads(file.read_text(encoding="utf-8-sig"))
-    return _compiled(schema, schema.get("definitions", {}))
+    found: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8-sig"))
+    return found
 
 
 def _compiled(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Check:

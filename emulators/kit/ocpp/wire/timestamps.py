@@ -13,6 +13,7 @@ _TIMESTAMP: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _END_S: Final = 253_402_300_800  # 10000-01-01T00:00:00Z, which has no four-digit year
+LATEST_UTC_NS: Final = _END_S * NS_PER_S - 1  #: The last instant that can be written [ns since 1970].
 
 
 def parse_utc(text: str) -> int:

@@ -126,6 +126,16 @@ def test_a_heartbeat_sets_the_clock_but_not_for_a_fraction_of_a_second(desk: Any
     assert one.point.clock.utc_ns == EPOCH
 
 
+def test_a_clock_in_its_last_year_stops_where_a_time_cannot_be_written(desk: Any) -> None:
+    one = desk()
+    one.answers["Heartbeat"] = {"currentTime": "9999-12-31T23:59:59Z"}
+    one.wait(2 * 3600)
+    assert one.point.clock.timestamp == "9999-12-31T23:59:59.999Z"
+    one.answers["Heartbeat"] = {"currentTime": format_utc(EPOCH)}
+    one.wait(3600)
+    assert one.point.clock.utc_ns == EPOCH
+
+
 def test_the_boots_interval_is_the_heartbeats(make_desk: Any) -> None:
     one = make_desk()
     one.answers["BootNotification"] = registration("Accepted", 100)

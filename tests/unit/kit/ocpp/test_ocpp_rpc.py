@@ -173,6 +173,12 @@ def test_a_wrong_payload_of_our_own_is_a_bug() -> None:
     assert station.answer("7", CONFIRMED)  # it still waited
 
 
+def test_an_answer_to_an_action_that_we_made_up_has_no_schema() -> None:
+    central = rpc()
+    central.call("Nonsense", {}, is_checked=False)
+    assert central.receive('[3,"CP1-1",{"status":"Accepted"}]') == Answered("Nonsense", {"status": "Accepted"})
+
+
 def test_a_refusal_of_our_own() -> None:
     central = rpc()
     central.receive(HEARTBEAT)
