@@ -91,6 +91,23 @@ class Parameter:
         except ValueError:
             raise ParameterError(self.name, f"{text!r} is not possible.", self.allowed_text) from None
 
+    def text_of(self, raw: object) -> str:
+        """Return a value as the form shows it.
+
+        Raises:
+            ParameterError: It is not allowed.
+        """
+        return as_text(self.parse(raw))
+
+    def anything_but(self, text: str) -> str | None:
+        """Return an allowed value that is not this one, the factory's if it may be; None when the table names none."""
+        ends = [str(end) for end in (self.minimum, self.maximum) if end is not None]
+        if self.type == "per_phase":
+            ends = ["/".join([end] * 3) for end in ends]
+        named = {"enum": list(self.allowed), "switch": ["On", "Off"], "table": []}.get(self.type, ends)
+        texts = (self.text_of(one) for one in (self.default, *named))
+        return next((one for one in texts if one != text), None)
+
     def _parse(self, text: str) -> Value:
         match self.type:
             case "enum":

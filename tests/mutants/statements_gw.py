@@ -410,15 +410,15 @@ STATEMENTS_GW: tuple[Mutant, ...] = (
     Mutant(
         "the backend's time does not set the clock",
         "emulators/kit/ocpp/point/clock.py",
-        "        self.ahead_ns += wrong_ns\n",
+        "        self.ahead_ns = utc_ns - self._epoch_utc_ns - self.now_ns\n",
         "",
         ids=("MEN-OCPP-017",),
     ),
     Mutant(
         "the clock is set three seconds off",
         "emulators/kit/ocpp/point/clock.py",
-        "        self.ahead_ns += wrong_ns\n",
-        "        self.ahead_ns += wrong_ns + 3_000_000_000\n",
+        "        self.ahead_ns = utc_ns - self._epoch_utc_ns - self.now_ns\n",
+        "        self.ahead_ns = utc_ns - self._epoch_utc_ns - self.now_ns + 3_000_000_000\n",
         ids=("MEN-OCPP-017",),
     ),
     Mutant(

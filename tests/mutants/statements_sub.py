@@ -319,8 +319,8 @@ STATEMENTS_SUB = (
     Mutant(
         "what was not saved acts",
         STORE,
-        "        self._edited[name] = row.parse(raw)",
-        "        self._edited[name] = self._active[name] = row.parse(raw)",
+        "        self._edited[name] = value",
+        "        self._edited[name] = self._active[name] = value",
         ids=("MEN-SUB-024",),
     ),
     # --- the examples
@@ -378,8 +378,8 @@ STATEMENTS_SUB = (
     Mutant(
         "the static gateway of the others is not used",
         BACKEND,
-        'parameters.text("Static network configuration gateway") if is_static',
-        '"" if is_static',
+        'gateway = parameters.text(GATEWAY) if parameters.text(ETHERNET_MODE) == "Static" else leased',
+        'gateway = "" if parameters.text(ETHERNET_MODE) == "Static" else leased',
         ids=("MEN-NET-052",),
     ),
 )

@@ -7,7 +7,6 @@ from typing import Any
 from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 
-from emulators.kit.parameters import Parameter, ParameterError, as_text
 from hil.errors import ScenarioError
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
@@ -72,13 +71,13 @@ class Configuration:
         """
         row = self._context.session.tester.site.require(device).family.parameters.named(parameter)
         try:
-            wanted = as_text(row.parse(value))
-            before = None if another is None else as_text(row.parse(another))
-        except ParameterError as error:
+            wanted = row.text_of(value)
+            before = None if another is None else row.text_of(another)
+        except ValueError as error:
             raise ScenarioError(str(error)) from error
         self.parameter_should_be_available(device, parameter, menu=menu)
         if before is None and self.get_parameter(device, parameter) == wanted:
-            before = _anything_but(row, wanted)
+            before = row.anything_but(wanted)
         if before == wanted or (before is None and self.get_parameter(device, parameter) == wanted):
             why = f"{device} has {parameter} = {wanted!r} before it is set, so reading it back shows nothing."
             raise ScenarioError(f"{why} Give another value with 'another='.")
@@ -152,13 +151,3 @@ class Configuration:
         session.tester.site.require_parameter(device, parameter)
         if not session.call(session.tester.form(device).refuses(parameter, value)):
             raise AssertionError(f"{device} takes {parameter} = {value!r}.")
-
-
-def _anything_but(row: Parameter, value: str) -> str | None:
-    """Return an allowed value that is not this one, the factory value if it may be; None when the table names none."""
-    ends = [str(end) for end in (row.minimum, row.maximum) if end is not None]
-    if row.type == "per_phase":
-        ends = ["/".join([end] * 3) for end in ends]
-    named = {"enum": list(row.allowed), "switch": ["On", "Off"], "table": []}.get(row.type, ends)
-    texts = (as_text(row.parse(one)) for one in (row.default, *named))
-    return next((text for text in texts if text != value), None)

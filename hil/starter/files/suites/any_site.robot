@@ -1,6 +1,6 @@
 *** Settings ***
-Documentation       A first vehicle at SITE. The tripwires fail a test on their own: an opened fuse, a conductor above its
-...                 limit for more than 65 s, a live socket without a vehicle.
+Documentation       A first vehicle at SITE. The tripwires fail a test on their own: an opened fuse, a conductor
+...                 above its limit for more than 65 s, a live socket without a vehicle.
 Resource            hil/keywords/farm.resource
 Test Setup          Start Site    sites/SITE.yaml
 
