@@ -22,8 +22,8 @@ from emulators.alfen_ng9xx.registers import (
     BOARD_C,
     FREQUENCY_HZ,
     Registers,
-    Shown,
     SocketMeter,
+    StationFacts,
 )
 from emulators.kit.charger import Charger, Point
 from emulators.kit.family import DeviceConfig
@@ -158,8 +158,8 @@ class AlfenNg9xx(Charger):
 
     # --- Modbus TCP slave
 
-    def _shown(self) -> Shown:
-        return Shown(
+    def _facts(self) -> StationFacts:
+        return StationFacts(
             identity=identity_of(self.parameters, self.name),
             firmware=self._config.firmware,
             utc=lambda: self._host.utc() if self.backend is None else self.backend.utc,
@@ -167,7 +167,7 @@ class AlfenNg9xx(Charger):
         )
 
     async def _serve(self) -> None:
-        registers = Registers(self.station, self.meter, self._host, self._shown(), self.update)
+        registers = Registers(self.station, self.meter, self._host, self._facts(), self.update)
         table = REGISTERS.select(self._config.firmware)
         banks = {
             unit: RegisterBank(

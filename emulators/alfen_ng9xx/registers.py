@@ -93,7 +93,7 @@ class SocketMeter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class StationFacts:
     """What the registers show of the device that is not its model's.
 
     Attributes:
@@ -121,7 +121,7 @@ class Registers:
     """
 
     def __init__(
-        self, station: Station, meter: SocketMeter, host: Host, who: Shown, refresh: Callable[[], None]
+        self, station: Station, meter: SocketMeter, host: Host, who: StationFacts, refresh: Callable[[], None]
     ) -> None:
         self._station, self._meter, self._host = station, meter, host
         self._who, self._refresh = who, refresh
