@@ -25,13 +25,18 @@ VENDOR: Final = "Alfen BV"
 BOOT_AFTER_S: Final = 5
 
 
+def identity_of(parameters: ParameterStore, name: str) -> str:
+    """Return the station's identity; it is named like its device as long as nobody has given it one."""
+    return parameters.text(IDENTITY) or name
+
+
 def backend_of(
     host: Host, config: DeviceConfig, parameters: ParameterStore, sockets: Sockets, *, log: Callable[[str], None]
 ) -> OcppStation | None:
     """Return a station's half of OCPP, None where it has no back office: then charging is free."""
     if parameters.text(PRESET) == "None" or not parameters.text(URL):
         return None
-    number, identity = serial_number(config.name), parameters.text(IDENTITY) or config.name
+    number, identity = serial_number(config.name), identity_of(parameters, config.name)
     plug_and_charge = parameters.text("Plug and charge identifier") or number
     is_free = parameters.text("Authorization mode") == "Plug and charge"
     is_single = config.phase_order in SINGLE_PHASE_ORDERS
@@ -46,8 +51,9 @@ def backend_of(
             connectors=len(config.sockets),
             box_serial=identity[:LONGEST_SERIAL],
             boot_after_s=BOOT_AFTER_S,
-            supply=StationSupply(phases=1 if is_single else 3),
+            supply=StationSupply(phases=1 if is_single else 3, switches=False),
             free_id_tag=plug_and_charge[:LONGEST_ID_TAG] if is_free else None,
+            starts_known_only=True,
         ),
         KeyTable.load(KEYS, config.firmware),
         settings={

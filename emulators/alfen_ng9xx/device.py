@@ -7,21 +7,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
-from emulators.alfen_ng9xx.backend import backend_of
+from emulators.alfen_ng9xx.backend import backend_of, identity_of
 from emulators.alfen_ng9xx.display import display_text, led_text, live_monitoring
 from emulators.alfen_ng9xx.faults import FAULTS
 from emulators.alfen_ng9xx.meter import P1Port, meter_of
 from emulators.alfen_ng9xx.model import MODBUS, SINGLE_PHASE, Station
-from emulators.alfen_ng9xx.registers import ABSENT, BLOCKS, Registers, SocketMeter
+from emulators.alfen_ng9xx.registers import (
+    ABSENT,
+    BLOCKS,
+    BOARD_C,
+    FREQUENCY_HZ,
+    Registers,
+    SocketMeter,
+    StationFacts,
+)
 from emulators.kit.charger import Charger, Point
 from emulators.kit.family import DeviceConfig
 from emulators.kit.host import NS_PER_S, Host, SerialSettings
 from emulators.kit.modbus import ModbusServer
 from emulators.kit.modbus.client import ModbusClient, ModbusFault
 from emulators.kit.modbus.poller import Poller
+from emulators.kit.ocpp.point.equipment import Readings
 from emulators.kit.ocpp.shell.sockets import Sockets
 from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.parameters import ParameterError, ParameterTable
@@ -133,10 +143,31 @@ class AlfenNg9xx(Charger):
         if kind is not None:
             FAULTS.parse(self.name, kind)
 
+    # --- what its back office hears of it
+
+    def readings(self, _socket: int, measured: Readings) -> Readings:
+        """Return what the socket's own meter shows, with what else stands in its registers."""
+        factor = self.meter.value("power_factor_sum", self._host.now_ns(), len(self.station.wired))
+        return replace(
+            measured, frequency_hz=FREQUENCY_HZ, total_power_factor=cast(float, factor), temperature_c=BOARD_C
+        )
+
+    def maximum_a(self, _socket: int) -> float:
+        """Return the most that its socket can offer [A]."""
+        return self.station.socket_a()
+
     # --- Modbus TCP slave
 
+    def _facts(self) -> StationFacts:
+        return StationFacts(
+            identity=identity_of(self.parameters, self.name),
+            firmware=self._config.firmware,
+            utc=lambda: self._host.utc() if self.backend is None else self.backend.utc,
+            is_operative=lambda: self.backend is None or self.backend.is_operative(1),
+        )
+
     async def _serve(self) -> None:
-        registers = Registers(self.station, self.meter, self._host, self._config.firmware, self.update)
+        registers = Registers(self.station, self.meter, self._host, self._facts(), self.update)
         table = REGISTERS.select(self._config.firmware)
         banks = {
             unit: RegisterBank(

@@ -283,8 +283,12 @@ class Station:
         return limits
 
     def station_a(self) -> float:
-        """Return the maximum of the whole station in force now (register 1100) [A]."""
-        return min(self._store.number("Station maximum current"), *self._balanced(self.wired).values())
+        """Return the station's own maximum (register 1100) [A]: what is balanced acts at the socket (1206)."""
+        return self._store.number("Station maximum current")
+
+    def socket_a(self) -> float:
+        """Return the most that the socket can offer by the tab Power settings [A]."""
+        return min(self.station_a(), self._store.number("Connector 1 max current"))
 
     def _balanced(self, phases: tuple[int, ...]) -> dict[Binding, float]:
         if not self.is_balancing:

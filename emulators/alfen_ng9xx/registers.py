@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -20,6 +21,8 @@ ABSENT: Final = 0xFFFF  #: Each word of what is not available (Modbus slave docu
 MANUFACTURER, PLATFORM, TABLE_VERSION = "Alfen NV", "NG910", 1
 HEALTHY_METER, BUILT_IN_METER = 3, 0
 FREQUENCY_HZ: Final = 50.0
+BOARD_C: Final = 30.0  #: Of the controller board (assumed; always the same) [degC].
+LONGEST_NAME: Final = 33  #: Characters; a zero has to follow.
 _OUTSIDE_SCN: Final[dict[str, Value]] = {"scn_name": "", "scn_sockets": 0, "scn_modbus_slave_max_current_enable": 0}
 _CLOCK: Final = {f"date_{part}": part for part in ("year", "month", "day")} | {
     f"time_{part}": part for part in ("hour", "minute", "second")
@@ -89,28 +92,45 @@ class SocketMeter:
         return values[index] if index < conductors else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationFacts:
+    """What the registers show of the device that is not its model's.
+
+    Attributes:
+        identity: As the back office knows the station.
+        firmware: As in the site.
+        utc: Returns what the station's own clock shows; a back office sets it.
+        is_operative: Returns whether the socket is operative; a back office may say otherwise.
+    """
+
+    identity: str
+    firmware: str
+    utc: Callable[[], datetime]
+    is_operative: Callable[[], bool]
+
+
 class Registers:
     """Reads and writes by register name.
 
     Args:
         station: Whose state is shown.
         meter: The socket's own meter.
-        host: For the name, the time, and the trace of what was written.
-        firmware: As in the site.
+        host: For the time, and the trace of what was written.
+        who: Whose registers they are.
         refresh: Called when a written value has to act.
     """
 
     def __init__(
-        self, station: Station, meter: SocketMeter, host: Host, firmware: str, refresh: Callable[[], None]
+        self, station: Station, meter: SocketMeter, host: Host, who: StationFacts, refresh: Callable[[], None]
     ) -> None:
         self._station, self._meter, self._host = station, meter, host
-        self._firmware, self._refresh = firmware, refresh
+        self._who, self._refresh = who, refresh
         self._booted_ns = host.now_ns()
 
     def read(self, name: str) -> Value:
         """Return a register's value, None when it is not available."""
         if name in _CLOCK:
-            clock: datetime = self._host.utc()
+            clock = self._who.utc()
             return int(getattr(clock, _CLOCK[name]))
         if name.startswith(("scn_", "remaining_")):
             return self._scn(name)
@@ -136,13 +156,13 @@ class Registers:
     def _product(self, name: str) -> Value:
         match name:
             case "name":
-                return self._host.name[:33]
+                return self._who.identity[:LONGEST_NAME]
             case "manufacturer":
                 return MANUFACTURER
             case "modbus_table_version":
                 return TABLE_VERSION
             case "firmware_version":
-                return self._firmware
+                return self._who.firmware
             case "platform_type":
                 return PLATFORM
             case "station_serial_number":
@@ -151,6 +171,8 @@ class Registers:
                 return (self._host.now_ns() - self._booted_ns) / NS_PER_S
             case "time_zone":
                 return 0
+            case "temperature":
+                return BOARD_C
             case "ocpp_state":
                 return int(self._station.reaches_back_office)
             case "station_active_max_current":
@@ -163,7 +185,7 @@ class Registers:
         station, now_ns = self._station, self._host.now_ns()
         match name:
             case "availability":
-                return 1
+                return int(self._who.is_operative())
             case "mode_3_state":
                 return station.mode_3_state
             case "actual_applied_max_current":

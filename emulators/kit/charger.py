@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from emulators.kit.family import DeviceConfig
 from emulators.kit.hmi import Hmi
 from emulators.kit.host import Cancel, Host
+from emulators.kit.ocpp.point.equipment import Readings
 from emulators.kit.ocpp.shell.sockets import Sockets
 from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.parameters import ParameterStore, ParameterTable, Value
@@ -111,6 +112,14 @@ class Charger(ABC):
     def phase_order(self, socket: int) -> str:
         """Return how a socket hangs on the grid, as the device believes."""
         return next(one.phase_order for one in self._config.sockets if one.number == socket)
+
+    def readings(self, _socket: int, measured: Readings) -> Readings:
+        """Return what a socket's meter shows, completed by what else the device measures there."""
+        return measured
+
+    def maximum_a(self, _socket: int) -> float | None:
+        """Return what a socket can offer now by the device's settings [A per phase]; None: as it was made."""
+        return None
 
     # --- power
 

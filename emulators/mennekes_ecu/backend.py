@@ -13,10 +13,12 @@ from emulators.kit.family import DeviceConfig
 from emulators.kit.host import Host
 from emulators.kit.ocpp.point.config import LONGEST_ID_TAG, LONGEST_SERIAL, ChargePointConfig
 from emulators.kit.ocpp.point.keys import KeyTable
+from emulators.kit.ocpp.profiles.rates import StationSupply
 from emulators.kit.ocpp.shell.security import Security
 from emulators.kit.ocpp.shell.sockets import Sockets
 from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.parameters import ParameterStore
+from emulators.kit.phases import SINGLE_PHASE_ORDERS
 from emulators.kit.wan_router import Route, WanRouter
 from emulators.mennekes_ecu.dhcp import Dhcp
 from emulators.mennekes_ecu.site_backend import (
@@ -165,6 +167,7 @@ def backend_of(
             firmware=config.firmware,
             serial=config.name[:LONGEST_SERIAL],
             connectors=len(config.sockets),
+            supply=StationSupply(phases=1 if config.phase_order in SINGLE_PHASE_ORDERS else 3, switches=False),
             free_id_tag=parameters.text(FREE_TAG)[:LONGEST_ID_TAG] if parameters.flag("Free Charging") else None,
         ),
         KeyTable.load(KEYS, config.firmware),

@@ -20,7 +20,7 @@ from emulators.kit.modbus import ModbusServer
 from emulators.kit.ocpp.shell.sockets import Sockets
 from emulators.kit.ocpp.shell.station import OcppStation
 from emulators.kit.parameters import ParameterTable, Value
-from emulators.kit.phases import PerPhase
+from emulators.kit.phases import PHASES, PerPhase
 from emulators.kit.pilot import PilotState
 from emulators.kit.registers import RegisterBank, RegisterTable
 from emulators.mennekes_ecu import dlm
@@ -46,6 +46,7 @@ from emulators.mennekes_ecu.site_backend import CONNECTION, MODEM_MENU, STATIC_I
 FOLDER: Final = Path(__file__).parent
 PARAMETERS: Final = ParameterTable.load(FOLDER / "parameters.csv")
 REGISTERS: Final = RegisterTable.load(FOLDER / "registers.csv")
+OPERATOR_LIMIT: Final = "Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]"
 LED: Final = "LED info field"  #: The manual's name (AMTRON Professional+ E 7,4 manual 7.1).
 with (FOLDER / "leds.csv").open(encoding="utf-8", newline="") as _file:
     LEDS: Final = {int(row["status"]): row["shows"] for row in csv.DictReader(_file)}  #: By the status of register 104.
@@ -58,7 +59,8 @@ class MennekesEcu(Charger):
 
     Attributes:
         point: What it offers.
-        operator_override_a: Operator limit of its group that was written over Modbus, None for the parameter's [A].
+        operator_written_a: Operator limit of its group as written over Modbus, by phase; the parameter counts on the
+            others [A].
         member: Its part in its DLM group.
     """
 
@@ -69,7 +71,8 @@ class MennekesEcu(Charger):
         self.parameters.refuse = self._refuses
         self._legacy = tuple(int(part) for part in config.firmware.split(".")) < (5, 22)
         self.point = ChargingPoint(self.parameters, now_ns=0, legacy=self._legacy)
-        self.operator_override_a: PerPhase | None = None
+        self.operator_written_a: dict[str, float] = {}
+        self._operator_set_a = self.parameters.per_phase(OPERATOR_LIMIT)  # as saved last [A]
         self.member = self._join(0)
         self._meter: SecondMeter | None = None
         self._server: ModbusServer | None = None
@@ -81,7 +84,8 @@ class MennekesEcu(Charger):
     def power_up(self, now_ns: int) -> Mapping[int, Point]:
         """Begin anew: nobody is known, and what Modbus clients wrote is forgotten."""
         self.point = ChargingPoint(self.parameters, now_ns=now_ns, legacy=self._legacy)
-        self.operator_override_a = None
+        self.operator_written_a = {}
+        self._operator_set_a = self.parameters.per_phase(OPERATOR_LIMIT)
         self.member = self._join(now_ns)
         self._meter = self._server = self._group = None
         self._dhcp = dhcp_of(self._host, self._config, self.parameters)
@@ -147,8 +151,10 @@ class MennekesEcu(Charger):
     # --- what a person does and sees
 
     def parameters_changed(self) -> None:
-        """Let saved parameters that need no restart act."""
-        self.operator_override_a = None
+        """Let saved parameters that need no restart act; a saved operator limit takes the place of a written one."""
+        saved_a = self.parameters.per_phase(OPERATOR_LIMIT)
+        if saved_a != self._operator_set_a:
+            self._operator_set_a, self.operator_written_a = saved_a, {}
         super().parameters_changed()
 
     async def fault(self, kind: str | None) -> None:
@@ -190,9 +196,13 @@ class MennekesEcu(Charger):
 
     def ocpp_status(self) -> int:
         """Return register 104: the connector's state, as the backend has it where there is one."""
-        if self.backend is None or not self.point.available:
+        if self.backend is None:
             return self.point.ocpp_status()
         return STATUS_NUMBERS[self.backend.status(1)]
+
+    def is_available(self) -> bool:
+        """Return register 124: neither a Modbus client nor the backend has made the point unavailable."""
+        return self.point.available and (self.backend is None or self.backend.is_operative(1))
 
     def explain(self) -> str:
         """Return in one sentence what is signalled, since when, and which limit decides."""
@@ -231,8 +241,8 @@ class MennekesEcu(Charger):
 
     def _operator_a(self) -> PerPhase:
         """Return the operator's limit of the group: the written one, and never more than the backend's keys say [A]."""
-        set_a = self.parameters.per_phase("Operator EVSE Sub-Distribution Limit (L1/L2/L3) [A]")
-        operator_a = self.operator_override_a or set_a
+        set_a = self.parameters.per_phase(OPERATOR_LIMIT)
+        operator_a = PerPhase(*(self.operator_written_a.get(phase, set_a[phase]) for phase in PHASES))
         if self.backend is None:
             return operator_a
         return operator_a.combine(PerPhase(*(float(self.backend.key(name)) for name in OPERATOR_KEYS)), min)
@@ -264,6 +274,19 @@ class MennekesEcu(Charger):
         self.point.client_spoke(self._host.now_ns())
         if self.point.comm_timeout_s:
             self.update()  # a client that is back lifts the safe current
+
+    # --- its backend
+
+    def update(self) -> None:
+        """Let the model decide and do what it says; the backend hears whether the point is available."""
+        if self.backend is not None:
+            self.backend.withdraw(1, withdrawn=not self.point.available)
+        super().update()
+
+    def maximum_a(self, _socket: int) -> float:
+        """Return the most that it can offer by its parameters [A]."""
+        limits = ("Installation Current Limit [A]", "Operator Current Limit [A]")
+        return min(self.parameters.whole(name) for name in limits)
 
     # --- load management
 

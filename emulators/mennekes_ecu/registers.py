@@ -6,7 +6,6 @@ from typing import Final, Protocol
 
 from emulators.kit.host import NS_PER_S, ChargerWiring, Host
 from emulators.kit.parameters import ParameterStore
-from emulators.kit.phases import PHASES, PerPhase
 from emulators.kit.pilot import PilotState
 from emulators.kit.registers import Value, WriteRefused
 from emulators.mennekes_ecu.dlm import Limits
@@ -30,7 +29,7 @@ class Controller(Protocol):
     parameters: ParameterStore
     point: ChargingPoint
     member: DlmMember
-    operator_override_a: PerPhase | None
+    operator_written_a: dict[str, float]
 
     def limits(self) -> Limits:
         """Return the master's limits as they act now."""
@@ -38,6 +37,10 @@ class Controller(Protocol):
 
     def ocpp_status(self) -> int:
         """Return the connector's state as register 104 numbers it."""
+        ...
+
+    def is_available(self) -> bool:
+        """Return whether the point is available, as register 124 numbers it."""
         ...
 
     def refresh(self) -> None:
@@ -95,9 +98,7 @@ class Registers:
             case _ if name.startswith("DLM_OPERATOR"):
                 if self._device.member.master is None:
                     raise WriteRefused(why="only a DLM master has this register")
-                values = list(self._device.limits().operator_a)
-                values[PHASES.index(name[-2:])] = number
-                self._device.operator_override_a = PerPhase(*values)
+                self._device.operator_written_a[name[-2:]] = number  # the other phases stay what they are
                 self._host.trace("operator_limit", by="modbus", phase=name[-2:], current_a=number)
             case _:
                 raise WriteRefused(why=f"{name} is not emulated for writing")
@@ -119,7 +120,7 @@ class Registers:
             case "VEHICLE_STATE_HEX":
                 return _STATES[point.pilot] + 9
             case "CP_AVAILABILITY":
-                return int(point.available != self._legacy)
+                return int(self._device.is_available() != self._legacy)
             case "SAFE_CURRENT":
                 return point.safe_current_a
             case "COMM_TIMEOUT":

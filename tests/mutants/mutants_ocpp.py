@@ -99,7 +99,7 @@ MUTANTS_OCPP = (
     Mutant(
         "OCPP: watts are always shared by three phases",
         RATES,
-        "number / self._voltage_of(period.phases)",
+        "number / self._voltage_of(phases)",
         "number / self._voltage_of(3)",
         rule("watts_are_shared"),
     ),

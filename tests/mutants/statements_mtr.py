@@ -390,15 +390,15 @@ STATEMENTS_MTR: tuple[Mutant, ...] = (
     Mutant(
         "what an energy manager writes has no effect",
         DEVICE,
-        "operator_a = self.operator_override_a or set_a",
+        "operator_a = PerPhase(*(self.operator_written_a.get(phase, set_a[phase]) for phase in PHASES))",
         "operator_a = set_a",
         ids=("MEN-MTR-039",),
     ),
     Mutant(
         "what an energy manager writes counts on L1",
         REGISTERS,
-        "values[PHASES.index(name[-2:])] = number",
-        "values[0] = number",
+        "self._device.operator_written_a[name[-2:]] = number",
+        'self._device.operator_written_a["L1"] = number',
         ids=("MEN-MTR-039",),
     ),
     # --- worked examples

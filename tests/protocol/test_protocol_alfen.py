@@ -258,7 +258,7 @@ def test_a_setpoint_counts_down_and_gives_way_to_the_safe_current(play: Play) ->
         assert [await bench.value(SOCKET, address, ">f") for address in (1206, 1210, 1212)] == [6, 6, 6]
         assert (await bench.value(SOCKET, 1208, ">I"), await bench.words(SOCKET, 1214, 1)) == (0, [1])
         assert socket.offer.current_a == pytest.approx(6)
-        assert await bench.value(STATION, 1100, ">f") == 6
+        assert await bench.value(STATION, 1100, ">f") == 20  # a real one with a lapsed setpoint says its own 25 A
         assert await bench.setpoint(12.5) == 0
         await bench.device.restart()  # a setpoint does not live through a reboot
         assert (bench.device.station.setpoint, bench.device.station.limit_a) == (None, 6.0)

@@ -9,6 +9,7 @@ from typing import Any
 from emulators.backend.device import Backend
 from emulators.kit.hmi import Hmi
 from emulators.kit.ocpp.point.config import ChargePointConfig
+from emulators.kit.ocpp.point.equipment import Readings
 from emulators.kit.ocpp.point.keys import KeyTable
 from emulators.kit.ocpp.shell.sockets import Sockets
 from emulators.kit.ocpp.shell.station import OcppStation
@@ -49,6 +50,12 @@ class DoubleCharger:
 
     def phase_order(self, socket: int) -> str:
         return ORDERS[socket]
+
+    def readings(self, _socket: int, measured: Readings) -> Readings:
+        return measured
+
+    def maximum_a(self, _socket: int) -> float | None:
+        return None
 
     def refresh(self) -> None:
         for socket in ORDERS:

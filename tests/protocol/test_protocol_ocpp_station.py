@@ -103,6 +103,9 @@ class Device:
         current_a = PerPhase.all(self.offered_a)
         return Readings(energy_wh=self.host.now_ns() / 1e9, current_a=current_a)
 
+    def maximum_a(self, connector: int) -> float | None:
+        return None
+
     def unlock(self, connector: int) -> Unlocked:
         return Unlocked.UNLOCKED
 

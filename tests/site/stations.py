@@ -71,6 +71,9 @@ class Charger:
             power_w=PerPhase.all(self._offered_a * 230),
         )
 
+    def maximum_a(self, connector: int) -> float | None:
+        return None
+
     def unlock(self, connector: int) -> Unlocked:
         return Unlocked.UNLOCKED
 

@@ -109,6 +109,7 @@ class ChargePoint:
             id_tags=self.id_tags,
             meters=self.meters,
             free_id_tag=config.free_id_tag,
+            starts_known_only=config.starts_known_only,
         )
         self.transfers = Transfers(self.outbox.post)
         self.registration = ""
@@ -166,6 +167,11 @@ class ChargePoint:
             raise ValueError(f"{error_code!r} is no ChargePointErrorCode. Allowed: {', '.join(ERROR_CODES)}.")
         self.clock.now_ns = now_ns
         self.connectors[number].fault = None if error_code in (None, "NoError") else (str(error_code), info)
+
+    def withdraw(self, number: int, now_ns: int, *, withdrawn: bool) -> None:
+        """Take that the device itself makes a connector unavailable, or available again; a restart forgets it."""
+        self.clock.now_ns = now_ns
+        self.connectors[number].withdrawn = withdrawn
 
     def going_down(self, reason: str) -> None:
         """Note why the device is about to restart: what its transactions, which end with it, will say (7.36)."""
@@ -293,6 +299,15 @@ class ChargePoint:
         """Return whether a connector may offer current: a transaction runs there and nothing is wrong."""
         return self.connectors[number].may_charge and not self.connectors[0].faulted
 
+    def is_operative(self, number: int) -> bool:
+        """Return whether a connector, and the station with it, is there for new transactions."""
+        return self.connectors[number].is_available and self.connectors[0].is_available
+
+    def maximum_a(self, number: int) -> float:
+        """Return what a connector can offer where no profile limits it [A per phase]."""
+        told_a = self.equipment.maximum_a(number)
+        return self.config.maximum_a if told_a is None else told_a
+
     def status(self, number: int) -> str:
         """Return a connector's ``ChargePointStatus``."""
         return self.connectors[number].status.value
@@ -340,6 +355,9 @@ class ChargePoint:
 
     def configure(self, name: str, value: str) -> str:
         """Take a key's value of the central system; return the ``ConfigurationStatus``."""
+        for entry in self.keys.measurands(name, value):
+            if not self.meters.comes_of(self.keys.name_of(name), entry):
+                return "Rejected"
         status = self.keys.change(name, value)
         if status in ("Accepted", "RebootRequired"):
             if self.keys.name_of(name) == "HeartbeatInterval":

@@ -153,7 +153,8 @@ class Commands:
         if request.connector not in point.connectors or {"A": "Current", "W": "Power"}[unit] not in units:
             return _status("Rejected")
         start_utc_ns = point.clock.utc_ns // 1_000_000 * 1_000_000
-        maximum_a = point.config.maximum_a * (1 if request.connector else len(point.connectors) - 1)
+        meant = [request.connector] if request.connector else [number for number in point.connectors if number]
+        maximum_a = sum(point.maximum_a(number) for number in meant)
         schedule = point.engine.composite_schedule(request.connector, start_utc_ns, request.duration_s, unit, maximum_a)
         return {
             "status": "Accepted",
@@ -178,8 +179,8 @@ class Commands:
             case "Heartbeat":
                 point.heartbeat(asked=True)
             case "MeterValues":
-                for connector in meant:
-                    point.meters.triggered(connector)
+                if not any([point.meters.triggered(connector) for connector in meant]):
+                    return _status("Rejected")  # nothing would come
             case "StatusNotification":
                 for connector in meant:
                     point.sessions.notify(connector)

@@ -30,9 +30,11 @@ class ChargePointConfig:
         meter_serial: ``meterSerialNumber``; empty: not said.
         connectors: How many it has, numbered from 1.
         supply: Its phases and their nominal voltage.
-        maximum_a: What one connector can offer [A per phase].
+        maximum_a: What one connector can offer as it was made [A per phase]; the device's settings may say less.
         free_id_tag: Charging is free: whoever plugs in starts a transaction with this idTag. None: a card or the
             backend starts one.
+        starts_known_only: A remote start is Rejected unless its card is the ``free_id_tag``, or, where there is none,
+            one that the local list or the cache accepts; one that nobody knows is taken if the backend is asked first.
         transaction_id_needed: Whether a TxProfile has to name its transaction.
         clock_ahead_s: How far the device's own clock is ahead of UTC when it leaves the factory [s].
         box_serial: ``chargeBoxSerialNumber``; empty: not said.
@@ -52,6 +54,7 @@ class ChargePointConfig:
     supply: StationSupply = field(default_factory=StationSupply)
     maximum_a: float = 32.0
     free_id_tag: str | None = None
+    starts_known_only: bool = False
     transaction_id_needed: bool = False
     clock_ahead_s: float = 0.0
     box_serial: str = ""

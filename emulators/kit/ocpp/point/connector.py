@@ -141,6 +141,7 @@ class Connector:
         pilot: Its control pilot.
         offered_a: What it offers [A].
         operative: As ``ChangeAvailability`` set it; it acts when no transaction runs.
+        withdrawn: The device itself has made it unavailable; it acts in the same way.
         finished: A transaction has ended and the vehicle is still there.
     """
 
@@ -149,6 +150,7 @@ class Connector:
         self.pilot = PilotState.A
         self.offered_a = 0.0
         self.operative = True
+        self.withdrawn = False
         self.finished = False
         self.fault: tuple[str, str] | None = None
         self.transaction: Transaction | None = None
@@ -170,7 +172,12 @@ class Connector:
     @property
     def is_free(self) -> bool:
         """Return whether a transaction could begin here, a reservation aside."""
-        return self.operative and not self.faulted and self.transaction is None
+        return self.is_available and not self.faulted and self.transaction is None
+
+    @property
+    def is_available(self) -> bool:
+        """Return whether neither the central system nor the device has made it unavailable."""
+        return self.operative and not self.withdrawn
 
     @property
     def may_charge(self) -> bool:
@@ -186,7 +193,7 @@ class Connector:
             if self.offered_a <= 0:  # it wins over SuspendedEV (errata 3.55)
                 return Status.SUSPENDED_EVSE if self.plugged else Status.SUSPENDED_EV
             return Status.CHARGING if self.pilot in (PilotState.C, PilotState.D) else Status.SUSPENDED_EV
-        if not self.operative:
+        if not self.is_available:
             return Status.UNAVAILABLE
         if self.waiting is not None:
             return Status.PREPARING

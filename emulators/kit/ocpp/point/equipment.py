@@ -17,6 +17,7 @@ class Readings:
     each phase, energy of all together.
 
     Attributes:
+        lines: The grid's phases that the meter is on; None: as many as the charge point has, from L1 on.
         energy_wh: Energy register, import [Wh]; it never falls and is not reset by a transaction.
         current_a: Imported current of each phase [A].
         voltage_v: Of each phase against neutral [V].
@@ -24,18 +25,21 @@ class Readings:
         energy_export_wh: Energy register, export [Wh].
         reactive_power_var: Reactive power, import, of each phase [var].
         power_factor: Of each phase, 0 to 1.
+        total_power_factor: Of a meter that tells one of all phases together, 0 to 1.
         frequency_hz: Of the grid [Hz].
         temperature_c: Inside the device [°C].
         soc_pct: State of charge of the vehicle [%].
     """
 
     energy_wh: float
+    lines: tuple[str, ...] | None = None
     current_a: PerPhase | None = None
     voltage_v: PerPhase | None = None
     power_w: PerPhase | None = None
     energy_export_wh: float | None = None
     reactive_power_var: PerPhase | None = None
     power_factor: PerPhase | None = None
+    total_power_factor: float | None = None
     frequency_hz: float | None = None
     temperature_c: float | None = None
     soc_pct: float | None = None
@@ -54,6 +58,10 @@ class Equipment(Protocol):
 
     def readings(self, connector: int) -> Readings | None:
         """Return what a connector's meter shows now; 0 is the meter at the inlet. None: there is no such meter."""
+        ...
+
+    def maximum_a(self, connector: int) -> float | None:
+        """Return what a connector can offer now by the device's own settings [A per phase]; None: as it was made."""
         ...
 
     def unlock(self, connector: int) -> Unlocked:

@@ -225,6 +225,11 @@ class Keys:
         key = self._table.find(name)
         return name if key is None else key.name
 
+    def measurands(self, name: str, value: str) -> list[str]:
+        """Return the entries of a value that somebody wants to give a list of measurands; none for another key."""
+        key = self._table.find(name)
+        return entries_of(value) if key is not None and key.type == "measurands" else []
+
     def kept(self, name: str) -> str:
         """Return the value that is kept; one that waits for a reboot is not in force yet."""
         return self._kept[self.name_of(name)]

@@ -89,14 +89,27 @@ class MeterValues:
         samples = [self._sample_due_ns(connector) for connector in self._connectors.values()]
         return [due_ns for due_ns in (*samples, self._aligned_due_ns()) if due_ns is not None]
 
-    def triggered(self, connector: Connector) -> None:
-        """Send the sampled values of now, because the central system wants them."""
+    def triggered(self, connector: Connector) -> bool:
+        """Send the sampled values of now, because the central system wants them; return whether there are any."""
         payload = self._payload(connector, "MeterValuesSampledData", "Trigger")
         if payload is None:
-            return
+            return False
         if connector.transaction is not None:
             payload["transactionId"] = self._queue.transaction_id(connector.transaction.number)
         self._outbox.post("MeterValues", payload, asked=True)
+        return True
+
+    def comes_of(self, key: str, entry: str) -> bool:
+        """Return whether an entry of a list of measurands ever brings a value: some connector's meter measures it."""
+        return any(self._can_tell(connector, key, entry) for connector in self._connectors.values())
+
+    def _can_tell(self, connector: Connector, key: str, entry: str) -> bool:
+        readings = self._equipment.readings(connector.number)
+        if readings is None:
+            return False
+        sampler = Sampler(self._supply, inlet=connector.number == 0)
+        sampled = sampler.sample([entry], readings, connector.offered_a, "Sample.Periodic")
+        return bool(for_transaction_data(sampled) if key.startswith("StopTxn") else sampled)
 
     # --- inside
 

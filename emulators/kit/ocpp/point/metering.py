@@ -33,6 +33,8 @@ _PHASED: Final[dict[str, tuple[Kind, Callable[[Readings], PerPhase | None]]]] = 
     "Power.Factor": (("Power.Factor", "", 3), lambda one: one.power_factor),
 }
 _SUMMED: Final = ("Power.Active.Import", "Power.Reactive.Import")  #: Without a phase: all together.
+#: Where it is measured, if not at the connector's terminals (``Location``, 7.23).
+_PLACES: Final = {"SoC": "EV", "Temperature": "Body"}
 _INTERVALS: Final = {
     "Energy.Active.Import.Interval": "Energy.Active.Import.Register",
     "Energy.Active.Export.Interval": "Energy.Active.Export.Register",
@@ -79,15 +81,16 @@ class Sampler:
             kind, of_phases = _PHASED[measurand]
             measured = of_phases(readings)
             if measured is None:
+                if measurand == "Power.Factor" and phase is None:
+                    yield from self._one(kind, readings.total_power_factor, context)
+                return
+            lines = readings.lines or LINES[: self._supply.phases]
+            if phase is not None and not _is_on(phase, lines):
                 return
             if phase is None and measurand in _SUMMED:
                 yield from self._one(kind, sum(measured), context)
-            for name in (phase,) if phase is not None else self._phases(measurand):
+            for name in (phase,) if phase is not None else _phases(measurand, lines):
                 yield from self._one(kind, _of_phase(measured, name), context, name)
-
-    def _phases(self, measurand: str) -> list[str]:
-        """Return the phases of an entry that names none; a voltage is measured against neutral."""
-        return [f"{line}-N" if measurand == "Voltage" else line for line in LINES[: self._supply.phases]]
 
     def _interval(self, measurand: str, context: str, register_wh: float | None) -> float | None:
         """Return what has been added since the value of the same kind before."""
@@ -104,8 +107,18 @@ class Sampler:
         sampled: Payload = {"value": f"{value:.{decimals}f}", "context": context, "measurand": measurand}
         if phase is not None:
             sampled["phase"] = phase
-        sampled["location"] = "EV" if measurand == "SoC" else "Inlet" if self._inlet else "Outlet"
+        sampled["location"] = _PLACES.get(measurand, "Inlet" if self._inlet else "Outlet")
         yield sampled | {"unit": unit} if unit else sampled
+
+
+def _phases(measurand: str, lines: tuple[str, ...]) -> list[str]:
+    """Return the phases of an entry that names none; a voltage is measured against neutral."""
+    return [f"{line}-N" if measurand == "Voltage" else line for line in lines]
+
+
+def _is_on(phase: str, lines: tuple[str, ...]) -> bool:
+    """Return whether a meter on these lines measures a phase, or between two of them."""
+    return all(part in (*lines, "N") for part in phase.split("-"))
 
 
 def _of_phase(measured: PerPhase, phase: str) -> float | None:

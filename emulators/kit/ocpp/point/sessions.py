@@ -44,6 +44,7 @@ class Sessions:
         id_tags: Who is known here.
         meters: The meters.
         free_id_tag: Whoever plugs in charges with it; None: nobody does without being authorised.
+        starts_known_only: Whether a remote start takes none but known cards.
     """
 
     def __init__(
@@ -60,10 +61,12 @@ class Sessions:
         id_tags: IdTags,
         meters: MeterValues,
         free_id_tag: str | None,
+        starts_known_only: bool = False,
     ) -> None:
         self._station, self._connectors, self._keys, self._equipment = station, connectors, keys, equipment
         self._clock, self._outbox, self._queue, self._engine = clock, outbox, queue, engine
         self._id_tags, self._meters, self._free_id_tag = id_tags, meters, free_id_tag
+        self._starts_known_only = starts_known_only
         self._shown: set[str] = set()  # cards that somebody is asked about
         self._revision = 0
 
@@ -145,6 +148,8 @@ class Sessions:
             if not self._engine.fits_remote_start(profile).accepted:
                 return False
         id_tag: str = payload["idTag"]
+        if self._starts_known_only and not self._is_known(id_tag):
+            return False
         place = self._place(self._asked(number), id_tag, None)
         if place is None:
             return False
@@ -179,7 +184,7 @@ class Sessions:
         asked = self._asked(number or None)
         if self._station.faulted or all(one.faulted for one in asked):
             return "Faulted"
-        if not self._station.operative or all(not one.operative for one in asked):
+        if not self._station.operative or all(not one.is_available for one in asked):
             return "Unavailable"
         holder = self._connectors.get(number, self._station)
         if holder.reservation is not None and holder.reservation.reservation_id != new.reservation_id:
@@ -354,6 +359,15 @@ class Sessions:
             left = [one for one in free if one.reservation is None]
             open_to = [one for one in open_to if any(other is not one for other in left)]
         return min(open_to, key=lambda one: (not one.plugged, one.reservation is None, one.number), default=None)
+
+    def _is_known(self, id_tag: str) -> bool:
+        """Return whether a remote start may come with a card: where charging is free with its one tag alone."""
+        if self._free_id_tag is not None:
+            return id_tag.casefold() == self._free_id_tag.casefold()
+        info = self._id_tags.known(id_tag)
+        if info is None:
+            return self._keys.flag("AuthorizeRemoteTxRequests")
+        return info.accepted(self._clock.utc_ns)
 
     def _charge_freely(self, connector: Connector) -> None:
         """Begin a transaction where charging is free, a vehicle is there and nothing stands against it."""

@@ -76,19 +76,23 @@ class StationSupply:
     Attributes:
         voltage_v: Nominal voltage of each phase against neutral, never the measured one [V].
         phases: How many of them the station has: 1 to 3.
+        switches: Whether it can leave phases out. One that cannot feeds all of them, whatever a period says.
     """
 
     voltage_v: PerPhase = NOMINAL_V
     phases: int = 3
+    switches: bool = True
 
     def limit(self, period: Period, unit: RateUnit) -> Limit:
         """Return what a period allows.
 
-        More phases than the station has leave the current of each as it stands (errata 3.69).
+        More phases than the station has leave the current of each as it stands (errata 3.69). Fewer are heard by a
+        station that can switch; another one shares the power out among all that it has.
         """
         number = Fraction(round(period.limit * 10), 10)
-        current_a = number if unit is RateUnit.A else number / self._voltage_of(period.phases)
-        return self.all(current_a, phases=min(period.phases, self.phases))
+        phases = period.phases if self.switches else max(period.phases, self.phases)
+        current_a = number if unit is RateUnit.A else number / self._voltage_of(phases)
+        return self.all(current_a, phases=min(phases, self.phases))
 
     def all(self, current_a: Fraction, *, phases: int) -> Limit:
         """Return the same current on the first phases, nothing on the others."""

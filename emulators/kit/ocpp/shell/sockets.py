@@ -11,7 +11,7 @@ from typing import Protocol
 from emulators.kit.hmi import Hmi
 from emulators.kit.host import ChargerWiring, Host
 from emulators.kit.ocpp.point.equipment import Readings, Unlocked
-from emulators.kit.phases import grid_phases, to_grid
+from emulators.kit.phases import PHASES, grid_phases, to_grid
 
 
 class SocketOwner(Protocol):
@@ -25,6 +25,14 @@ class SocketOwner(Protocol):
 
     def phase_order(self, socket: int) -> str:
         """Return how a socket hangs on the grid, as the device believes."""
+        ...
+
+    def readings(self, socket: int, measured: Readings) -> Readings:
+        """Return what a socket's meter shows, completed by what else the device measures there."""
+        ...
+
+    def maximum_a(self, socket: int) -> float | None:
+        """Return what a socket can offer now by the device's settings [A per phase]; None: as it was made."""
         ...
 
     def refresh(self) -> None:
@@ -61,12 +69,18 @@ class Sockets:
             return None
         order = self._device.phase_order(connector)
         currents_a, voltage_v = wiring.currents_a(), wiring.voltage_v()
-        return Readings(
+        measured = Readings(
             energy_wh=sum(wiring.energy_wh()),
+            lines=tuple(PHASES[phase] for phase in sorted(grid_phases(order))),
             current_a=to_grid(currents_a, order),
             voltage_v=to_grid(voltage_v, order),
             power_w=to_grid(currents_a.combine(voltage_v, lambda i, u: i * u), order),
         )
+        return self._device.readings(connector, measured)
+
+    def maximum_a(self, connector: int) -> float | None:
+        """Return what a connector can offer by the device's settings [A per phase]; None: as it was made."""
+        return self._device.maximum_a(connector)
 
     def unlock(self, connector: int) -> Unlocked:
         """Unlock the plug."""

@@ -178,6 +178,12 @@ class OcppStation:
         self.point.fault(connector, error_code, self._host.now_ns(), info)
         self._settle()
 
+    def withdraw(self, connector: int, *, withdrawn: bool) -> None:
+        """Take that the device itself makes a connector unavailable, or available again."""
+        if withdrawn != self.point.connectors[connector].withdrawn:
+            self.point.withdraw(connector, self._host.now_ns(), withdrawn=withdrawn)
+            self._settle()
+
     def restarting(self) -> None:
         """Note that the device restarts by itself, unless the backend asked for it: its transactions will say so."""
         if not self._is_rebooting:
@@ -196,6 +202,10 @@ class OcppStation:
     def status(self, connector: int) -> str:
         """Return a connector's ``ChargePointStatus``."""
         return self.point.status(connector)
+
+    def is_operative(self, connector: int) -> bool:
+        """Return whether neither the backend nor the device itself has made a connector unavailable."""
+        return self.point.is_operative(connector)
 
     def key(self, name: str) -> str:
         """Return a configuration key's value in force."""

@@ -34,6 +34,8 @@ class FakeDevice:
     energy_wh: float = 1000.0
     current_a: PerPhase = field(default_factory=lambda: PerPhase(16.0, 15.5, 0.0))
     readings_at_inlet: bool = False
+    more: dict[str, Any] = field(default_factory=dict)
+    maximum: float | None = None
     unlocks: Unlocked = Unlocked.UNLOCKED
     unlocked: list[int] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
@@ -50,7 +52,11 @@ class FakeDevice:
             power_w=PerPhase(3664.0, 3565.0, 0.0),
             frequency_hz=50.02,
             temperature_c=31.5,
+            **self.more,
         )
+
+    def maximum_a(self, connector: int) -> float | None:
+        return self.maximum
 
     def unlock(self, connector: int) -> Unlocked:
         self.unlocked.append(connector)

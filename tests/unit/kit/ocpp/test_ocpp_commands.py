@@ -71,6 +71,30 @@ def test_remote_start_waits_for_the_plug(desk: Any) -> None:
     assert one.pilot("B").all("StartTransaction")
 
 
+@pytest.mark.parametrize(("tag", "status"), [("FREE", "Accepted"), ("free", "Accepted"), ("TAG", "Rejected")])
+def test_a_station_that_starts_known_cards_only_has_one_where_charging_is_free(
+    desk: Any, tag: str, status: str
+) -> None:
+    one = desk(free_id_tag="FREE", starts_known_only=True)
+    assert one.command("RemoteStartTransaction", idTag=tag) == {"status": status}
+    assert desk(free_id_tag="FREE").command("RemoteStartTransaction", idTag=tag) == {"status": "Accepted"}
+
+
+def test_a_station_that_starts_known_cards_only_looks_in_list_and_cache(desk: Any) -> None:
+    one = desk(starts_known_only=True)
+    assert start(one) == "Rejected"
+    one.card("TAG").pilot("B").pilot("A")  # told Accepted by the backend, and kept in the cache
+    assert start(one) == "Accepted"
+    one.answers["Authorize"] = {"idTagInfo": {"status": "Blocked"}}
+    asks = desk(starts_known_only=True, settings={"AuthorizeRemoteTxRequests": "true"})
+    assert start(asks) == "Accepted"
+    assert asks.all("Authorize")
+    one = desk(starts_known_only=True)
+    one.answers["Authorize"] = {"idTagInfo": {"status": "Blocked"}}
+    one.card("TAG")
+    assert start(one) == "Rejected"
+
+
 @pytest.mark.parametrize("connector", [0, 3])
 def test_remote_start_needs_a_connector_that_is_there(desk: Any, connector: int) -> None:
     assert start(desk(connectors=2), connectorId=connector) == "Rejected"
@@ -388,6 +412,17 @@ def test_profiles_but_not_those_of_transactions_outlive_a_restart(desk: Any) -> 
     assert one.point.limit(1).current_a == 10
 
 
+def test_a_device_takes_a_connector_away_and_a_restart_forgets_it(desk: Any) -> None:
+    one = desk()
+    one.point.withdraw(1, one.now_ns, withdrawn=True)
+    assert one.settle().states()[-1] == "Unavailable"
+    assert (one.point.is_operative(1), start(one)) == (False, "Rejected")
+    assert one.command("ChangeAvailability", connectorId=1, type="Operative") == {"status": "Accepted"}
+    assert one.states()[-1] == "Unavailable"  # the device's word stands
+    one.restart()
+    assert one.point.is_operative(1)
+
+
 def test_the_composite_schedule(desk: Any) -> None:
     one = desk(maximum_a=16.0, connectors=2)
     one.command("SetChargingProfile", connectorId=1, csChargingProfiles=profile(limit=10))
@@ -399,6 +434,9 @@ def test_the_composite_schedule(desk: Any) -> None:
     assert one.command("GetCompositeSchedule", connectorId=7, duration=60) == {"status": "Rejected"}
     watts = one.command("GetCompositeSchedule", connectorId=1, duration=60, chargingRateUnit="W")
     assert watts["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == 6900
+    one.device.maximum = 13.0  # somebody has set it lower
+    whole = one.command("GetCompositeSchedule", connectorId=0, duration=60)
+    assert whole["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == 26
 
 
 def test_a_station_without_a_feature_says_so(desk: Any) -> None:

@@ -50,7 +50,6 @@ def measured(one: Any, entries: str) -> list[tuple[str, str | None, str, str | N
             [("Current.Offered", None, "16.0", "A"), ("Power.Offered", None, "11040", "W")],
         ),
         ("Frequency,Temperature", [("Frequency", None, "50.02", "Hertz"), ("Temperature", None, "31.5", "Celsius")]),
-        ("SoC,Temperature", [("Temperature", None, "31.5", "Celsius")]),
     ],
 )
 def test_measurands(desk: Any, entries: str, expected: list[tuple[str, str | None, str, str | None]]) -> None:
@@ -65,6 +64,65 @@ def test_a_single_phase_station_tells_one_phase(desk: Any) -> None:
         ("Current.Import", "L1", "16.00", "A"),
         ("Voltage", "L1-N", "229.0", "V"),
     ]
+
+
+def test_a_single_phase_station_tells_the_phase_that_it_hangs_on(desk: Any) -> None:
+    from emulators.kit.ocpp.profiles.rates import StationSupply
+
+    one = desk(supply=StationSupply(phases=1))
+    one.device.more = {"lines": ("L2",)}
+    assert measured(one.charge(), "Current.Import,Voltage") == [
+        ("Current.Import", "L2", "15.50", "A"),
+        ("Voltage", "L2-N", "230.0", "V"),
+    ]
+    for entry in ("Current.Import.L1", "Voltage.L1-L2", "Voltage.L3-N"):
+        assert one.command("ChangeConfiguration", key="MeterValuesSampledData", value=entry)["status"] == "Rejected"
+
+
+def test_a_power_factor_of_all_phases_has_no_phase_and_a_temperature_is_the_bodys(desk: Any) -> None:
+    one = desk()
+    one.device.more = {"total_power_factor": 0.98}
+    assert measured(one.charge(), "Power.Factor,Temperature") == [
+        ("Power.Factor", None, "0.980", None),
+        ("Temperature", None, "31.5", "Celsius"),
+    ]
+    factor, temperature = one.all("MeterValues")[0]["meterValue"][0]["sampledValue"]
+    assert (factor["location"], temperature["location"]) == ("Outlet", "Body")
+
+
+@pytest.mark.parametrize(
+    ("key", "entries", "status"),
+    [
+        ("MeterValuesSampledData", "SoC", "Rejected"),
+        ("MeterValuesSampledData", "Temperature,SoC", "Rejected"),
+        ("MeterValuesAlignedData", "Power.Factor", "Rejected"),
+        ("metervaluessampleddata", "Energy.Active.Export.Register", "Rejected"),
+        ("StopTxnSampledData", "Frequency", "Rejected"),
+        ("StopTxnAlignedData", "Current.Import,Frequency", "Rejected"),
+        ("MeterValuesSampledData", "Frequency", "Accepted"),
+        ("MeterValuesSampledData", "Energy.Active.Import.Interval,Voltage.L1-L2", "Accepted"),
+        ("StopTxnSampledData", "", "Accepted"),
+    ],
+)
+def test_a_key_takes_only_what_its_meter_tells(desk: Any, key: str, entries: str, status: str) -> None:
+    assert desk().command("ChangeConfiguration", key=key, value=entries) == {"status": status}
+
+
+def test_a_trigger_of_meter_values_that_would_not_come_is_rejected(desk: Any) -> None:
+    one = desk(connectors=2)
+
+    def trigger(**fields: int) -> tuple[str, list[int]]:
+        answer = one.forget().command("TriggerMessage", requestedMessage="MeterValues", **fields)
+        return str(answer["status"]), [sent["connectorId"] for sent in one.all("MeterValues")]
+
+    assert trigger(connectorId=0) == ("Rejected", [])  # no meter at the inlet
+    assert trigger(connectorId=1) == ("Accepted", [1])
+    assert trigger() == ("Accepted", [1, 2])
+    one.device.readings_at_inlet = True
+    assert trigger(connectorId=0) == ("Accepted", [0])
+    assert one.command("ChangeConfiguration", key="MeterValuesSampledData", value="")["status"] == "Accepted"
+    assert trigger(connectorId=1) == ("Rejected", [])
+    assert trigger() == ("Rejected", [])
 
 
 def test_sampled_values_lie_whole_intervals_after_the_begin(desk: Any) -> None:

@@ -390,6 +390,18 @@ def test_a_single_phase_station_keeps_the_current_of_a_phase() -> None:
     assert engine.composite_schedule(1, NOW, 9, RateUnit.W, 32).periods == (Period(0, 2300, 1),)
 
 
+def test_a_station_that_cannot_switch_feeds_every_phase_whatever_a_period_says() -> None:
+    engine = station(supply=StationSupply(switches=False))
+    put(engine, 1, DEFAULT, (0, 16), phases=1)
+    assert (limit := engine.limit(1, NOW)) and limit.per_phase_a == PerPhase.all(16)
+    assert engine.composite_schedule(1, NOW, 9, RateUnit.A, 32).periods == (Period(0, 16, 3),)
+    put(engine, 1, DEFAULT, (0, 6900), unit=RateUnit.W, phases=1)  # never more power than it was told
+    assert engine.composite_schedule(1, NOW, 9, RateUnit.A, 32).periods == (Period(0, 10, 3),)
+    single = station(supply=StationSupply(phases=1, switches=False))
+    put(single, 1, DEFAULT, (0, 6900), unit=RateUnit.W)
+    assert single.composite_schedule(1, NOW, 9, RateUnit.A, 32).periods == (Period(0, 10, 1),)
+
+
 def test_voltages_are_the_caller_s() -> None:
     engine = station(supply=StationSupply(voltage_v=PerPhase(120, 120, 110)))
     put(engine, 1, DEFAULT, (0, 3500), unit=RateUnit.W)
