@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar
 
+from robot.api import SkipExecution
 from robot.api.deco import library
+from robot.errors import RobotError
 from robotlibcore import DynamicCore
 
+from hil.errors import BenchError, HilError, ScenarioError
 from hil.keywords.context import Context
 from hil.keywords.names import normal
 from hil.keywords.topics import topics
-from hil.keywords.values import Amps, Amps3, Comparison, Percent, to_amps, to_amps3, to_percent, to_verb
+from hil.keywords.values import Amps, Amps3, Comparison, Percent, to_amps, to_amps3, to_percent, to_time, to_verb
 from hil.run.needs import lacking, unknown
 from hil.trace import stable_name
 
 
 @library(
     scope="GLOBAL",
-    converters={Amps: to_amps, Amps3: to_amps3, Percent: to_percent, Comparison: to_verb},
+    converters={Amps: to_amps, Amps3: to_amps3, Percent: to_percent, Comparison: to_verb, timedelta: to_time},
     doc_format="ROBOT",
     auto_keywords=False,
 )
@@ -52,6 +57,23 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
         super().__init__(topics(self.context))
         self.context.signatures = {normal(name): inspect.signature(method) for name, method in self.keywords.items()}
 
+    def get_keyword_arguments(self, name: str) -> Any:
+        """Return a keyword's arguments for Robot; a time's default as people write it.
+
+        What the converter refuses, Robot would try again as a default's own type: -1 s is a timedelta.
+        """
+        given = super().get_keyword_arguments(name)
+        return [(one[0], _written(one[1])) if isinstance(one, tuple) else one for one in given]
+
+    def run_keyword(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
+        """Run a keyword; what no keyword raises on purpose is a mistake of the farm's, and no finding."""
+        try:
+            return super().run_keyword(name, args, kwargs)
+        except (HilError, AssertionError, RobotError, SkipExecution):
+            raise
+        except Exception as error:
+            raise BenchError(f"{type(error).__name__} in the keyword {name!r}: {error}") from error
+
     def start_test(self, data: Any, result: Any) -> None:
         """Remember the test's name; skip it when this bench lacks what it needs."""
         name = stable_name(data.source, data.name) if data.source else data.name
@@ -60,7 +82,7 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
         if wrong := unknown(needs):
             data.body.clear()
             data.setup = data.teardown = None
-            data.body.create_keyword(name="Fail", args=[wrong])
+            data.body.create_keyword(name="Fail", args=[f"{ScenarioError.__name__}: {wrong}"])
         elif reason := lacking(needs):
             data.setup = data.teardown = None
             data.body.clear()
@@ -76,5 +98,21 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
             try:
                 session.raise_findings(final=True)
             except Exception as error:
-                result.status, result.message = "FAIL", str(error)
-        session.finish(result.status)
+                _fail(result, error)
+        try:
+            session.finish(result.status)
+        except Exception as error:  # a farm that cannot be shut down is told too, below what the test found
+            _fail(result, error)
+
+
+def _fail(result: Any, error: Exception) -> None:
+    """Fail a test as Robot does: the error's class says whose fault it is."""
+    text = f"{type(error).__name__}: {error}"
+    if not isinstance(error, HilError):
+        text = f"{BenchError.__name__}: {text}"
+    result.message = text if result.passed else f"{result.message}\n\nAlso at the test's end:\n{text}"
+    result.status = "FAIL"
+
+
+def _written(default: Any) -> Any:
+    return f"{default.total_seconds():g} s" if isinstance(default, timedelta) else default

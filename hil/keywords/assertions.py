@@ -90,6 +90,10 @@ def verify(
             expected = expected.removesuffix(unit).rstrip()
     try:
         answer = verify_assertion(compared, operator, expected)
+    except re.error as error:
+        raise ScenarioError(f"{what}: {expected!r} is no regular expression: {error}.") from None
+    except RuntimeError as error:  # of an expression that cannot be evaluated
+        raise ScenarioError(f"{what}: {error}") from None
     except AssertionError:
         raise AssertionError(
             f"{what} {WORDS[operator]} {_shown(expected, unit)}: was {_shown(compared, unit)} "

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 from typing import Final
 
+from robot.utils import timestr_to_secs
+
 from emulators.kit.phases import PHASES, PerPhase
+from hil.errors import ScenarioError
 
 
 class PhaseName(Enum):
@@ -68,6 +73,8 @@ class Percent:
 #: MEN catalogue: plant and meter currents within 0.5 A.
 PLANT_TOLERANCE: Final = Amps(0.5)
 
+LONGEST_S: Final = 1e9  #: Some 30 years: what is longer is a slip of the pen [s].
+
 _NUMBER = r"\s*(-?\d+(?:\.\d+)?)\s*"
 
 
@@ -105,6 +112,34 @@ def to_percent(text: str) -> Percent:
     if match is None:
         raise ValueError(f"{text!r} is not a share. Write it as '20 %'.")
     return Percent(float(match[1]))
+
+
+def to_time(given: object) -> timedelta:
+    """Return a time.
+
+    Raises:
+        ValueError: It is none, or negative, or without an end.
+    """
+    if isinstance(given, timedelta):
+        seconds = given.total_seconds()
+    else:
+        try:
+            seconds = float(timestr_to_secs(str(given)))
+        except ValueError:
+            seconds = math.nan
+    if not 0 <= seconds <= LONGEST_S:
+        raise ValueError(f"{str(given)!r} is not a time. Write it as '90 s': 0 s or more.")
+    return timedelta(seconds=seconds)
+
+
+def require_from_zero(argument: str, given: Amps | Amps3) -> None:
+    """Refuse a current below zero where the keyword's own direction is its sign.
+
+    Raises:
+        ScenarioError: It is negative.
+    """
+    if min(given.a if isinstance(given, Amps3) else (given.a,)) < 0:
+        raise ScenarioError(f"{argument}={given} is negative. Allowed: 0 A or more.")
 
 
 def to_verb(text: str) -> Comparison:

@@ -1,17 +1,23 @@
 """Over-current protection: when a fuse or breaker may open, and when it must have opened.
 
 Two curves a device, *earliest* (nothing may trip before) and *latest* (everything has tripped by then), from
-``fuses.csv``, interpolated log-log between the standards' points. Damage ``D`` grows by ``dt / t_trip(I)`` on and above
-a curve's first point and decays below it with the time constant :data:`COOLING_S`; at ``D = 1`` the curve is
-reached. Proposal of the plant reference, section 3.3: one I²t constant cannot meet both 1.45 and 2.55 In.
+``fuses.csv``. The judge of "may trip" is *earliest*. Where one process decides (a melting wire, a bimetal: a fuse
+everywhere, a breaker up to 2.55 In), they are interpolated log-log between the standards' points. Above 2.55 In a
+breaker's magnetic release may or may not take over, and nothing but the standard's own bounds is known: up to the lower
+magnetic limit it may trip after 0.1 s, and up to the upper one it need not before 60 or 120 s.
+
+Damage ``D`` grows by ``dt / t_trip(I)`` on and above a curve's first point and decays below it with the time constant
+:data:`COOLING_S`; at ``D = 1`` the curve is reached. Proposal of the plant reference, section 3.3: one I²t constant
+cannot meet both 1.45 and 2.55 In.
 
 Between two points the curve is a power law, and a current is a straight line, so the damage has a closed form: no
 time step, no quadrature. The one exception is a nearly flat ramp, where the difference of powers would cancel: there
 Simpson's rule is used, its relative error is below 1e-9 (:data:`FLAT`).
 
 Own assumptions: a gG fuse melts phase by phase, a breaker opens all poles; above the last point the curve goes on
-adiabatically (I²t constant); *typical* is the geometric mean of both curves' points; ratings between the table's rows
-are interpolated log-log; temperature other than the reference 30 °C is not modelled.
+adiabatically (I²t constant), but for the latest curve of a breaker, which stays at 0.1 s; *typical* is the geometric
+mean of both curves' points, interpolated everywhere, and bounds nothing; ratings between the table's rows are
+interpolated log-log; temperature other than the reference 30 °C is not modelled.
 """
 
 from __future__ import annotations
@@ -72,6 +78,16 @@ class _Row:
     current: float
     unit: str
     time_s: float
+    then: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Point:
+    """A point of a curve; ``then`` is how it goes on: ``law`` (log-log to the next) or ``bound``."""
+
+    current_a: float
+    time_s: float
+    then: str = "law"
 
 
 @cache
@@ -86,6 +102,7 @@ def _table() -> tuple[_Row, ...]:
                 float(row["current"]),
                 row["unit"],
                 float(row["time_s"]),
+                row["then"],
             )
             for row in csv.DictReader(file)
         )
@@ -95,11 +112,11 @@ def _log_log(x: float, x0: float, y0: float, x1: float, y1: float) -> float:
     return y0 if x1 == x0 else y0 * (y1 / y0) ** (math.log(x / x0) / math.log(x1 / x0))
 
 
-def _points(kind: str, rating_a: float, name: str) -> list[tuple[float, float]]:
-    """Return ``(current_a, time_s)`` of a curve by rising current."""
+def _points(kind: str, rating_a: float, name: str) -> list[_Point]:
+    """Return the points of a curve by rising current."""
     rows = [row for row in _table() if row.type == kind and row.curve == name]
     points = [
-        (row.current * (rating_a if row.unit == "In" else 1.0), row.time_s)
+        _Point(row.current * (rating_a if row.unit == "In" else 1.0), row.time_s, row.then)
         for row in rows
         if row.above_a is not None and row.above_a < rating_a <= row.to_a
     ]
@@ -108,7 +125,7 @@ def _points(kind: str, rating_a: float, name: str) -> list[tuple[float, float]]:
         known = sorted((row.to_a, row.current) for row in gates if row.time_s == time_s)
         for (low_a, low), (high_a, high) in pairwise(known):
             if low_a <= rating_a <= high_a:
-                points.append((_log_log(rating_a, low_a, low, high_a, high), time_s))
+                points.append(_Point(_log_log(rating_a, low_a, low, high_a, high), time_s))
                 break
     return sorted(points)
 
@@ -132,16 +149,31 @@ class Curve:
         """Return the current below which it never trips [A]."""
         return self.knots_a[0]
 
-    @property
-    def points(self) -> tuple[tuple[float, float], ...]:
-        """Return ``(current_a, time_s)`` of every knot."""
-        return tuple(zip(self.knots_a, self.times_s, strict=True))
-
     @classmethod
-    def through(cls, points: list[tuple[float, float]]) -> Curve:
-        """Return the curve through points of rising current and falling time."""
-        exponents = [math.log(t0 / t1) / math.log(i1 / i0) for (i0, t0), (i1, t1) in pairwise(points)]
-        return cls(tuple(i for i, _ in points), tuple(t for _, t in points), (*exponents, 2.0))
+    def through(cls, points: list[_Point], *, lower: bool = False) -> Curve:
+        """Return the curve through points of rising current and falling time.
+
+        More current never trips later. So where only bounds are known, the time at a point bounds those of all higher
+        currents from above, up to the next point; and that of the next point bounds those of all lower currents from
+        below, down to this point.
+
+        Args:
+            points: The points.
+            lower: It bounds from below.
+        """
+        pieces: list[tuple[float, float, float]] = []
+        for here, there in zip(points, (*points[1:], None), strict=True):
+            if there is None:
+                pieces.append((here.current_a, here.time_s, 0.0 if here.then == "bound" else 2.0))
+            elif here.then == "law":
+                power = math.log(here.time_s / there.time_s) / math.log(there.current_a / here.current_a)
+                pieces.append((here.current_a, here.time_s, power))
+            else:
+                pieces.append((here.current_a, here.time_s, 0.0))
+                if lower:
+                    pieces.append((math.nextafter(here.current_a, math.inf), there.time_s, 0.0))
+        knots_a, times_s, exponents = zip(*pieces, strict=True)
+        return cls(knots_a, times_s, exponents)
 
     def piece(self, current_a: float) -> int:
         """Return the index of the piece a magnitude of current lies in, -1 below the asymptote."""
@@ -179,15 +211,19 @@ def curve(kind: str, rating_a: float, name: Trip) -> Curve:
     kinds = sorted({row.type for row in _table()})
     if kind not in kinds:
         raise ScenarioError(f"fuse type {kind!r} is none of {', '.join(kinds)}")
-    if name == "typical":
-        both = zip(curve(kind, rating_a, "earliest").points, curve(kind, rating_a, "latest").points, strict=True)
-        return Curve.through([(math.sqrt(i0 * i1), math.sqrt(t0 * t1)) for (i0, t0), (i1, t1) in both])
-    points = _points(kind, rating_a, name)
-    if len(points) != 3:
+    names = ("earliest", "latest") if name == "typical" else (name,)
+    every = [_points(kind, rating_a, one) for one in names]
+    if any(len(points) != 3 for points in every):
         low_a, high_a = rating_range_a(kind)
         span = f"{low_a:g} to {high_a:g} A" if low_a else f"above 0 to {high_a:g} A"
         raise ScenarioError(f"fuse rating {rating_a:g} A is not in the table of {kind}: {span}")
-    return Curve.through(points)
+    if name == "typical":
+        middle = [
+            _Point(math.sqrt(one.current_a * other.current_a), math.sqrt(one.time_s * other.time_s))
+            for one, other in zip(*every, strict=True)
+        ]
+        return Curve.through(middle)
+    return Curve.through(every[0], lower=name == "earliest")
 
 
 @cache

@@ -5,6 +5,7 @@ It knows an address, a port and the family's table, nothing of an emulator: a re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Iterable, Sequence, Set
 from functools import cache
 from pathlib import Path
@@ -94,7 +95,11 @@ class ModbusProbe:
     async def write(self, name: str, value: Value, *, socket: int = 1) -> None:
         """Write a register's value in its documented unit; raises as :meth:`read`."""
         row = self.register(name)
-        await self._asked(self._client.write_registers(row.address, row.encode(value), self._unit_of(row, socket)))
+        try:
+            words = row.encode(value)
+        except ValueError as error:
+            raise ScenarioError(f"{error}. Allowed: what {row.type} holds{_range(row)}.") from None
+        await self._asked(self._client.write_registers(row.address, words, self._unit_of(row, socket)))
 
     def close(self) -> None:
         """Close the connection; the next read opens it again."""
@@ -124,6 +129,16 @@ class ModbusProbe:
             raise DeviceSilent(f"{self._name} does not answer on its Modbus port: {error}") from error
         except ModbusFault as error:
             raise DeviceNonsense(f"{self._name}: {error}") from error
+
+
+def _range(row: Register) -> str:
+    """Return the lowest and the highest value of a whole number of a register, in its unit; empty for others."""
+    match = re.fullmatch(r"(u?)int(\d+)", row.type)
+    if match is None:
+        return ""
+    bits = int(match[2])
+    low, high = (0, 2**bits - 1) if match[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return f", {low * row.scale:g} to {high * row.scale:.10g} {row.unit_of_measure}".rstrip()
 
 
 def blocks(rows: Iterable[Register], served: Set[int]) -> list[list[Register]]:

@@ -9,17 +9,26 @@ from typing import Any, Final
 
 #: Robot writes the class of an error in front of its message, on a line of its own below "Setup failed:" and the like.
 _FARM_FAILED: Final = re.compile(r"^(?:\d+\) )?BenchError\b", re.MULTILINE)
-#: Our own errors, and what Robot itself says (without a class) of a keyword that cannot be called as it is written.
+#: What Robot puts before the first of the things that a test says: where it was, and that there are more.
+_BEFORE_THE_FIRST: Final = re.compile(
+    r"(?:\*HTML\* ?)?(?:(?:[A-Z][a-z ]*)?(?:[Ss]etup|[Tt]eardown) failed:\n|Several failures occurred:\n\n|1\) )*"
+)
+#: Our own errors, and what Robot itself says (without a class) of what cannot be run as it is written.
 _AUTHOR_WRONG: Final = re.compile(
-    r"^(?:\d+\) )?(?:"
+    r"(?:"
     r"(?:ScenarioError|SiteFileError)\b"
+    r"|(?:Test|Task|Test name|Task name|User keyword|User keyword name|Keyword name) cannot be empty\."
+    r"|(?:FOR|WHILE|IF|ELSE IF|ELSE|TRY|EXCEPT|FINALLY|GROUP)(?: [a-z]+)? (?:cannot|must|has|contains|requires|does) "
+    r"|Invalid (?:FOR|WHILE|IF|ELSE IF|VAR|argument specification|variable name|syntax)\b"
+    r"|Resolving variable '[^\n]+' failed: "
+    r"|Evaluating expression '[^\n]*' failed: (?:NameError|SyntaxError)\b"
+    r"|Setting (?:test|task|keyword|user keyword) timeout failed: "
     r"|No keyword with name '"
     r"|Multiple keywords (?:with|matching) name '"
     r"|Keyword '[^\n]+' (?:expected [^\n]*\bargument|missing |got )"
     r"|Variable '[^\n]+' not found\."
-    r"|ValueError: Argument '[^\n]+ cannot be converted to "
-    r")",
-    re.MULTILINE,
+    r"|(?:ValueError|TypeError|OverflowError): Argument '[^\n]+ cannot be converted to "
+    r")"
 )
 #: What Robot says of a test that a signal ended.
 STOPPED: Final = "Execution terminated by signal"
@@ -80,13 +89,18 @@ class Failure:
 
     @property
     def farm_failed(self) -> bool:
-        """Return whether the farm itself is to blame."""
+        """Return whether the farm itself is to blame: wherever it failed, nothing that was seen beside it counts."""
         return bool(_FARM_FAILED.search(self.message))
 
     @property
     def author_wrong(self) -> bool:
-        """Return whether the test or the site asks for what cannot be."""
-        return bool(_AUTHOR_WRONG.search(self.message))
+        """Return whether the test or the site asks for what cannot be.
+
+        The first of several things decides (a template's first failing row, a test before its teardown): what comes
+        later may only have stumbled over its rests.
+        """
+        first = _BEFORE_THE_FIRST.match(self.message)
+        return bool(_AUTHOR_WRONG.match(self.message, first.end() if first else 0))
 
     @property
     def stopped(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from hil.bench.capabilities import KNOWN_CAPABILITIES, missing
 from hil.site import Site
+from hil.site.values import nearest
 
 
 def lacking(needs: Iterable[str], site: Site | None = None) -> str:
@@ -23,4 +24,7 @@ def unknown(needs: Iterable[str]) -> str:
     """Return in a sentence which of these names are no capabilities, and what is; nothing when all are."""
     if not (wrong := sorted(set(needs) - KNOWN_CAPABILITIES)):
         return ""
-    return f"unknown capability {', '.join(wrong)}. Known: {', '.join(sorted(KNOWN_CAPABILITIES))}."
+    near = nearest(wrong[0], KNOWN_CAPABILITIES)
+    hint = f" Did you mean 'needs:{near}'?" if near is not None else ""
+    tags = ", ".join(f"'needs:{name}'" for name in wrong)
+    return f"{tags}: there is no such capability.{hint} Allowed: {', '.join(sorted(KNOWN_CAPABILITIES))}."

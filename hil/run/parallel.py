@@ -22,10 +22,14 @@ from xml.etree import ElementTree
 
 import hil
 from hil.errors import BenchError
+from hil.run import worker
+from hil.run.folder import RunFolder
+from hil.run.forked import Forked
 from hil.run.merge import RunPart
 from hil.run.part import PartEvent, Work
 from hil.run.progress import Progress
 from hil.run.selection import Case
+from hil.trace import begun_trace
 
 USUAL_S: Final = 0.5  #: What a test takes that nobody has seen yet.
 SHORTEST_PART_S: Final = 2.0  #: A part below this is not worth a process.
@@ -92,6 +96,7 @@ class Pool:
         progress: Told what happens.
         command: Returns what starts a worker elsewhere, each time that one is started; None starts it beside this
             process.
+        fork: Make the worker from this process as it is: at once, with everything that is imported.
 
     Attributes:
         parts: Everything that was started.
@@ -105,7 +110,10 @@ class Pool:
         folder: Path,
         progress: Progress,
         command: Callable[[], Sequence[str]] | None = None,
+        *,
+        fork: bool = False,
     ) -> None:
+        self._fork = fork
         self._command = command or (lambda: (sys.executable, "-P", "-m", "hil.run.worker"))
         self._tries = 1 if command is None else TRIES_ELSEWHERE
         self.parts: list[RunPart] = []
@@ -117,9 +125,9 @@ class Pool:
             "sys_path": sys.path if command is None else None,
         }
         self._queue = deque(queue)
-        self._folder = folder
+        self._folder, self._traces = folder, RunFolder(work.folder).traces
         self._progress = progress
-        self._processes: set[Process] = set()
+        self._processes: set[Process | Forked] = set()
 
     def run(self, jobs: int) -> None:
         """Run all parts."""
@@ -171,25 +179,29 @@ class Pool:
                 self._processes.discard(process)
                 reader.cancel()
 
-    async def _start(self) -> Process:
+    async def _start(self) -> Process | Forked:
         root = str(Path(hil.__file__).parent.parent)
         paths = [root, os.environ.get("PYTHONPATH", "")]
         command = self._command()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the worker takes it from its first order on
+        process: Process | Forked
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_BYTES,
-                start_new_session=True,  # the terminal's Ctrl-C comes once, from here
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-            )  # fmt: skip
+            if self._fork:
+                process = await Forked.start(worker.run, limit=LINE_BYTES)
+            else:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=LINE_BYTES,
+                    start_new_session=True,  # the terminal's Ctrl-C comes once, from here
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+                )  # fmt: skip
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         self._processes.add(process)
         await _order(process, self._facts)
         return process
 
-    async def _listen(self, process: Process, said: deque[str]) -> None:
+    async def _listen(self, process: Process | Forked, said: deque[str]) -> None:
         """Show what tests print, and keep the end of it: a process that dies says why."""
         assert process.stderr is not None
         async for line in process.stderr:
@@ -203,7 +215,7 @@ class Pool:
         self.parts.append(part)
         return part
 
-    async def _run_part(self, process: Process, part: RunPart) -> bool:
+    async def _run_part(self, process: Process | Forked, part: RunPart) -> bool:
         """Run a part; return whether it came to its end."""
         assert process.stdout is not None
         await _order(process, {"tests": [case.id for case in part.cases], "output": str(part.output)})
@@ -228,9 +240,10 @@ class Pool:
         # Where it never came as far as a test, another process would not either.
         lost = [case for case in left if case.id == part.running] or left
         for case in lost:
-            self._note(
-                part, PartEvent("end", case.id, "FAIL", f"BenchError: the process that ran this test died: {how}")
-            )
+            text = f"BenchError: the process that ran this test died: {how}"
+            if trace := begun_trace(self._traces, case.stable):
+                text += f"\nIts trace, as far as it came: {trace.parent.name}/{trace.name}"
+            self._note(part, PartEvent("end", case.id, "FAIL", text))
         if rest := tuple(case for case in left if case not in lost):
             self._queue.appendleft(rest)
 
@@ -245,7 +258,7 @@ class Pool:
         self._progress.show(event)
 
 
-async def _order(process: Process, order: object) -> None:
+async def _order(process: Process | Forked, order: object) -> None:
     """Tell a worker something; one that is dead is found by the end of its events."""
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -253,7 +266,7 @@ async def _order(process: Process, order: object) -> None:
         await process.stdin.drain()
 
 
-async def _end(process: Process) -> None:
+async def _end(process: Process | Forked) -> None:
     """Let a worker end by itself: it has no more orders."""
     assert process.stdin is not None
     process.stdin.close()

@@ -18,11 +18,12 @@ import hil
 from hil.clock.wall import Stopwatch, utc_now
 from hil.errors import ExitCode, ScenarioError
 from hil.report import page
+from hil.report.junit import tell_errors
 from hil.report.verdicts import Verdicts
 from hil.run.folder import RunFolder, surroundings
 from hil.run.merge import RunPart, merge
 from hil.run.parallel import Pool, known_durations, split, usable_cores
-from hil.run.part import PartEvent, Work, run_part
+from hil.run.part import Work
 from hil.run.progress import NS_PER_S, Progress
 from hil.run.selection import Case, Shard, choose
 from hil.trace import Level, run_hash
@@ -170,10 +171,9 @@ def run_suites(request: RunRequest, *, stream: TextIO | None = None) -> RunOutco
             parts, stopped = _run_in_containers(request, work, queue, Path(parts_folder), progress, facts=facts)
         elif request.bench == "swarm":
             parts, stopped = _run_on_a_swarm(request, work, queue, Path(parts_folder), progress)
-        elif jobs == 1:
-            parts, stopped = _run_here(work, cases, Path(parts_folder), progress)
         else:
-            pool = Pool(work, queue, Path(parts_folder), progress)
+            # Never in this process: a test that kills its own takes no verdict with it.
+            pool = Pool(work, queue, Path(parts_folder), progress, fork=jobs == 1)
             pool.run(jobs)
             parts, stopped = pool.parts, pool.stopped
         result = merge(cases, parts)
@@ -225,21 +225,7 @@ def _write_results(result: Any, folder: RunFolder) -> None:
     )
     if code > ROBOT_MOST_FAILED:
         raise RuntimeError(f"log.html cannot be written:\n{said.getvalue()}")
-
-
-def _run_here(work: Work, cases: Sequence[Case], parts: Path, progress: Progress) -> tuple[list[RunPart], bool]:
-    """Run everything in this process; return it, and whether it was ended by force."""
-    part = RunPart(tuple(cases), parts / "1.xml")
-
-    def note(event: PartEvent) -> None:
-        part.note(event)
-        progress.show(event)
-
-    try:
-        run_part(work, [case.id for case in cases], part.output, note)
-    except SystemExit:  # Robot's way to end at a second Ctrl-C
-        return [part], True
-    return [part], False
+    tell_errors(folder.path / "junit.xml")
 
 
 def _run_in_containers(

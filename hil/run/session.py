@@ -57,7 +57,7 @@ class Session:
     Attributes:
         tester: What a person at the site can do and see.
         farm: The farm, from the inside.
-        expected: Kinds of tripwires that the test wants touched.
+        expected: Kinds of tripwires that the test wants touched, each with how many findings there were by then.
         reported: Findings that were told, by their number.
     """
 
@@ -65,7 +65,7 @@ class Session:
         settings = os.environ
         self.test, self.suite = test, suite
         self.run_seed = int(settings.get("HIL_SEED", "0"))
-        self.expected: set[str] = set()
+        self.expected: dict[str, int] = {}
         self.reported: set[int] = set()
         folder = Path(settings["HIL_RUN_DIR"]) if "HIL_RUN_DIR" in settings else RunFolder.create(None).path
         os.environ["HIL_RUN_DIR"] = str(folder)
@@ -163,15 +163,27 @@ class Session:
 
         Raises:
             BenchError: A task died, the clock cannot be trusted, or it could not keep up.
-            ControllerViolation: A fuse, a limit, a live socket, or a plant invariant.
+            ControllerViolation: A fuse, a limit, a live socket, or a plant invariant; or, at the test's end, one that
+                was expected and never came.
         """
         self.farm.check(final=final)
         self._check_pace()
-        for number, finding in enumerate(self.farm.installation.findings):
+        findings = self.farm.installation.findings
+        for number, finding in enumerate(findings):
             if number not in self.reported and finding.kind not in self.expected:
                 self.reported.add(number)
                 at = self.moment(finding.at_ns)
                 raise ControllerViolation(f"Tripwire '{finding.kind}' at {at}: {finding.text}.\n{self.why()}")
+
+        for kind, before in self.expected.items() if final else ():
+            if not any(finding.kind == kind for finding in findings[before:]):
+                raise ControllerViolation(
+                    f"Tripwire {kind!r} was expected and never touched, until {self.moment()}.\n{self.why()}"
+                )
+
+    def expect(self, kind: str) -> None:
+        """Want a tripwire of this kind touched from now on: it fails the test no more, its absence does."""
+        self.expected.setdefault(kind, len(self.farm.installation.findings))
 
     def _check_pace(self) -> None:
         loop, lag_s = self.farm.loop, self.farm.lag_s()

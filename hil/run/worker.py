@@ -60,9 +60,14 @@ def _tell(events: IO[str], event: PartEvent) -> None:
         return
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Work until there are no more orders; Ctrl-C between two parts ends the process."""
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked while the imports ran
         main()
     except KeyboardInterrupt:  # between two parts
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    run()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from emulators.kit.ocpp.point.config import LONGEST_ID_TAG
 from emulators.kit.parameters import ParameterError
 from emulators.kit.phases import PerPhase
 from hil.bench.farm import Farm
@@ -144,6 +145,8 @@ class EmulatedCard(_OfDevice):
             seats = self._farm.site.seats.items()
             readers = ", ".join(name for name, spec in seats if spec.family.has_card_reader) or "none"
             raise ScenarioError(f"{self._name} has no card reader here. With one: {readers}.")
+        if not 1 <= len(id_tag) <= LONGEST_ID_TAG:
+            raise ScenarioError(f"card={id_tag!r} is no card's number. Allowed: 1 to {LONGEST_ID_TAG} characters.")
         self._seat.card(id_tag)
 
 

@@ -190,12 +190,22 @@ def trace_path(folder: Path, test: str) -> Path:
 
     A short hash of the name keeps two names apart that read the same once unsafe characters are gone.
     """
-    readable = re.sub(r"[^A-Za-z0-9_]+", "-", test).strip("-")[:_NAME_LENGTH].rstrip("-")
-    stem = f"{readable}-{hashlib.sha256(test.encode()).hexdigest()[:8]}"
+    stem = _stem(test)
     path, again = folder / f"{stem}.jsonl", 2
     while path.exists():
         path, again = folder / f"{stem}-{again}.jsonl", again + 1
     return path
+
+
+def begun_trace(folder: Path, test: str) -> Path | None:
+    """Return the trace that a test has begun, None where it has not come that far."""
+    path = folder / f"{_stem(test)}.jsonl"
+    return path if path.exists() else None
+
+
+def _stem(test: str) -> str:
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", test).strip("-")[:_NAME_LENGTH].rstrip("-")
+    return f"{readable}-{hashlib.sha256(test.encode()).hexdigest()[:8]}"
 
 
 def _frame_line(t_ns: int, who: str, direction: str, protocol: str, text: str) -> str:

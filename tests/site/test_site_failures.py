@@ -37,6 +37,7 @@ PLANTS = {
     "nothing": ("pass", 0, "1 passed"),
     "a register": ("Registers.read = breaks", 3, "a device failed on a Modbus request at 40 s farm time"),
     "a datagram": ("MennekesEcu._datagram = breaks", 3, "breaks"),
+    "a plug": ("import hil.bench.farm; hil.bench.farm.Farm.stop = breaks", 3, "BenchError: RuntimeError: planted"),
     "a tick": ("MennekesEcu.tick = breaks", 3, "CP1 died at 1 s farm time"),
 }
 

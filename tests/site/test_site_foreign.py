@@ -154,7 +154,7 @@ def test_a_script_that_asks_the_farm_is_the_meter_and_is_judged(
 ) -> None:
     with OwnMeter(bench, phases), running(OWN_METER) as session:
         farm = session.farm
-        session.expected.add("limit")  # clamps that sit on other phases let L1 carry more than its fuse
+        session.expect("limit")  # clamps that sit on other phases let L1 carry more than its fuse
         session.call(session.tester.vehicle("CP1").plug(VehicleSpec(phases=1, max_current_a=32)))
         session.wait(60)  # by then the point knows that the vehicle takes L1 alone
         session.do(lambda: farm.installation.set_load("house", PerPhase(20, 5, 0)))

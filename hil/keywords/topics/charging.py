@@ -88,6 +88,8 @@ class Charging:
         """
         session = self._context.session
         names = list(session.tester.site.outlets)
+        if not 0 <= count <= len(names):
+            raise ScenarioError(f"count={count}: the site has {len(names)} sockets. Allowed: 0 to {len(names)}.")
         wanted = sorted([current.a] * count + [0.0] * (len(names) - count))
         compare(
             session, "Signalled Currents, sorted,", lambda: sorted(self._signalled_a(name) for name in names),

@@ -7,8 +7,10 @@ from typing import Any
 from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 
+from hil.errors import ScenarioError
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
+from hil.site.values import unknown
 
 
 class Configuration:
@@ -82,8 +84,14 @@ class Configuration:
         | Parameter Should Be Available | CP1 | DLM Network Id | menu=Load Management > Dynamic Load Management |
         """
         session = self._context.session
+        for name in parameters:
+            session.tester.site.require_parameter(device, name)
         offered = session.call(session.tester.form(device).available())
         table = session.tester.site.require(device).family.parameters
+        menus = dict.fromkeys(row.menu for row in table.values())
+        if menu not in (None, *menus):
+            flaw = unknown(f"{device} menu", menu, filter(None, menus))
+            raise ScenarioError(f"{flaw.message} {flaw.allowed}".rstrip())
         missing = [name for name in parameters if name not in offered or menu not in (None, table.named(name).menu)]
         if missing:
             raise AssertionError(f"{device} does not have {', '.join(missing)}" + (f" in {menu}." if menu else "."))

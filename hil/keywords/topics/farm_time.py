@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 from robot.libraries.BuiltIn import BuiltIn
-from robot.utils import timestr_to_secs
 
+from hil.errors import BenchError, ScenarioError
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
+from hil.keywords.values import to_time
+from hil.report.verdicts import Failure
 
 
 class FarmTime:
@@ -42,19 +45,29 @@ class FarmTime:
     def retry_in_farm_time(self, retry: str, retry_interval: timedelta, name: str, *args: Any) -> Any:
         """Run a keyword until it passes; what `Wait Until Keyword Succeeds` means here, in farm time.
 
-        ``retry`` is a time such as ``1 minute`` or a count such as ``5x``.
+        ``retry`` is a time such as ``1 minute`` or a count such as ``5x``. What cannot be called like this, and a farm
+        that failed, keep their kind.
 
         | Retry In Farm Time | 1 minute | 5 s | Signalled Current | CP1 | is | 32 A |
         """
         session = self._context.session
-        counted = retry.rstrip("x times").isdigit() and not retry.strip().isdigit()
-        tries = int(retry.rstrip("x times")) if counted else None
-        until_s = session.now_s() + (0 if counted else timestr_to_secs(retry))
+        counted = re.fullmatch(r"(\d+) ?(?:x|times)", retry.strip().lower())
+        tries = int(counted[1]) if counted else None
+        try:
+            until_s = session.now_s() + (0 if counted else to_time(retry).total_seconds())
+        except ValueError as error:
+            raise ScenarioError(f"retry: {error} Or as a count: '5x'.") from None
+        if tries == 0:
+            raise ScenarioError("retry=0x never runs the keyword. Allowed: 1x or more, or a time.")
         while True:
             status, value = BuiltIn().run_keyword_and_ignore_error(name, *args)
             if status == "PASS":
                 return value
+            failure = Failure(name, "", value)
+            if failure.farm_failed:
+                raise BenchError(value.removeprefix("BenchError: "))
             tries = None if tries is None else tries - 1
             if tries == 0 or (tries is None and session.now_s() >= until_s):
-                raise AssertionError(f"Keyword '{name}' failed after retrying for {retry} (farm time): {value}")
+                text = f"Keyword '{name}' failed after retrying for {retry} (farm time): {value}"
+                raise ScenarioError(text) if failure.author_wrong else AssertionError(text)
             session.wait(retry_interval.total_seconds())

@@ -10,6 +10,7 @@ from assertionengine import AssertionOperator
 from robot.api.deco import keyword
 
 from emulators.kit.host import NS_PER_S
+from hil.errors import ScenarioError
 from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.context import Context
 from hil.keywords.observations import read_registers, socket_of
@@ -77,6 +78,8 @@ class Modbus:
 
         | Requests Should Come Regularly | M2 | duration=120 s | period=30 s | deviation_pct=20 |
         """
+        if not deviation_pct >= 0:
+            raise ScenarioError(f"deviation_pct={deviation_pct:g} is no deviation. Allowed: 0 or more.")
         times = self.requests_at(device, duration=duration)
         gaps = [later - earlier for earlier, later in pairwise(times)]
         if len(gaps) < 2:
@@ -98,6 +101,9 @@ class Modbus:
         | @{who} = | Clients Of | M2 | |
         | Clients Of | M2 | CP1 | |
         """
+        for name in expected:
+            if name != "tester":
+                self._context.session.tester.site.require(name)
         clients = sorted({who for _, who in self._context.session.tester.requests(device).recorded})
         if expected and clients != sorted(expected):
             raise AssertionError(f"{device} gets requests from {', '.join(clients) or 'nobody'}.")

@@ -90,7 +90,7 @@ class Ocpp:
             connector = 0 if purpose == WHOLE_STATION else self._connector(point)
         number: int | None = None
         if purpose == "TxProfile" and transaction != "none":
-            number = self._running(point) if transaction == "running" else int(transaction)
+            number = self._running(point) if transaction == "running" else _number(transaction)
         start = session.do(session.tester.utc) if starts == "now" and kind != "Relative" else starts
         found = profile(
             profile_id=self._next_id() if profile_id is None else profile_id, purpose=purpose, level=level, kind=kind,
@@ -186,6 +186,8 @@ class Ocpp:
         | Backend Should Have Received | CP1 | StatusNotification | connectorId=1 | status=Charging | within=30 s |
         | Backend Should Have Received | CP1 | StartTransaction | times=1 | |
         """
+        if times is not None and times < 0:
+            raise ScenarioError(f"times={times} is no number of messages. Allowed: 0 or more.")
         probe, identity = self._probe(point)
         wanted = self._at_connector(point, action, typed(action, fields))
         found: list[Payload] = []
@@ -376,3 +378,10 @@ class Ocpp:
                     f"{', '.join(actions[-20:]) or 'nothing'}.\n{session.why()}"
                 )
             session.wait(min(LOOK_S, until_s - session.now_s()))
+
+
+def _number(transaction: str) -> int:
+    try:
+        return int(transaction)
+    except ValueError:
+        raise ScenarioError(f"transaction={transaction} is none. Allowed: running, none, or a number.") from None

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from robot.api.deco import keyword
 
 from hil.errors import ScenarioError
 from hil.keywords.context import Context
+from hil.site import SUPPLY
+
+KINDS: Final = ("fuse", "limit", "live_socket")
 
 
 class Tripwires:
@@ -16,15 +21,14 @@ class Tripwires:
 
     @keyword(tags=("Setter",))
     def expect_finding(self, kind: str) -> None:
-        """Do not fail on a tripwire of this kind: ``fuse``, ``limit``, ``live_socket``.
+        """Expect a tripwire of this kind: ``fuse``, ``limit``, ``live_socket``. One that never comes fails the test.
 
-        `Finding Should Be Recorded` asserts that it was touched.
+        It may come until the test's end; `Finding Should Be Recorded` says where, and by when.
 
         | Expect Finding | limit |
         """
-        if kind not in ("fuse", "limit", "live_socket"):
-            raise ScenarioError(f"there is no tripwire {kind!r}. Allowed: fuse, limit, live_socket.")
-        self._context.session.expected.add(kind)
+        _require_kind(kind)
+        self._context.session.expect(kind)
 
     @keyword(tags=("Assertion",))
     def finding_should_be_recorded(self, kind: str, where: str) -> None:
@@ -32,7 +36,16 @@ class Tripwires:
 
         | Finding Should Be Recorded | limit | supply |
         """
+        _require_kind(kind)
         session = self._context.session
+        site = session.tester.site
+        if where not in (known := [SUPPLY, *site.feeders, *site.outlets]):
+            raise ScenarioError(f"there is no node and no socket {where!r}. Allowed: {', '.join(known)}.")
         findings = session.tester.installation.findings
         if not any((finding.kind, finding.where) == (kind, where) for finding in findings):
             raise AssertionError(f"No tripwire {kind!r} was touched at {where}.\n{session.why()}")
+
+
+def _require_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise ScenarioError(f"there is no tripwire {kind!r}. Allowed: {', '.join(KINDS)}.")

@@ -115,12 +115,13 @@ def test_two_folders_are_one_run(tmp_path: Path) -> None:
     assert ET.parse(tmp_path / "out" / "output.xml").getroot().find("suite").attrib["name"] == "Suites & More"  # type: ignore[union-attr]
 
 
-def test_one_job_is_the_runs_own_process(tmp_path: Path) -> None:
+def test_one_job_is_one_process_beside_the_run(tmp_path: Path) -> None:
     suite(tmp_path / "suites", "a.robot", count=12)
     run = start(tmp_path, "--jobs", "1")
     text, _ = run.communicate(timeout=60)
     assert run.returncode == 0, text
-    assert set(pids(tmp_path)) == {run.pid}
+    assert len(set(pids(tmp_path))) == 1
+    assert run.pid not in pids(tmp_path)
 
 
 def test_a_suite_setup_runs_once(tmp_path: Path) -> None:
@@ -161,6 +162,31 @@ def test_a_process_says_why_it_died(tmp_path: Path) -> None:
     text, _ = run.communicate(timeout=60)
     assert run.returncode == 3, text
     assert "BenchError: the process that ran this test died: exit code 5\n  out of paper" in text
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(
+    ("ends", "how"),
+    [
+        ("os._exit(0)", "exit code 0"),
+        ("os._exit(1)", "exit code 1"),
+        ("os.kill(os.getpid(), 9)", "killed by SIGKILL"),
+        ("sys.exit(1)", "exit code 1"),
+    ],
+)
+def test_a_test_that_ends_its_own_process_is_told_with_everything_else(
+    tmp_path: Path, jobs: str, ends: str, how: str
+) -> None:
+    suite(tmp_path / "suites", "a.robot", first=f"T0\n    Evaluate    {ends}    modules=os, sys")
+    run = start(tmp_path, "--jobs", jobs)
+    text, _ = run.communicate(timeout=60)
+    assert run.returncode == 3, text
+    assert f"FAILED  T0\n  BenchError: the process that ran this test died: {how}" in text
+    assert "the farm itself failed: T0\n" in text
+    assert text.splitlines()[-2] == "7 passed, 1 failed, 0 skipped"
+    assert text.splitlines()[-1].startswith("trace: out/trace sha256=")
+    (error,) = ET.parse(tmp_path / "out" / "junit.xml").getroot().iter("error")
+    assert error.attrib["message"].startswith(f"BenchError: the process that ran this test died: {how}")
 
 
 def test_ctrl_c_stops_all_processes(tmp_path: Path) -> None:

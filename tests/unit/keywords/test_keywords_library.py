@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -73,8 +74,8 @@ def test_every_argument_has_a_type_that_robot_can_use() -> None:
 def test_the_converters_reach_the_keywords() -> None:
     kinds = {kind for name in Farm().get_keyword_names() for kind in Farm().get_keyword_types(name).values()}
     used = {one for kind in kinds for one in (kind, *get_args(kind))}
-    assert used >= {Amps, Amps3, Percent, Comparison}
-    assert set(Farm.ROBOT_LIBRARY_CONVERTERS) == {Amps, Amps3, Percent, Comparison}
+    assert used >= {Amps, Amps3, Percent, Comparison, timedelta}
+    assert set(Farm.ROBOT_LIBRARY_CONVERTERS) == {Amps, Amps3, Percent, Comparison, timedelta}
     documented = {doc.name for doc in LibraryDocumentation("hil.keywords.Farm").type_docs}
     assert documented >= {"Amps", "Amps3", "Comparison", "AssertionOperator"}
 

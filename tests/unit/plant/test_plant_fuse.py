@@ -44,6 +44,30 @@ def test_curves_go_through_the_gates(kind: str, rating_a: float, name: str, curr
     assert curve(kind, rating_a, name).trip_s(current_a) == pytest.approx(time_s)
 
 
+@pytest.mark.parametrize(("kind", "lower", "upper"), [("B", 3, 5), ("C", 5, 10), ("D", 10, 20)], ids=["B", "C", "D"])
+@pytest.mark.parametrize(("rating_a", "by_s"), [(16, 60), (32, 60), (40, 120), (100, 120)])
+def test_between_the_thermal_and_the_magnetic_release_only_the_standard_bounds_a_breaker(
+    kind: str, lower: float, upper: float, rating_a: float, by_s: float
+) -> None:
+    earliest, latest = curve(kind, rating_a, "earliest"), curve(kind, rating_a, "latest")
+    assert earliest.trip_s(2.55 * rating_a) == 1  # test c: does not trip within 1 s
+    for share in (0.001, 0.1, 0.5, 0.9, 0.999):
+        below_a = (2.55 + share * (lower - 2.55)) * rating_a
+        assert earliest.trip_s(below_a) == 0.1  # test d holds for all that is less
+        between_a = (2.55 + share * (upper - 2.55)) * rating_a
+        assert latest.trip_s(between_a) == by_s  # test c holds for all that is more
+    assert earliest.trip_s(lower * rating_a) == 0.1
+    assert latest.trip_s(upper * rating_a) == latest.trip_s(3 * upper * rating_a) == 0.1  # test e
+
+
+def test_a_ramp_through_the_step_of_a_breaker_trips_by_the_bound_behind_it() -> None:
+    b16 = Damage(curve("B", 16, "earliest"))
+    ramp = Line(0, 2.5 * 16, 16.0, 2 * S)  # 2.55 In after 50 ms, 3 In after 500 ms
+    at_ns = b16.reaches_one_ns(ramp, 0)
+    assert at_ns is not None
+    assert 0.140 * S < at_ns < 0.150 * S  # 50 ms below the step bring little, 0.1 s above it the rest
+
+
 @pytest.mark.parametrize(("kind", "below", "above"), [("gG", 1.24, 1.26), ("B", 1.12, 1.14)])
 def test_below_the_first_point_nothing_ever_trips(kind: str, below: float, above: float) -> None:
     earliest = curve(kind, 63, "earliest")
