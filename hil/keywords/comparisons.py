@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from hil.errors import ScenarioError
 from hil.keywords.values import Comparison
 from hil.run.session import Session
 
@@ -29,8 +28,6 @@ def compare(
     Raises:
         AssertionError: What, when, who and why.
     """
-    if tolerance_a < 0:
-        raise ScenarioError(f"tolerance={tolerance_a:g} A is negative. Allowed: 0 A or more.")
     until_s = session.now_s() + (0 if verb is Comparison.IS else within.total_seconds())
     at_most = verb in (Comparison.SHOULD_NEVER_EXCEED, Comparison.SHOULD_BE_AT_MOST)
     always = verb in (Comparison.STAYS_AT, Comparison.SHOULD_NEVER_EXCEED)
