@@ -19,8 +19,8 @@ from hil.plant import (
     LimitExceeded,
     LiveSocketWithoutVehicle,
     Node,
-    Peak,
     Plant,
+    WirePeak,
 )
 from hil.site import Fuse, Load, Site
 
@@ -104,7 +104,7 @@ class Installation:
         """Set what a generator feeds in [A]; a feeder's name means its only PV system, or a new one."""
         self._set(self._source(name, "PV system", self._env.site.pv), current_a, pv=True)
 
-    def peak(self, node: str, phase: str) -> Peak:
+    def peak(self, node: str, phase: str) -> WirePeak:
         """Return the highest current of a node's conductor since the start, in either direction."""
         self._advance()
         return self.plant.peak(node, phase, self._env.instants.now_ns())

@@ -17,7 +17,7 @@ SIGNALLED = "signalled"  #: The event that every charger of the farm's own write
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FarmChange:
     """A change of one of the values that are watched.
 
     Attributes:
@@ -31,7 +31,7 @@ class Change:
     current_a: float | None
 
 
-class Watch:
+class FarmWatch:
     """Notes changes until it is closed (:class:`hil.tester.roles.Watch`).
 
     Attributes:
@@ -43,14 +43,14 @@ class Watch:
         self.sees_all = sees_all
         self.told: Callable[[], None] | None = None
         self._env = env
-        self._changes: list[Change] = []
+        self._changes: list[FarmChange] = []
 
     @property
     def waiting(self) -> bool:
         """Return whether there are changes that nobody took."""
         return bool(self._changes)
 
-    def take(self) -> Sequence[Change]:
+    def take(self) -> Sequence[FarmChange]:
         """Return what has changed since the last call."""
         changes, self._changes = self._changes, []
         return changes
@@ -59,12 +59,12 @@ class Watch:
         """Watch no longer."""
 
     def _note(self, index: int, current_a: float | None) -> None:
-        self._changes.append(Change(self._env.instants.now_ns(), index, current_a))
+        self._changes.append(FarmChange(self._env.instants.now_ns(), index, current_a))
         if self.told is not None:
             self.told()
 
 
-class SignalledWatch(Watch):
+class SignalledWatch(FarmWatch):
     """Follows what sockets signal, by the trace.
 
     Args:
@@ -96,7 +96,7 @@ class SignalledWatch(Watch):
             self._note(index, round(float(current_a), 3))  # as what is read is rounded
 
 
-class PlantWatch(Watch):
+class PlantWatch(FarmWatch):
     """Follows the current's lines in some conductors, and notes when one leaves its band on a ramp.
 
     Args:

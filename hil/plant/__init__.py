@@ -3,7 +3,7 @@
 from hil.plant.events import FuseMayOpen, FuseOpened, LimitExceeded, LiveSocketWithoutVehicle, PlantEvent
 from hil.plant.fuse import FuseSpec
 from hil.plant.line import Line
-from hil.plant.plant import SUPPLY, WH_PER_AS_AND_V, FuseReading, Node, Peak, Plant, neutral_a
+from hil.plant.plant import SUPPLY, WH_PER_AS_AND_V, FuseReading, Node, Plant, WirePeak, neutral_a
 
 __all__ = [
     "SUPPLY",
@@ -16,8 +16,8 @@ __all__ = [
     "Line",
     "LiveSocketWithoutVehicle",
     "Node",
-    "Peak",
     "Plant",
     "PlantEvent",
+    "WirePeak",
     "neutral_a",
 ]

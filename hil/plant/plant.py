@@ -67,7 +67,7 @@ def neutral_a(currents_a: PerPhase) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Peak:
+class WirePeak:
     """The highest current that a conductor has carried since the start, in either direction.
 
     Attributes:
@@ -143,7 +143,7 @@ class _Wire:
     import_as: float = 0.0
     export_as: float = 0.0
     extremes: Extremes = field(default_factory=Extremes)
-    peak: Peak = Peak(0, 0.0)
+    peak: WirePeak = WirePeak(0, 0.0)
     pole: _Pole | None = None
     watch: LimitWatch | None = None
     opens_ns: int | None = None
@@ -551,7 +551,7 @@ class Plant:
         low_a, high_a = self.extremes_a(handle, node, phase)
         return max(abs(low_a), abs(high_a))
 
-    def peak(self, node: str, phase: str, now_ns: int) -> Peak:
+    def peak(self, node: str, phase: str, now_ns: int) -> WirePeak:
         """Return a conductor's peak since the start; what flows at this moment counts."""
         self._run_to(now_ns)
         self._note_peaks(now_ns)
@@ -559,7 +559,7 @@ class Plant:
         wire = target.wires[index]
         current_a = wire.line.at(now_ns)  # a value of this very moment has not lasted yet, but is there
         if abs(current_a) > abs(wire.peak.current_a) + ROUNDING_A:
-            return Peak(now_ns, current_a, tuple(_drawn_by(target, index, now_ns)))
+            return WirePeak(now_ns, current_a, tuple(_drawn_by(target, index, now_ns)))
         return wire.peak
 
     def check(self, now_ns: int) -> list[str]:
@@ -720,7 +720,7 @@ class Plant:
                 for at_ns in (wire.booked_ns, now_ns) if wire.line.slope_a_per_s else (wire.booked_ns,):
                     current_a = wire.line.at(at_ns)
                     if abs(current_a) > abs(wire.peak.current_a) + ROUNDING_A:
-                        wire.peak = Peak(at_ns, current_a, tuple(_drawn_by(node, phase, at_ns)))
+                        wire.peak = WirePeak(at_ns, current_a, tuple(_drawn_by(node, phase, at_ns)))
 
     def _carry(self, node: _Node, phase: int) -> None:
         node.wires[phase].follow(node.wanted(self._now_ns, phase), self._now_ns)
