@@ -27,6 +27,13 @@ MUTANTS_REPAIRS_NOTES = (
         (Check("tests/protocol/test_protocol_countis.py", "introduces"),),
     ),
     Mutant(
+        "a current of a P1 telegram that cannot be read is 0 A",
+        "emulators/kit/p1.py",
+        "if phases and not unreadable else None",
+        "if phases else None",
+        (Check("tests/unit/kit/test_kit_p1.py", "not_0_amperes"),),
+    ),
+    Mutant(
         "I&M 0 of a PAC2200 has no profile",
         "emulators/pac2200/model.py",
         "_PROFILE.to_bytes(2),",
