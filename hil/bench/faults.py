@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from emulators.kit.host import NS_PER_S
+from hil.bench.addresses import is_outside
 from hil.bench.environment import Environment
 from hil.bench.filler import Seat
 from hil.bench.memory import AfterPowerLoss
 from hil.clock.link_faults import Cut, LinkFault
 from hil.errors import ScenarioError
+from hil.site.backends import backend_link, route_of
 from hil.site.values import unknown
 
 Cable = tuple[str, str, str]
@@ -61,6 +63,8 @@ class Faults:
             ScenarioError: There is no such link, or it is a serial cable, which can only be cut.
         """
         cables = self._serial_cables(name, other)
+        if other is None:
+            self._refuse_outside(name, fault.done)
         if cables and fault.stops:
             self._env.serial.cut(cables)
         else:
@@ -81,6 +85,8 @@ class Faults:
         Raises:
             ScenarioError: There is none.
         """
+        if other is None:
+            self._refuse_outside(name, "reset")
         ends = await self._reset(*self._network_ends(name, other, "reset"))
         if not ends:
             between = f"between {name} and {other}" if other else f"of {name}"
@@ -244,6 +250,21 @@ class Faults:
     @staticmethod
     def _key(name: str, other: str | None) -> frozenset[str]:
         return frozenset((name,) if other is None else (name, other))
+
+    def _refuse_outside(self, name: str, done: str) -> None:
+        """Refuse what would miss a connection of a device's own that leaves the farm for the machine's network."""
+        site, seat = self._env.site, self._seats.get(name)
+        if name not in site.devices or seat is None:
+            return
+        device = site.devices[name]
+        link = backend_link(device, seat.in_force)
+        if link is None or not link.host or route_of(site, device, seat.in_force):
+            return
+        if is_outside(link.host, site.networks.values()):
+            raise ScenarioError(
+                f"{name} reports to {link.host}, outside the farm: its connection there cannot be {done}. Allowed: the "
+                f"path to one device, such as 'Cut Link    {name}    OTHER'; or stop the program at {link.host}."
+            )
 
     def _require_path(self, name: str, other: str | None) -> None:
         """Refuse the path between two of which one is no device, or that no cable joins."""

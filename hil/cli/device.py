@@ -42,7 +42,7 @@ def add(commands: Commands) -> None:
         commands, "conductor", _conductor, "share virtual time out among the processes of a site, for a bench"
     )
     conductor.add_argument("--host", default="", metavar="ADDRESS", help="address to listen at (default: all)")
-    conductor.add_argument("--port", type=int, metavar="N", help="port to listen at (default: 7304; 0: any)")
+    conductor.add_argument("--port", type=_port, metavar="N", help="port to listen at (default: 7304; 0: any)")
     addresses = add_command(
         commands, "addresses", _addresses, "give a container of several devices the addresses of all but its first"
     )
@@ -115,6 +115,15 @@ def _address(text: str) -> IPv4Interface:
         return IPv4Interface(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no address. Allowed: such as 192.168.0.12/24.") from None
+
+
+def _port(text: str) -> int:
+    with importing():
+        from hil.site.ranges import PORT  # noqa: PLC0415  as above
+
+    if not text.isdecimal() or int(text) not in PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port. Allowed: {PORT.allowed}.")
+    return int(text)
 
 
 def _family(kind: str) -> Family:

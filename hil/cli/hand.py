@@ -13,6 +13,7 @@ from hil.errors import ExitCode
 
 if TYPE_CHECKING:
     from hil.hand.client import Client
+    from hil.site.ranges import Range
 
 POINT: Final = "charging point, or one of its sockets (CP1/2) where it has several"
 
@@ -150,23 +151,27 @@ def _phases(text: str) -> int:
 def _amps(text: str) -> float:
     with importing():
         from hil.keywords.values import to_amps  # noqa: PLC0415
+        from hil.site import VehicleSpec  # noqa: PLC0415
+        from hil.site.ranges import of_field  # noqa: PLC0415
 
-    (current_a,) = _positive(text, lambda: [to_amps(text).a])
+    (current_a,) = _within(text, lambda: [to_amps(text).a], of_field(VehicleSpec, "max_current_a", "A"))
     return current_a
 
 
 def _amps3(text: str) -> list[float]:
     with importing():
         from hil.keywords.values import to_amps3  # noqa: PLC0415
+        from hil.site.ranges import SOURCE_CURRENT  # noqa: PLC0415
 
-    return _positive(text, lambda: list(to_amps3(text).a), "; what is fed in: hil pv")
+    return _within(text, lambda: list(to_amps3(text).a), SOURCE_CURRENT, "; what is fed in: hil pv")
 
 
-def _positive(text: str, read: Callable[[], list[float]], besides: str = "") -> list[float]:
+def _within(text: str, read: Callable[[], list[float]], found: Range, besides: str = "") -> list[float]:
     try:
         currents_a = read()
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    if min(currents_a) < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is below 0. Allowed: 0 A or more{besides}.")
+    if not all(current_a in found for current_a in currents_a):
+        what = "below 0" if min(currents_a) < 0 else "out of range"
+        raise argparse.ArgumentTypeError(f"{text!r} is {what}. Allowed: {found.allowed}{besides}.")
     return currents_a

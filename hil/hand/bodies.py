@@ -8,8 +8,12 @@ from pydantic import Field
 
 from emulators.kit.http_api import Body
 from emulators.kit.phases import PerPhase
+from hil.site import VehicleSpec
+from hil.site.ranges import SOURCE_CURRENT, of_field
 
-Current = Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)]
+Current = Annotated[float, Field(ge=SOURCE_CURRENT.least, le=SOURCE_CURRENT.most, allow_inf_nan=False)]
+_PHASES: Final = of_field(VehicleSpec, "phases")
+_MAX_CURRENT: Final = of_field(VehicleSpec, "max_current_a", "A")
 
 SOCKET: Final = "the name of a charging point of the site, or of one of its sockets (CP1/2) where it has several"
 
@@ -19,10 +23,13 @@ class Plug(Body):
 
     point: str = Field(description=SOCKET)
     vehicle: str | None = Field(default=None, description="the name of a vehicle of the site or of a preset, or null")
-    phases: int = Field(default=3, ge=1, le=3, description="1, 2 or 3, the phases of its on-board charger")
-    max_current_a: float = Field(
-        default=32.0, gt=0, le=80, description="a number above 0 up to 80, what it takes at most per phase [A]"
+    phases: int = Field(
+        default=3, ge=_PHASES.least, le=_PHASES.most, description="1, 2 or 3, the phases of its on-board charger"
     )
+    max_current_a: float = Field(
+        default=32.0, gt=_MAX_CURRENT.least, le=_MAX_CURRENT.most,
+        description=f"a number {_MAX_CURRENT.plain}, what it takes at most per phase [A]",
+    )  # fmt: skip
 
 
 class Unplug(Body):
@@ -36,7 +43,7 @@ class SourceBody(Body):
 
     name: str = Field(description="the name of a load or PV system of the site, or of the feeder that has only one")
     current_a: Current | Annotated[list[Current], Field(min_length=3, max_length=3)] = Field(
-        description="a number from 0 up to 10000 that means each phase, or three of them for L1, L2, L3 [A]"
+        description=f"a number from {SOURCE_CURRENT.plain} that means each phase, or three of them for L1, L2, L3 [A]"
     )
 
     @property

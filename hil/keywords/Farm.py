@@ -15,6 +15,7 @@ from robotlibcore import DynamicCore
 from hil.errors import BenchError, HilError, ScenarioError
 from hil.keywords.context import Context
 from hil.keywords.names import normal
+from hil.keywords.quantities import check_ranges
 from hil.keywords.topics import topics
 from hil.keywords.values import Amps, Amps3, Comparison, Percent, to_amps, to_amps3, to_percent, to_time, to_verb
 from hil.run.needs import lacking, unknown
@@ -68,6 +69,7 @@ class Farm(DynamicCore):  # type: ignore[misc] # the core has no types
     def run_keyword(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
         """Run a keyword; what no keyword raises on purpose is a mistake of the farm's, and no finding."""
         try:
+            check_ranges(name, self.keywords[name], args, kwargs or {})
             return super().run_keyword(name, args, kwargs)
         except (HilError, AssertionError, RobotError, SkipExecution):
             raise

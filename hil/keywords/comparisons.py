@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Final
 
 from emulators.kit.host import NS_PER_S
-from hil.errors import ScenarioError
 from hil.keywords.values import Comparison
 from hil.run.session import Session
 from hil.tester.roles import Watch
@@ -54,8 +53,6 @@ def compare(
     Raises:
         AssertionError: What, when, who and why.
     """
-    if tolerance_a < 0:
-        raise ScenarioError(f"tolerance={tolerance_a:g} A is negative. Allowed: 0 A or more.")
     _Trial(session, measurand, verb, expected_a, within_s=within.total_seconds(), tolerance_a=tolerance_a).run()
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from robot.utils import timestr_to_secs
 
 from emulators.kit.phases import PHASES, PerPhase
-from hil.errors import ScenarioError
+from hil.site.ranges import TIME
 
 
 class PhaseName(Enum):
@@ -73,8 +73,6 @@ class Percent:
 #: MEN catalogue: plant and meter currents within 0.5 A.
 PLANT_TOLERANCE: Final = Amps(0.5)
 
-LONGEST_S: Final = 1e9  #: Some 30 years: what is longer is a slip of the pen [s].
-
 _NUMBER = r"\s*(-?\d+(?:\.\d+)?)\s*"
 
 
@@ -127,19 +125,9 @@ def to_time(given: object) -> timedelta:
             seconds = float(timestr_to_secs(str(given)))
         except ValueError:
             seconds = math.nan
-    if not 0 <= seconds <= LONGEST_S:
+    if seconds not in TIME:
         raise ValueError(f"{str(given)!r} is not a time. Write it as '90 s': 0 s or more.")
     return timedelta(seconds=seconds)
-
-
-def require_from_zero(argument: str, given: Amps | Amps3) -> None:
-    """Refuse a current below zero where the keyword's own direction is its sign.
-
-    Raises:
-        ScenarioError: It is negative.
-    """
-    if min(given.a if isinstance(given, Amps3) else (given.a,)) < 0:
-        raise ScenarioError(f"{argument}={given} is negative. Allowed: 0 A or more.")
 
 
 def to_verb(text: str) -> Comparison:

@@ -7,7 +7,7 @@ every problem.
 from emulators.kit.site import SUPPLY
 from hil.site.cables import ALWAYS, OUTSIDE, SERIAL_PORTS, Link
 from hil.site.installation import Feeder, Fuse, Load, Supply
-from hil.site.load import load_site, shipped_sites, site_of, vehicle_flaws, with_serial_port
+from hil.site.load import load_site, shipped_sites, site_of, with_serial_port
 from hil.site.model import Site
 from hil.site.seats import SECTIONS, BackendSpec, DeviceSpec, MeterSpec, Outlet, SeatSpec
 from hil.site.values import Profile, duration_ns
@@ -37,7 +37,6 @@ __all__ = [
     "load_site",
     "shipped_sites",
     "site_of",
-    "vehicle_flaws",
     "vehicle_presets",
     "with_serial_port",
 ]

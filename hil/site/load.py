@@ -78,16 +78,6 @@ def site_of(document: Mapping[str, Any], *, ref: str) -> Site:
     return site
 
 
-def vehicle_flaws(error: ValidationError) -> list[tuple[str, Flaw]]:
-    """Return what is wrong with a vehicle that stands in no file: each field, and its flaw without the value."""
-    found = []
-    for detail in error.errors(include_url=False):
-        for flaw in _findings(("vehicles", "?", *detail["loc"]), detail):
-            text = flaw.message.removeprefix(repr(detail["input"])).strip()
-            found.append((".".join(map(str, (*detail["loc"], *flaw.at))), Flaw(text, flaw.allowed)))
-    return found
-
-
 def with_serial_port(site: Site, meter: str, port: str, data_request: str) -> Site:
     """Return the site with a reader of a meter's P1 port at a real serial port; it takes the place of the file's own.
 

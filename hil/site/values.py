@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from emulators.kit.host import NS_PER_S
 from emulators.kit.phases import PHASE_ORDERS, SINGLE_PHASE_ORDERS, THREE_PHASE_ORDERS, PerPhase
+from hil.site.ranges import SOURCE_CURRENT
 
 Profile = tuple[tuple[int, PerPhase], ...]
 """Currents over time: (farm time [ns], currents from then on [A]), the first at 0."""
@@ -190,6 +191,8 @@ def _per_phase(raw: object) -> PerPhase:
         if number < 0:
             text = "A load draws and PV generates; both are written as positive numbers."
             raise wrong(Flaw(f"{raw!r} is negative.", f"Allowed: 0 A and above. {text}"))
+        if number not in SOURCE_CURRENT:
+            raise wrong(Flaw(f"{raw!r} is too much.", f"Allowed: {SOURCE_CURRENT.allowed}."))
         numbers.append(number)
     if len(numbers) not in (1, 3):
         raise wrong(Flaw(f"{raw!r} is {len(numbers)} currents.", "Allowed: one for all phases, or three for L1/L2/L3."))
@@ -271,8 +274,10 @@ def _csv_profile(raw: object) -> Profile:
             surplus = "".join(f",{value}" for value in row.get(None, ()))
             findings.append(Flaw(f"{place}{written + surplus!r} are no four numbers.", head))
             continue
-        if not all(math.isfinite(current_a) for current_a in currents_a) or min(currents_a) < 0:
-            findings.append(Flaw(f"{place}a current is negative or no number.", "Allowed: 0 A and above."))
+        if not all(current_a in SOURCE_CURRENT for current_a in currents_a):
+            is_much = all(map(math.isfinite, currents_a)) and min(currents_a) >= 0
+            text = f"{place}a current is {'too much' if is_much else 'negative or no number'}."
+            findings.append(Flaw(text, f"Allowed: {SOURCE_CURRENT.allowed}."))
         if at_ns < 0 or (steps and at_ns <= steps[-1][0]):
             findings.append(
                 Flaw(
@@ -299,11 +304,12 @@ def _network(raw: object, info: ValidationInfo) -> str:
     return str(raw)
 
 
+_AMPERES: Final = {"type": "number", "minimum": SOURCE_CURRENT.least, "maximum": SOURCE_CURRENT.most}
 _CURRENT_SCHEMA: Final[dict[str, Any]] = {
     "anyOf": [
-        {"type": "number", "minimum": 0},
+        _AMPERES,
         {"type": "string", "pattern": r"^[0-9.]+/[0-9.]+/[0-9.]+$"},
-        {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 3, "maxItems": 3},
+        {"type": "array", "items": _AMPERES, "minItems": 3, "maxItems": 3},
         {
             "type": "array",
             "minItems": 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from hil.bench.addresses import is_outside
 from hil.bench.capabilities import WHAT, others
 from hil.bench.farm import Farm
 from hil.errors import ScenarioError
@@ -145,17 +146,24 @@ class Ports:
         """Return the device at the other end of a charging point's path to its backend: that, or a gateway.
 
         Raises:
-            ScenarioError: The point has no backend, or reaches it by its own modem.
+            ScenarioError: The point has no backend, or no device of the site is where its path leads.
         """
         device, setting = self._site.require_charger(point), self._setting(point)
         link = backend_link(device, setting)
         if link is None:
             raise ScenarioError(f"{point} is set up for no backend.")
-        address = route_of(self._site, device, setting) or link.host
+        route = route_of(self._site, device, setting)
+        address = route or link.host
         for name, spec in self._site.seats.items():
             if spec.address == address:
                 return name
-        raise ScenarioError(f"{point} reaches its backend by its own modem: cut the backend's link instead.")
+        if not route and is_outside(link.host, self._site.networks.values()):
+            why = f"{point} reports to {link.host}, outside the farm, where no link of the farm's leads"
+            raise ScenarioError(f"{why}: stop the program there instead.")
+        way = "through the gateway" if route else "to"
+        raise ScenarioError(
+            f"{point} reports {way} {address}, where no device of the site is: there is no link to cut."
+        )
 
     # --- inside
 

@@ -538,9 +538,9 @@ _PROFILES = (
     Mutant(
         "profiles: the current of L1 is told for every phase",
         f"{POINT}/metering.py",
-        "for name in (phase,) if phase is not None else self._phases(measurand):\n"
+        "for name in (phase,) if phase is not None else _phases(measurand, lines):\n"
         "                yield from self._one(kind, _of_phase(measured, name), context, name)",
-        "for name in (phase,) if phase is not None else self._phases(measurand):\n"
+        "for name in (phase,) if phase is not None else _phases(measurand, lines):\n"
         '                yield from self._one(kind, _of_phase(measured, "L1"), context, name)',
         ids=("ALF-OCPP-026",),
     ),

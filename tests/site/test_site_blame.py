@@ -22,14 +22,20 @@ Resource    hil/keywords/farm.resource
 REFUSED: Mapping[str, tuple[str, str]] = {
     "Plug In Vehicle    CP1    phases=4": ("phases=4 is out of range.", "Allowed: 1 to 3."),
     "Plug In Vehicle    CP1    max_current=0 A": (
-        "max_current=0 A is out of range.", "Allowed: above 0 and 80 or less, in A.",
+        "max_current=0 A is out of range.", "Allowed: above 0 A up to 80 A.",
     ),
     "Plug In Vehicle    CP1    phases=0    asks_for=-1 A": (
-        "phases=0 is out of range. Allowed: 1 to 3. asks_for=-1 A is out of range.", "Allowed: 0 or more, in A.",
+        "phases=0 is out of range. Allowed: 1 to 3. asks_for=-1 A is negative.", "Allowed: 0 A or more.",
     ),
     "Vehicle Takes    CP1    -1 A": ("current=-1 A is negative.", "Allowed: 0 A or more."),
-    "Set Load    house    -1/0/0 A": ("current=-1/0/0 A is negative.", "Allowed: 0 A or more."),
-    "Load Varies    house    duration=1 s    max_load=-1 A": ("max_load=-1 A is negative.", "Allowed: 0 A or more."),
+    "Set Load    house    -1/0/0 A": ("current=-1/0/0 A is negative.", "Allowed: 0 to 10000 A."),
+    "Load Varies    house    duration=1 s    max_load=-1 A": ("max_load=-1 A is negative.", "Allowed: 0 to 10000 A."),
+    "Load Varies    house    duration=1 s    max_load=1 A    every=0 s": ("every=0 s is out", "above 0 s"),
+    "Set Load    house    10001 A": ("current=10001/10001/10001 A is out of range.", "Allowed: 0 to 10000 A."),
+    "Set PV    ${{'house'}}    0/-5/0 A": ("current=0/-5/0 A is negative.", "Allowed: 0 to 10000 A."),
+    "Drop    CP1    loss=-20 %": ("loss=-20 % is out of range.", "Allowed: above 0 % and below 100 %."),
+    "Drop    CP1    loss=100 %": ("loss=100 % is out of range.", "Allowed: above 0 % and below 100 %."),
+    "Delay Link    CP1    delay=0 s": ("are both 0 s", "Allowed: one of them above 0 s."),
     "Signalled Current    CP1    is    0 A    tolerance=-1 A": ("tolerance=-1 A is negative.", "Allowed: 0 A or more."),
     "Feeder Current    F3    L1    shall be    3 A": ("'shall be' is no comparison.", "Allowed: is, settles at,"),
     "Feeder Current    F3    is    3 W": ("'3 W' is not a current.", "Write it as '25 A'."),
@@ -43,7 +49,7 @@ REFUSED: Mapping[str, tuple[str, str]] = {
     ),
     "Points That Charge    is    99    8 A": ("count=99: the site has 4 sockets.", "Allowed: 0 to 4."),
     "Requests Should Come Regularly    CP1    duration=1 s    period=1 s    deviation_pct=-1": (
-        "deviation_pct=-1 is no deviation.", "Allowed: 0 or more.",
+        "deviation_pct=-1 is negative.", "Allowed: 0 % or more.",
     ),
     "Parameter Should Be Available    CP1    Network Number": ("there is no CP1 parameter 'Network Number'.", ""),
     "Parameter Should Be Available    CP1    DLM Network Id    menu=Loads": ("there is no CP1 menu 'Loads'.", ""),

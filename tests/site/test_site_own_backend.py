@@ -19,6 +19,7 @@ from ocpp.v16 import ChargePoint, call_result
 from ocpp.v16.enums import Action, RegistrationStatus
 from websockets.asyncio.server import ServerConnection, serve
 
+from hil.clock.link_faults import Delay, Loss
 from hil.errors import ScenarioError
 from hil.run.session import Session, build_site
 
@@ -94,6 +95,25 @@ def test_our_points_report_to_a_backend_of_the_users(
         assert session.call(session.farm.seat("CP1").page())["Backend"] == "connected"
         with pytest.raises(ScenarioError, match=f"CP1 reports to {host}, whose interface the farm does not know"):
             session.do(lambda: session.tester.ports.backend_of("CP1"))
+        refuses_what_cannot_act(session, host)
+
+
+def refuses_what_cannot_act(session: Session, host: str) -> None:
+    """The connection leaves the farm's own sockets, so no fault of the point's cable would reach it."""
+    links, outside = session.tester.links, f"CP1 reports to {host}, outside the farm"
+    for act in (
+        lambda: links.cut("CP1"),
+        lambda: links.spoil("CP1", None, Delay(1.0, 0.0)),
+        lambda: links.spoil("CP1", None, Loss(0.5)),
+        lambda: links.reset("CP1"),
+    ):
+        with pytest.raises(ScenarioError, match=f"{outside}: its connection there cannot be"):
+            session.ask(act)
+    with pytest.raises(ScenarioError, match=f"{outside}, where no link of the farm's leads: stop the program there"):
+        session.do(lambda: session.tester.ports.way_to_backend("CP1"))
+    assert not session.tester.links.cuts
+    session.call(links.cut("CP1", "CP2"))  # no connection to the backend is on this path
+    assert list(session.tester.links.cuts) == ["CP1-CP2"]
 
 
 @contextmanager

@@ -15,16 +15,7 @@ from hil.keywords.assertions import JUST_READ, verify
 from hil.keywords.comparisons import Measurand, compare
 from hil.keywords.context import Context
 from hil.keywords.observations import currents_a
-from hil.keywords.values import (
-    PLANT_TOLERANCE,
-    Amps,
-    Amps3,
-    Comparison,
-    PhaseName,
-    require_from_zero,
-    to_amps3,
-    to_verb,
-)
+from hil.keywords.values import PLANT_TOLERANCE, Amps, Amps3, Comparison, PhaseName, to_amps3, to_verb
 from hil.tester.roles import Peak
 
 
@@ -59,7 +50,6 @@ class Electrical:
                 f"Feeder Current of {feeder} takes a phase if need be, a comparison and a current, such as "
                 f"'L1    settles at    100 A': got {'    '.join(arguments) or 'nothing'!r}."
             )
-        require_from_zero("tolerance", tolerance)
         try:
             verb, limit_a = to_verb(words[0]), to_amps3(words[1]).a
         except ValueError as error:

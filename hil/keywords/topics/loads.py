@@ -8,7 +8,7 @@ from robot.api.deco import keyword
 
 from emulators.kit.phases import PHASES, PerPhase
 from hil.keywords.context import Context
-from hil.keywords.values import Amps, Amps3, require_from_zero
+from hil.keywords.values import Amps, Amps3
 
 
 class Loads:
@@ -23,7 +23,6 @@ class Loads:
 
         | Set Load | house | 40/30/20 A |
         """
-        require_from_zero("current", current)
         session = self._context.session
         session.call(session.tester.load(load).set(current.a))
 
@@ -33,7 +32,6 @@ class Loads:
 
         | Set PV | roof | 12 A |
         """
-        require_from_zero("current", current)
         session = self._context.session
         session.call(session.tester.pv(pv).set(current.a))
 
@@ -45,7 +43,6 @@ class Loads:
 
         | Load Varies | house | duration=10 minutes | max_load=70 A |
         """
-        require_from_zero("max_load", max_load)
         session = self._context.session
         rng = session.rng(f"{load} varies")
         until_s = session.now_s() + duration.total_seconds()

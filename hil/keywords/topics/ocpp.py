@@ -186,8 +186,6 @@ class Ocpp:
         | Backend Should Have Received | CP1 | StatusNotification | connectorId=1 | status=Charging | within=30 s |
         | Backend Should Have Received | CP1 | StartTransaction | times=1 | |
         """
-        if times is not None and times < 0:
-            raise ScenarioError(f"times={times} is no number of messages. Allowed: 0 or more.")
         probe, identity = self._probe(point)
         wanted = self._at_connector(point, action, typed(action, fields))
         found: list[Payload] = []

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from pydantic import ValidationError
 from robot.api.deco import keyword
 
 from emulators.kit.phases import PHASES, PerPhase
-from hil.errors import ScenarioError
 from hil.keywords.context import Context
-from hil.keywords.values import Amps, require_from_zero
-from hil.site import VehicleSpec, vehicle_flaws
+from hil.keywords.values import Amps
+from hil.site import VehicleSpec
 
 NOTHING: Final = Amps(0)
 FULL: Final = Amps(32)
@@ -44,7 +42,9 @@ class Vehicles:
         | Plug In Vehicle | CP2 | vehicle=zoe |
         """
         session = self._context.session
-        spec = session.tester.site.vehicle(vehicle) if vehicle else _described(phases, max_current, asks_for)
+        spec = session.tester.site.vehicle(vehicle) if vehicle else VehicleSpec(
+            phases=phases, max_current_a=max_current.a, asks_for_a=None if asks_for is None else asks_for.a
+        )  # fmt: skip
         session.call(session.tester.vehicle(socket).plug(spec))
 
     @keyword(tags=("Stimulus",))
@@ -62,8 +62,6 @@ class Vehicles:
 
         | Vehicle Takes | CP4 | 6 A |
         """
-        if current is not None:
-            require_from_zero("current", current)
         session = self._context.session
         amps = None if current is None else current.a
         session.call(session.tester.vehicle(socket).take(amps))
@@ -78,7 +76,6 @@ class Vehicles:
 
         | Random Vehicles Come And Go | duration=20 minutes |
         """
-        require_from_zero("max_load", max_load)
         session = self._context.session
         tester, rng = session.tester, session.rng(seed_name)
         until_s = session.now_s() + duration.total_seconds()
@@ -92,23 +89,3 @@ class Vehicles:
                 drawn_a = PerPhase(*(rng.uniform(0, max_load.a) for _ in PHASES))
                 session.call(tester.load(load).set(drawn_a))
             session.wait(min(rng.uniform(30, 300), max(1.0, until_s - session.now_s())))
-
-
-def _described(phases: int, max_current: Amps, asks_for: Amps | None) -> VehicleSpec:
-    """Return the vehicle that a keyword's arguments describe.
-
-    Raises:
-        ScenarioError: It names every argument that no vehicle has, with what is allowed.
-    """
-    given = {"phases": phases, "max_current": max_current, "asks_for": asks_for}
-    try:
-        return VehicleSpec(
-            phases=phases, max_current_a=max_current.a, asks_for_a=None if asks_for is None else asks_for.a
-        )
-    except ValidationError as error:
-        said = []
-        for field, flaw in vehicle_flaws(error):
-            argument, unit = field.removesuffix("_a"), ", in A" if field.endswith("_a") else ""
-            allowed = f" {flaw.allowed.removesuffix('.')}{unit}." if flaw.allowed else ""
-            said.append(f"{argument}={given[argument]} {flaw.message}{allowed}")
-        raise ScenarioError(" ".join(said)) from None

@@ -72,7 +72,7 @@ A Fault That A Device Does Not Have Is Said
 
 A Wrong Value Is Said
     [Documentation]    Two of them come from variables, for a dry run would refuse them.
-    Run Keyword And Expect Error    *above 0 % and below 100 %, not 100 %*    Drop    CP1    loss=100 %
+    Run Keyword And Expect Error    *loss=100 % is out of range. Allowed: above 0 % and below 100 %*    Drop    CP1    loss=100 %
     Run Keyword And Expect Error    *'20' is not a share. Write it as '20 %'.    Drop    CP1    loss=${{'20'}}
     Run Keyword And Expect Error    *one of them above 0 s.    Delay Link    CP1    delay=0 s
     Run Keyword And Expect Error    *no TCP connection between CP1 and CP2*    Reset Link    CP1    CP2
