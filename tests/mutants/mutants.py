@@ -15,8 +15,8 @@ from mutants_ocpp import MUTANTS_OCPP
 from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
 from mutants_process import MUTANTS_PROCESS
-from mutants_repairs_notes import MUTANTS_REPAIRS_NOTES
 from mutants_repairs_farm import MUTANTS_REPAIRS_FARM
+from mutants_repairs_notes import MUTANTS_REPAIRS_NOTES
 from mutants_repairs_oc import MUTANTS_REPAIRS_OC
 from mutants_repairs_rep1 import MUTANTS_REPAIRS_REP1
 from mutants_site import MUTANTS_SITE
