@@ -15,7 +15,7 @@ from emulators.backend.book import Book, Direction, Kind, NotOurFile
 from emulators.backend.faults import FAULTS
 from emulators.backend.model import CentralSystem, Payload, names, pairs
 from emulators.backend.script import Step
-from emulators.backend.services import API_TOKEN, services
+from emulators.backend.services import API_TOKEN, path_before, services
 from emulators.kit.family import DeviceConfig
 from emulators.kit.hmi import Hmi
 from emulators.kit.host import Host
@@ -192,7 +192,7 @@ class Backend:
         self.book.seen(session.identity)
 
     def _admit(self, hello: StationHello) -> HTTPStatus | None:
-        path = self.parameters.text("Path").rstrip("/")
+        path = path_before(self.parameters.text("Path"))
         is_known = not self._registered or hello.identity in self._registered
         return None if is_known and path in ("", hello.prefix) else HTTPStatus.NOT_FOUND
 

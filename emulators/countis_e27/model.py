@@ -9,7 +9,7 @@ from emulators.kit.terminals import Reading
 
 SAMPLE_S: Final = 1.0  #: Refresh of the momentary values (assumed).
 #: A charger reads 54 words from 50514 on in one request; nothing may be missing in between.
-BLOCKS: Final = ((50512, 50573),)
+BLOCKS: Final = ((50000, 50065), (50512, 50573))  #: Identification and momentary values, reserved words inside.
 FREQUENCY_HZ: Final = 50.0
 IDENTITY: Final[dict[str, Value]] = {
     "MAGIC": tuple(map(ord, "SOCO")),

@@ -173,6 +173,8 @@ class P1Reading:
         voltages_v: Voltages, None without any, as in 4.x [V].
         power_import_w: Power taken from the grid [W].
         power_export_w: Power fed in [W].
+        unreadable: The first current that is there and no number (``((ER11))``, nothing, another unit), else empty.
+            No phase has a current then: 0 A would be a promise that nobody made.
     """
 
     header: str
@@ -184,6 +186,7 @@ class P1Reading:
     voltages_v: PerPhase | None
     power_import_w: PerPhase
     power_export_w: PerPhase
+    unreadable: str
 
     def signed_currents_a(self) -> PerPhase | None:
         """Return the currents with the direction that the power of each phase gives: feeding in is negative [A]."""
@@ -204,7 +207,8 @@ class TelegramReader:
 
     Attributes:
         rejected: How often something was left out, by kind: ``crc``, ``no_crc``, ``half`` (no end before the next
-            beginning), ``noise`` (bytes outside telegrams), ``oversize``, ``malformed``.
+            beginning), ``noise`` (bytes outside telegrams), ``oversize``, ``malformed``; and ``unreadable``, of which
+            everything but the currents is kept.
         last_reason: The last reason of each kind, as a sentence.
     """
 
@@ -273,6 +277,8 @@ class TelegramReader:
         if reading is None:
             self._reject("malformed", "a telegram without identification or without any object")
             return []
+        if reading.unreadable:
+            self._reject("unreadable", f"{reading.unreadable} cannot be read")
         return [reading]
 
     def _reject(self, kind: str, reason: str) -> None:
@@ -295,6 +301,14 @@ def _parse(whole: bytes) -> P1Reading | None:
     if imports[0] is None and exports[0] is None and phases <= 1:
         # Without powers of the phases (Belgian 50213) the totals are those of the only phase.
         imports[0], exports[0] = _number(objects, _TOTAL_IMPORT), _number(objects, _TOTAL_EXPORT)
+    unreadable = next(
+        (
+            code.decode()
+            for code, current in zip(_CURRENT, currents, strict=True)
+            if current is None and any(line.startswith(code + b"(") for line in rest)
+        ),
+        "",
+    )
     version = next((text for code in _VERSIONS if (text := _text(objects, code))), None)
     return P1Reading(
         header=first.rstrip()[1:].decode("ascii"),
@@ -302,10 +316,11 @@ def _parse(whole: bytes) -> P1Reading | None:
         timestamp=_text(objects, b"0-0:1.0.0"),
         equipment=_decoded(_text(objects, _EQUIPMENT)),
         phases=phases,
-        currents_a=_per_phase(currents) if phases else None,
+        currents_a=_per_phase(currents) if phases and not unreadable else None,
         voltages_v=_per_phase(voltages) if any(value is not None for value in voltages) else None,
         power_import_w=_per_phase(imports),
         power_export_w=_per_phase(exports),
+        unreadable=unreadable,
     )
 
 

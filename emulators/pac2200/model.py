@@ -35,6 +35,7 @@ CONNECTIONS: Final = (
     "1P2W",
 )  #: Register 50001, by number (0: PAC2200; others PAC3200).
 
+_PROFILE: Final = 0xF600  #: I&M 0: a device of no special profile, what clients look for.
 _NS_PER_S: Final = 1_000_000_000
 _WH_PER_J: Final = 1 / 3600
 _COUNTERS: Final = ("EA_IMP", "EA_EXP", "ER_IMP", "ER_EXP", "ES")
@@ -296,7 +297,9 @@ class Meter:
                 self.serial.encode("ascii", "replace")[:16].ljust(16),
                 (1).to_bytes(2),
                 b"V" + bytes([*version, 0, 0][:3]),
-                bytes(2 * 3),
+                bytes(2),
+                _PROFILE.to_bytes(2),
+                bytes(2),
                 b"\x01\x01",
                 (0x1E).to_bytes(2),
             )

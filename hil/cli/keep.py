@@ -256,10 +256,21 @@ async def _headline(tester: Tester, name: str) -> tuple[str, str, str, str]:
         units = modbus.get("sockets", {"": modbus["unit"]}).items()
         where += " -> Modbus TCP {host}:{port} ".format(**modbus)
         where += ", ".join(f"{socket} unit {unit}".lstrip() for socket, unit in units)
+    elif why := _closed(tester, name):
+        where += f" -> {why}"
     has_page = spec.seat == "emulated" and spec.family.headline
     page = await tester.page(name).fields() if has_page else {}
     seat = [text.format(page[field]) for field, text in spec.family.headline.items() if page.get(field)]
     return name, spec.family.product, where, ", ".join(seat)
+
+
+def _closed(tester: Tester, name: str) -> str:
+    """Return why nobody outside reaches a device by its address, nothing where there is nothing to say."""
+    family = tester.site.require(name).family
+    if family.modbus_port is None:
+        return ""
+    why = tester.ports.modbus_closed_by(name)
+    return f"no Modbus TCP: {why}" if why else ""
 
 
 async def status(farm: Farm, tester: Tester, speed: float) -> str:

@@ -47,7 +47,7 @@ class Ports:
         """
         spec, where = self._site.require(name), self.modbus_at(name)
         if where is None:
-            why = spec.family.modbus_closed_by(self._setting(name))
+            why = self.modbus_closed_by(name)
             off = spec.family.modbus_port is not None and spec.address is not None
             text = f"{name}: its Modbus TCP server is closed: {why} (save, restart)."
             raise ScenarioError(text if off else f"{name} has no Modbus TCP server.")
@@ -69,6 +69,10 @@ class Ports:
         if port is None or spec.address is None:
             return None
         return self._farm.env.addresses.local(spec.address), self._farm.env.addresses.port(port)
+
+    def modbus_closed_by(self, name: str) -> str:
+        """Return which parameter in force keeps a device's Modbus TCP server closed, nothing when none does."""
+        return self._site.require(name).family.modbus_closed_by(self._setting(name))
 
     # --- serial ports
 

@@ -16,6 +16,7 @@ from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
 from mutants_process import MUTANTS_PROCESS
 from mutants_repairs_farm import MUTANTS_REPAIRS_FARM
+from mutants_repairs_notes import MUTANTS_REPAIRS_NOTES
 from mutants_repairs_oc import MUTANTS_REPAIRS_OC
 from mutants_repairs_rep1 import MUTANTS_REPAIRS_REP1
 from mutants_site import MUTANTS_SITE
@@ -522,6 +523,7 @@ MUTANTS = (
     *MUTANTS_OCPP_POINT,
     *MUTANTS_OCPP_LOAD,
     *MUTANTS_PROCESS,
+    *MUTANTS_REPAIRS_NOTES,
     *MUTANTS_REPAIRS_FARM,
     *MUTANTS_REPAIRS_OC,
     *MUTANTS_REPAIRS_REP1,

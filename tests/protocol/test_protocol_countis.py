@@ -66,6 +66,9 @@ def test_it_introduces_itself(play: Play) -> None:
     async def scenario(client: AsyncModbusTcpClient, _device: MeterDevice) -> None:
         assert await words(client, 50000, 4) == b"\0S\0O\0C\0O"
         assert (await words(client, 50058, 8)).startswith(b"COUNTIS E27\0")
+        whole = await words(client, 50000, 66)  # one table, with reserved words inside
+        assert (whole[:8], whole[2 * 13 : 2 * 18]) == (b"\0S\0O\0C\0O", bytes(10))
+        assert whole[2 * 58 :].startswith(b"COUNTIS E27\0")
 
     play(scenario)
 

@@ -284,6 +284,7 @@ def test_identification(run: Run, host: FakeHost) -> None:
         assert block[:2] == b"\x00\x2a"
         assert block[2:22] == b"7KM2200-2EA30-1EA1  "
         assert block[40:44] == b"V\x03\x02\x02"
+        assert block[46:48] == b"\xf6\x00"  # the profile that clients of the real device look for
         assert await read(client, "IP") == 0xC0A80014
         async with AsyncModbusTcpClient("127.0.0.1", port=device._server.port, retries=0) as other:
             found = (await other.read_device_information(device_id=1)).information

@@ -187,6 +187,29 @@ def test_two_farms_beside_each_other(car_park: Up, tmp_path: Path) -> None:
     assert car_park.register("CP1", NETWORK) == 1
 
 
+def test_a_row_without_a_port_says_which_parameter_closes_it(tmp_path: Path) -> None:
+    site = tmp_path / "two.yaml"
+    site.write_text(TWO, encoding="utf-8")
+    with Up(tmp_path, str(site)) as up:
+        closed, station, free = (next(line for line in up.lines if line.startswith(f"{name} ")) for name in TWO_ROWS)
+        assert "192.168.0.11 -> no Modbus TCP: 'Modbus TCP Server' is Off; it opens with On" in closed
+        assert "192.168.0.12 -> no Modbus TCP: 'License Key features' is 'None'" in station
+        assert "192.168.0.5 -> OCPP 1.6J ws://" in free
+        assert ":8080/IDENTITY" in free or ":28080/IDENTITY" in free
+        assert [name for name, one in up.endpoints["devices"].items() if "modbus" in one] == []
+
+
+TWO_ROWS = ("CP1", "CP2", "CSMS")
+TWO = """
+site: two
+devices:
+  CP1: {type: mennekes_ecu, feeder: supply, address: 192.168.0.11, parameters: {Modbus TCP Server: "Off"}}
+  CP2: {type: alfen_ng9xx, feeder: supply, address: 192.168.0.12}
+backends:
+  CSMS: {type: backend, address: 192.168.0.5, parameters: {Path: /}}
+"""
+
+
 def test_a_wrong_site_is_refused_before_anything_starts(tmp_path: Path) -> None:
     up = Up(tmp_path, "mennekes/no-such-site")
     assert up.process.wait(READY_REAL_S) == 2

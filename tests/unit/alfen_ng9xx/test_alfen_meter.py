@@ -111,3 +111,6 @@ def test_what_is_wrong_on_the_line_is_said_once_in_ten_seconds() -> None:
     assert port.receive(old, PerPhase.zero()) == []
     assert port.complaints(0) == ["P1 Device failure: a telegram without CRC, as before DSMR 4.0"]
     assert len(port.receive(EXPORTING, PerPhase.zero())) == 1
+    unreadable = telegram("Ene5X", ["1-0:31.7.0()", "1-0:51.7.0(005*A)"])
+    assert port.receive(unreadable, PerPhase.zero()) == []  # no reading, and so lost in time
+    assert port.complaints(0) == ["P1 Device failure: 1-0:31.7.0 cannot be read"]

@@ -12,6 +12,7 @@ import pytest
 from emulators.backend.book import Book, NotOurFile
 from emulators.backend.model import TAKEN, TRANSACTION, CentralSystem, names, pairs
 from emulators.backend.script import USUAL, Script, Step
+from emulators.backend.services import services
 from emulators.kit.ocpp.point.certificates import CertificateStore
 from emulators.kit.ocpp.wire.rpc import CallError
 from emulators.kit.ocpp.wire.schemas import validator
@@ -27,6 +28,14 @@ def stop(number: int, **fields: Any) -> dict[str, Any]:
 def values(number: int | None, *samples: dict[str, Any], at: str = "2026-06-01T06:10:00Z") -> dict[str, Any]:
     found = {"connectorId": 1, "meterValue": [{"timestamp": at, "sampledValue": list(samples) or [{"value": "5"}]}]}
     return found if number is None else {**found, "transactionId": number}
+
+
+@pytest.mark.parametrize(
+    ("path", "before"), [("", "/ocpp"), ("/", ""), ("/ocpp", "/ocpp"), ("/ocpp/", "/ocpp"), ("a/b", "/a/b")]
+)
+def test_an_identity_follows_the_path_after_one_slash(path: str, before: str) -> None:
+    settings = {"Path": path, "Port": 8080, "API port": 8081, "Security profile": "0"}
+    assert services(settings.__getitem__)["ocpp"].path == before
 
 
 @pytest.fixture

@@ -128,6 +128,23 @@ def test_a_value_that_is_no_number_is_missing(value: str) -> None:
     assert reading.currents_a is None
 
 
+@pytest.mark.parametrize("value", ["()", "((ER11))", "(5.1*kV)", "(-5*A)"])
+def test_a_current_that_cannot_be_read_is_not_0_amperes(value: str) -> None:
+    reader = TelegramReader()
+    lines = [f"1-0:31.7.0{value}", "1-0:51.7.0(005*A)", "1-0:71.7.0(007*A)", "1-0:21.7.0(01.000*kW)"]
+    (reading,) = reader.feed(telegram("Ene5X", lines))
+    assert (reading.currents_a, reading.signed_currents_a()) == (None, None)
+    assert reading.power_import_w == PerPhase(1000, 0, 0)
+    assert reader.last_reason == {"unreadable": "1-0:31.7.0 cannot be read"}
+
+
+def test_blanks_after_the_identification_and_an_empty_total_do_no_harm() -> None:
+    """As an ELS5 sends them (dsmr-reader issue 853)."""
+    lines = ["1-0:1.7.0()", "1-0:31.7.0(001*A)", "1-0:51.7.0(005*A)", "1-0:71.7.0(007*A)"]
+    (reading,) = TelegramReader().feed(telegram("Ene5\\ELS5  ", lines))
+    assert (reading.header, reading.signed_currents_a()) == ("Ene5\\ELS5", PerPhase(1, 5, 7))
+
+
 def test_a_telegram_without_currents_has_none() -> None:
     (reading,) = TelegramReader(require_crc=False).feed(telegram("ISk5X", ["1-0:1.7.0(001.19*kW)"], has_crc=False))
     assert (reading.currents_a, reading.signed_currents_a(), reading.phases) == (None, None, 0)
