@@ -210,7 +210,7 @@ MUTANTS = (
         DLM,
         "if hour <= hour_utc",
         "if hour < hour_utc",
-        (suite("car_park", "A Load Profile Lowers The Current At Noon"),),
+        (suite("load_profile", "A Load Profile Lowers The Current At Noon"),),
     ),
     Mutant(
         "Installation Current Limit ignored",
