@@ -46,6 +46,9 @@ class Guest:
     def resolve(self, address: str, port: int) -> tuple[str, int]:
         return self._farm.env.addresses.local(address), self._farm.env.addresses.port(port)
 
+    def reaches(self, _address: str) -> bool:
+        return True
+
     def source_address(self) -> str:
         return self._farm.env.addresses.tester("lan")
 
