@@ -215,10 +215,10 @@ STATEMENTS_GW: tuple[Mutant, ...] = (
         ids=("MEN-GW-021", "MEN-GW-025"),
     ),
     Mutant(
-        "Connection Type stands in another menu",
+        "Connection Type is not offered",
         TABLE,
         ",No backend,,yes,,Backend > Connection,",
-        ",No backend,,yes,,Backend > OCPP,",
+        ",No backend,,yes,OCPP Mode=OCPP-S,Backend > Connection,",
         ids=("MEN-GW-012", "MEN-GW-015", "MEN-OCPP-009", "MEN-OCPP-010"),
     ),
     Mutant(

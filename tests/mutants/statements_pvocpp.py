@@ -570,8 +570,8 @@ _PROFILES = (
     Mutant(
         "profiles: a pause by the station is told as Charging",
         f"{POINT}/connector.py",
-        'SUSPENDED_EVSE = "SuspendedEVSE"',
-        'SUSPENDED_EVSE = "Charging "[:8]',
+        "return Status.SUSPENDED_EVSE if self.plugged else Status.SUSPENDED_EV",
+        "return Status.CHARGING",
         ids=("ALF-OCPP-016", "ALF-OCPP-026"),
     ),
 )
