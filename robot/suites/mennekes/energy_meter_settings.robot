@@ -54,7 +54,7 @@ Redistribution Takes Place At Most Once Per Sample Rate
     [Tags]    MEN-MTR-025
     [Setup]    Start With Load And Vehicles    mennekes/meter-excluding    40/30/20 A    CP1    CP2
     ...    devices.CP1.parameters.${SAMPLE_RATE}=5 sec
-    A Second Step Waits    at_least=3 s    at_most=11 s
+    A Second Step Waits    at_least=3 s    at_most=14 s
     Value Is Kept    ${SAMPLE_RATE}    30 sec
     Set Load    house    40/30/20 A
     A Second Step Waits    at_least=28 s    at_most=37 s
