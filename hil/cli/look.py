@@ -83,12 +83,10 @@ def _below(site: Site, node: str, depth: int) -> Iterator[str]:
     for name, meter in site.meters.items():
         if meter.node == node:
             yield f"{indent}{name}: {_words(meter.type, meter.variant, meter.address)} measures here"
-    for name, load in site.loads.items():
-        if load.feeder == node:
-            yield f"{indent}{name}: consumer"
-    for name, load in site.pv.items():
-        if load.feeder == node:
-            yield f"{indent}{name}: PV"
+    for what, sources in (("consumer", site.loads), ("PV", site.pv)):
+        for name, source in sources.items():
+            if source.feeder == node:
+                yield f"{indent}{name}: {what}"
     for name, device in site.devices.items():
         if device.feeder == node:
             yield f"{indent}{name}: {_words(device.type, device.variant, device.phase_order, device.address)}"

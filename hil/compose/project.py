@@ -104,12 +104,12 @@ class Project:
         Raises:
             BenchError: One never got healthy again.
         """
+        for device, undo in list(self._harmed.items()):
+            self.act(undo, device)
         states = self._states()
         if missing := sorted(self._services - states.keys()):
             raise BenchError(f"{', '.join(missing)}: vanished")
-        for device, undo in list(self._harmed.items()):
-            self.act(undo, device)
-        for one, state in self._states().items():
+        for one, state in states.items():
             if state in DEAD:
                 docker("start", self._container(one))
                 if one in self._further:

@@ -431,7 +431,7 @@ class Plant:
         """Put in a cold new fuse, or switch the breaker on again."""
         self._enter(now_ns)
         self._settle()
-        self._note_peaks(now_ns)
+        self._note_peaks(now_ns, self._nodes.values())
         self._next_known = False
         target = self._node(node)
         if target.spec.fuse is None:
@@ -532,7 +532,7 @@ class Plant:
     def mark(self, now_ns: int) -> int:
         """Return a handle: from now on, extremes can be asked for."""
         self._run_to(now_ns)
-        self._note_peaks(now_ns)
+        self._note_peaks(now_ns, self._nodes.values())
         for branch in self._branches():
             for wire in branch.wires:
                 wire.book(now_ns)
@@ -554,7 +554,7 @@ class Plant:
     def peak(self, node: str, phase: str, now_ns: int) -> WirePeak:
         """Return a conductor's peak since the start; what flows at this moment counts."""
         self._run_to(now_ns)
-        self._note_peaks(now_ns)
+        self._note_peaks(now_ns, self._nodes.values())
         target, index = self._node(node), PHASES.index(phase)
         wire = target.wires[index]
         current_a = wire.line.at(now_ns)  # a value of this very moment has not lasted yet, but is there
@@ -638,7 +638,7 @@ class Plant:
 
     def _happen(self, now_ns: int) -> None:
         """Do what is due at this moment: by node, by phase, then by socket."""
-        self._note_peaks(now_ns)
+        self._note_peaks(now_ns, self._nodes.values())
         ramp_ends = self._ramp_ends_ns() == now_ns
         self._next_known = False
         for node in self._nodes.values():
@@ -691,29 +691,32 @@ class Plant:
         if not self._dirty:
             return
         now_ns, self._next_known = self._now_ns, False
-        self._note_peaks(now_ns)
         dirty, self._dirty = sorted(self._dirty.items()), {}
-        stale: dict[str, None] = {}
+        above: set[str] = set()
+        for _, branch in dirty:
+            node = branch.parent
+            while node is not None:
+                above.add(node.name)
+                node = node.parent
+        # Children come after their parents in this dictionary.
+        stale = [node for node in reversed(self._nodes.values()) if node.name in above]
+        self._note_peaks(now_ns, stale)
         for _, branch in dirty:
             for phase in range(3):
                 branch.set(now_ns, phase)
             if isinstance(branch, _Socket):
                 branch.watch_live(now_ns)
-            node = branch.parent
-            while node is not None:
-                stale[node.name] = None
-                node = node.parent
-        for node in reversed(self._nodes.values()):  # children come after their parents in this dictionary
-            if node.name in stale:
-                for phase in range(3):
-                    self._carry(node, phase)
+        for node in stale:
+            for phase in range(3):
+                self._carry(node, phase)
 
-    def _note_peaks(self, now_ns: int) -> None:
+    def _note_peaks(self, now_ns: int, nodes: Iterable[_Node]) -> None:
         """Look at both ends of every straight stretch that ends now, before a line changes: a peak is at one of them.
 
-        All that hangs on a node follows one line each along such a stretch, so who drew then can still be said.
+        All that hangs on a node follows one line each along such a stretch, so who drew then can still be said. A node
+        behind which nothing changes goes on along its stretch.
         """
-        for node in self._nodes.values():
+        for node in nodes:
             for phase, wire in enumerate(node.wires):
                 if now_ns <= wire.booked_ns:
                     continue  # several changes in one instant leave no false peak

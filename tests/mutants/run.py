@@ -86,8 +86,9 @@ def remember(known: Mapping[str, Seen]) -> None:
     }
     for mutant in MUTANTS:
         seen = known.get(mutant.fault)
-        for entry_id in mutant.ids if seen and not seen.broken else ():
-            assert seen
+        if seen is None or seen.broken:
+            continue
+        for entry_id in mutant.ids:
             failed = seen.failed.get(entry_id, ())
             unproven -= {(entry_id, test) for test in failed}
             rows += [Proof(entry_id, mutant.fault, test, seen.key) for test in failed or [""]]

@@ -74,6 +74,7 @@ def field_types(action: str, kind: Kind) -> Mapping[str, str]:
     return {name: str(one.get("type", "object")) for name, one in fields.items()}
 
 
+@cache
 def _schema(action: str, kind: Kind) -> Mapping[str, Any]:
     if action not in ACTIONS:
         raise KeyError(action)
