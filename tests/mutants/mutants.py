@@ -9,25 +9,25 @@ from __future__ import annotations
 from mutant import Check, Mutant
 from mutants_alfen import MUTANTS_ALFEN
 from mutants_backend import MUTANTS_BACKEND
+from mutants_field_notes import MUTANTS_FIELD_NOTES
+from mutants_from_outside import MUTANTS_FROM_OUTSIDE
 from mutants_lockstep import MUTANTS_LOCKSTEP
 from mutants_meters import MUTANTS_METERS
+from mutants_mirrors import MUTANTS_MIRRORS
 from mutants_ocpp import MUTANTS_OCPP
 from mutants_ocpp_load import MUTANTS_OCPP_LOAD
 from mutants_ocpp_point import MUTANTS_OCPP_POINT
 from mutants_process import MUTANTS_PROCESS
-from mutants_repairs_farm import MUTANTS_REPAIRS_FARM
-from mutants_repairs_notes import MUTANTS_REPAIRS_NOTES
-from mutants_repairs_oc import MUTANTS_REPAIRS_OC
-from mutants_repairs_rep1 import MUTANTS_REPAIRS_REP1
+from mutants_quantities import MUTANTS_QUANTITIES
 from mutants_site import MUTANTS_SITE
 from mutants_sockets import MUTANTS_SOCKETS
 from mutants_start import MUTANTS_START
 from mutants_wire import MUTANTS_WIRE
-from statements_alb import STATEMENTS_ALB
-from statements_gw import STATEMENTS_GW
-from statements_mtr import STATEMENTS_MTR
-from statements_pvocpp import STATEMENTS_PVOCPP
-from statements_sub import STATEMENTS_SUB
+from statements_active_load_balancing import STATEMENTS_ACTIVE_LOAD_BALANCING
+from statements_energy_meter import STATEMENTS_ENERGY_METER
+from statements_gateway_and_backend import STATEMENTS_GATEWAY_AND_BACKEND
+from statements_load_management import STATEMENTS_LOAD_MANAGEMENT
+from statements_pv_and_profiles import STATEMENTS_PV_AND_PROFILES
 
 DLM = "emulators/mennekes_ecu/dlm.py"
 DEVICE = "emulators/mennekes_ecu/device.py"
@@ -523,17 +523,17 @@ MUTANTS = (
     *MUTANTS_OCPP_POINT,
     *MUTANTS_OCPP_LOAD,
     *MUTANTS_PROCESS,
-    *MUTANTS_REPAIRS_NOTES,
-    *MUTANTS_REPAIRS_FARM,
-    *MUTANTS_REPAIRS_OC,
-    *MUTANTS_REPAIRS_REP1,
+    *MUTANTS_FIELD_NOTES,
+    *MUTANTS_QUANTITIES,
+    *MUTANTS_MIRRORS,
+    *MUTANTS_FROM_OUTSIDE,
     *MUTANTS_SOCKETS,
     *MUTANTS_START,
     *MUTANTS_SITE,
     *MUTANTS_WIRE,
-    *STATEMENTS_ALB,
-    *STATEMENTS_GW,
-    *STATEMENTS_MTR,
-    *STATEMENTS_PVOCPP,
-    *STATEMENTS_SUB,
+    *STATEMENTS_ACTIVE_LOAD_BALANCING,
+    *STATEMENTS_GATEWAY_AND_BACKEND,
+    *STATEMENTS_ENERGY_METER,
+    *STATEMENTS_PV_AND_PROFILES,
+    *STATEMENTS_LOAD_MANAGEMENT,
 )

@@ -14,7 +14,7 @@ SESSION = "emulators/kit/ocpp/shell/session.py"
 SECURITY = "emulators/kit/ocpp/shell/security.py"
 CHECKS = "hil/site/backends.py"
 
-STATEMENTS_GW: tuple[Mutant, ...] = (
+STATEMENTS_GATEWAY_AND_BACKEND: tuple[Mutant, ...] = (
     # --- chapter 4: who reaches the backend by whom
     Mutant(
         "a gateway charging point forwards nobody",

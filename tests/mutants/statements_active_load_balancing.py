@@ -22,7 +22,7 @@ SETPOINT = "        self.setpoint = Setpoint(current_a, until_ns)\n"
 EMS_LIMIT = "if setpoint is None else {Binding.EMS: setpoint.current_a}"
 OTHERS = "    return PerPhase.all(maximum_a) - others_a\n"
 
-STATEMENTS_ALB = (
+STATEMENTS_ACTIVE_LOAD_BALANCING = (
     # --- the meter as the source
     Mutant(
         "ALB: Station maximum current ignored",

@@ -26,7 +26,7 @@ SHARES = "            slave.target_a = shares[slave.report.name]\n"
 CLAIM = "        return Claim(name=slave.report.name, phases=slave.phases, cap_a=cap_a)"
 USED = "used = tuple(wired[i] for i in range(len(wired)) if report.currents_a[i] > UNUSED_A)"
 
-STATEMENTS_SUB = (
+STATEMENTS_LOAD_MANAGEMENT = (
     # --- who gets how much
     Mutant(
         "both sub-distribution limits count for a point, not for the sum of all",

@@ -576,4 +576,4 @@ _PROFILES = (
     ),
 )
 
-STATEMENTS_PVOCPP: tuple[Mutant, ...] = (*_PV, *_PROFILES)
+STATEMENTS_PV_AND_PROFILES: tuple[Mutant, ...] = (*_PV, *_PROFILES)

@@ -51,7 +51,7 @@ def secondary(variant: str, entry_id: str) -> Mutant:
     return Mutant(fault, PAC2200, SHOWN, new, ids=(entry_id,))
 
 
-STATEMENTS_MTR: tuple[Mutant, ...] = (
+STATEMENTS_ENERGY_METER: tuple[Mutant, ...] = (
     # --- cables, groups, who asks the meter
     Mutant(
         "a cable of half the points' capacity is accepted",

@@ -15,7 +15,7 @@ def mirrors(test: str) -> tuple[Check, ...]:
     return (Check("tests/site/test_site_mirrors.py", test),)
 
 
-MUTANTS_REPAIRS_OC: Final = (
+MUTANTS_MIRRORS: Final = (
     Mutant(
         "a trigger of meter values that never come is accepted",
         POINT + "commands.py",

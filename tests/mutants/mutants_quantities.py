@@ -8,7 +8,7 @@ QUANTITIES = "tests/unit/keywords/test_keywords_quantities.py"
 OWN_BACKEND = "tests/site/test_site_own_backend.py"
 TABLE = "hil/keywords/quantities.py"
 
-MUTANTS_REPAIRS_FARM = (
+MUTANTS_QUANTITIES = (
     Mutant(
         "keywords run with quantities that are out of range",
         "hil/keywords/Farm.py",

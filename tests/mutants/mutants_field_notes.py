@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mutant import Check, Mutant
 
-MUTANTS_REPAIRS_NOTES = (
+MUTANTS_FIELD_NOTES = (
     Mutant(
         "a path that ends with a slash gives an address with two",
         "emulators/backend/services.py",

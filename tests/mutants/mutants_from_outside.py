@@ -9,7 +9,7 @@ P1_PORT = "tests/site/test_site_p1_port.py"
 OWNERS = "tests/unit/compose/test_compose_owners.py"
 BACKEND = "tests/protocol/test_protocol_backend.py"
 
-MUTANTS_REPAIRS_REP1 = (
+MUTANTS_FROM_OUTSIDE = (
     Mutant(
         "the doctor is glad of a Python that the clock refuses",
         "hil/cli/doctor.py",
