@@ -517,4 +517,20 @@ STATEMENTS_ACTIVE_LOAD_BALANCING = (
         'self._log(f"Enter ActiveLB safeMode: {self.safe_a:.0f}A")',
         ids=("ALF-P1-021",),
     ),
+    # --- what only one of a statement's tests can notice
+    Mutant(
+        "ALB: no P1 telegram is taken while the vehicle draws more than 20 A",
+        METER,
+        "for meter_a in currents if meter_a is not None]",
+        "for meter_a in currents if meter_a is not None and max(own_a) < 20]",
+        ids=("ALF-ALB-008",),
+    ),
+    Mutant(
+        "ALB: a connection to a meter that was reset is not opened again",
+        "emulators/kit/modbus/client.py",
+        "if not self._client.connected and not await self._client.connect():",
+        "self.opened = getattr(self, 'opened', 0) + (not self._client.connected)\n"
+        "        if not self._client.connected and (self.opened > 1 or not await self._client.connect()):",
+        ids=("ALF-ALB-032",),
+    ),
 )

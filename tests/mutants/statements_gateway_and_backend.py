@@ -428,4 +428,11 @@ STATEMENTS_GATEWAY_AND_BACKEND: tuple[Mutant, ...] = (
         "self._host.utc().hour",
         ids=("MEN-OCPP-017",),
     ),
+    Mutant(
+        "every gateway goes out by the modem of the first one",
+        "emulators/mennekes_ecu/backend.py",
+        "return WanRouter(host, config.mobile_address, lan.network)",
+        'return WanRouter(host, "10.64.0.2", lan.network)',
+        ids=("MEN-GW-005",),
+    ),
 )

@@ -382,4 +382,19 @@ STATEMENTS_LOAD_MANAGEMENT = (
         'gateway = "" if parameters.text(ETHERNET_MODE) == "Static" else leased',
         ids=("MEN-NET-052",),
     ),
+    # --- what only one of a statement's tests can notice
+    Mutant(
+        "a group gets 100 A at most, whatever its limits",
+        DLM,
+        "return bound.map(lambda value: max(0.0, value))",
+        "return bound.map(lambda value: min(100.0, max(0.0, value)))",
+        ids=("MEN-SUB-005",),
+    ),
+    Mutant(
+        "a master that was switched off and on begins to share much later",
+        MEMBER,
+        "self.master = Master(sample_s=sample_s, start_ns=now_ns)",
+        "self.master = Master(sample_s=sample_s, start_ns=10 * now_ns)",
+        ids=("MEN-DLM-034",),
+    ),
 )

@@ -14,7 +14,6 @@ A Connection That Is Reset Does Not Bring The Safe Current
     The House Still Counts
 
 A Link That Loses Every Fifth Packet Does Not Bring The Safe Current
-    [Tags]    ALF-ALB-032
     Drop    CP1    M1    loss=20 %
     Signalled Current    CP1    stays at    25 A    within=5 minutes
     The House Still Counts

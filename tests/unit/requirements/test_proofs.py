@@ -69,3 +69,8 @@ def test_every_behaviour_and_limit_with_a_test_has_a_planted_fault_that_fails_it
     unproven = [one for one in tested if not (record[one].killers or record[one].inexpressible)]
     assert not unproven
     assert not [one for one in tested if record[one].survivors]
+
+
+def test_every_test_with_an_id_was_seen_to_fail() -> None:
+    """An id on a test that no planted fault fails is a decoration: plant one, or take the id away."""
+    assert not [(row.id, row.test) for row in read_proofs() if not row.fault]
