@@ -10,12 +10,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SCHEMA := hil/site/schema.json
 OUT := build/test
-FAULTS_PART := 12  # besides what a change touches, `make test` plants one fault in so many, by turns
+FAULTS_PART := 24  # besides what a change touches, `make test` plants one fault in so many, by turns
 PYTEST_DIRS := $(wildcard tests/unit tests/protocol tests/site)
 ROBOT_SUITES := robot/suites
-# Two files at a time: lock-step time uses one core, and what waits in scaled time needs little. Compose v2 is not part of
+# Two files at a time, the longest first: lock-step time uses one core, and what waits in scaled time needs little. Compose v2 is not part of
 # the environment, since its package builds itself with tools of its own; it is installed where an engine has none.
-CONTAINER_TESTS := .ci/compose-v2 && $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/container
+LONGEST_FIRST := --no-loadscope-reorder $(patsubst %,tests/container/test_container_%.py,lockstep run serial)
+CONTAINER_TESTS := .ci/compose-v2 && $(BIN)/python -m pytest -q -n 2 --dist loadfile $(LONGEST_FIRST) tests/container
 
 demo: $(READY)
 	@$(BIN)/hil run
